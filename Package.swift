@@ -1,0 +1,43 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+let package = Package(
+    name: "cartoonize",
+    products: [
+        .executable(name: "cartoonize", targets: ["cartoonize"]),
+        .library(name: "StableDiffusion", targets: ["StableDiffusion"]),
+        .library(name: "TensorKernels", targets: ["TensorKernels"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        // Dependencies point one way: kernels -> model -> command line.
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .target(name: "CKernels"),
+        .target(name: "TensorKernels", dependencies: ["CKernels", "COpenBLAS"]),
+
+        .target(
+            name: "CImageCodecs",
+            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
+        .target(name: "ImageCodecs", dependencies: ["CImageCodecs"]),
+
+        .target(name: "Checkpoints"),
+        .target(name: "StableDiffusion", dependencies: ["TensorKernels", "Checkpoints"]),
+
+        .executableTarget(
+            name: "cartoonize",
+            dependencies: [
+                "StableDiffusion", "ImageCodecs",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .executableTarget(name: "kernel-bench", dependencies: ["TensorKernels", "StableDiffusion"]),
+
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .testTarget(name: "TensorKernelsTests", dependencies: ["TensorKernels", "TestSupport"]),
+        .testTarget(name: "ImageCodecsTests", dependencies: ["ImageCodecs", "TestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "StableDiffusionTests", dependencies: ["StableDiffusion", "TestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "CartoonizeTests", dependencies: ["cartoonize", "TestSupport"], resources: [.copy("Fixtures")]),
+    ]
+)

@@ -1,0 +1,46 @@
+/// A dense float32 array, row-major; images are channels-last: `[batch, height, width, channels]`.
+///
+/// Values are never changed after the operation that made the tensor has returned, so sharing storage is safe.
+public struct Tensor {
+    final class Storage {
+        let base: UnsafeMutablePointer<Float>
+        init(count: Int) { base = .allocate(capacity: max(count, 1)) }
+        deinit { base.deallocate() }
+    }
+
+    public let shape: [Int]
+    /// The threads and memory that operations on this tensor use.
+    public let compute: Compute
+    let storage: Storage
+    let offset: Int
+
+    init(shape: [Int], storage: Storage, offset: Int, compute: Compute) {
+        self.shape = shape
+        self.storage = storage
+        self.offset = offset
+        self.compute = compute
+    }
+
+    package var pointer: UnsafeMutablePointer<Float> { storage.base + offset }
+
+    /// The number of values.
+    public var count: Int { shape.reduce(1, *) }
+
+    /// The values in row-major order, copied.
+    public var values: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
+
+    /// The same values under another shape; `shape`'s product must stay the same.
+    public func reshaped(_ shape: [Int]) -> Tensor {
+        precondition(shape.reduce(1, *) == count, "cannot reshape \(self.shape) to \(shape)")
+        return Tensor(shape: shape, storage: storage, offset: offset, compute: compute)
+    }
+
+    /// A view of entries `range` of the first axis (for example some branches of a batch), without a copy.
+    public func slice(_ range: Range<Int>) -> Tensor {
+        precondition(range.lowerBound >= 0 && range.upperBound <= shape[0], "slice \(range) of \(shape)")
+        let stride = shape.dropFirst().reduce(1, *)
+        return Tensor(
+            shape: [range.count] + shape.dropFirst(), storage: storage, offset: offset + range.lowerBound * stride,
+            compute: compute)
+    }
+}

@@ -1,0 +1,41 @@
+/// A weight as it lies in a checkpoint: float32 or float16, row-major, never copied or widened as a whole.
+///
+/// Linear layers are `[out, in]` and convolutions `[out, in, height, width]`, as PyTorch stores them.
+public struct WeightTensor {
+    public enum Format { case float32, float16 }
+
+    public let shape: [Int]
+    public let format: Format
+    let base: UnsafeRawPointer
+    /// Keeps the mapped file (or the converted copy) behind `base` alive.
+    private let owner: AnyObject
+
+    /// - Parameters:
+    ///   - bytes: the values in the machine's byte order, aligned to their own size, exactly as many as `shape` takes.
+    ///   - owner: the object that keeps `bytes` valid.
+    public init(shape: [Int], format: Format, bytes: UnsafeRawBufferPointer, owner: AnyObject) {
+        let size = format == .float32 ? 4 : 2
+        precondition(bytes.count == shape.reduce(1, *) * size, "\(bytes.count) bytes for shape \(shape)")
+        guard let base = bytes.baseAddress else { preconditionFailure("a weight without bytes") }
+        precondition(Int(bitPattern: base) % size == 0, "misaligned weight")
+        self.shape = shape
+        self.format = format
+        self.base = base
+        self.owner = owner
+    }
+
+    /// The number of values.
+    public var count: Int { shape.reduce(1, *) }
+
+    subscript(index: Int) -> Float {
+        switch format {
+        case .float32: base.load(fromByteOffset: index * 4, as: Float.self)
+        case .float16: Float(base.load(fromByteOffset: index * 2, as: Float16.self))
+        }
+    }
+
+    /// All values widened to float32: for the small ones (biases, norms), not for matrices.
+    public func tensor(on compute: Compute) -> Tensor {
+        compute.tensor((0..<count).map { self[$0] }, shape)
+    }
+}
