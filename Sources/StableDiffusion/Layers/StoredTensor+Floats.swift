@@ -10,6 +10,7 @@ extension StoredTensor {
         case .float16: range.map { Float(bytes.loadUnaligned(fromByteOffset: $0 * 2, as: Float16.self)) }
         case .bfloat16:
             range.map { Float(bitPattern: UInt32(bytes.loadUnaligned(fromByteOffset: $0 * 2, as: UInt16.self)) << 16) }
+        default: preconditionFailure("\(key) of type \(dataType.rawValue) is no weight")
         }
     }
 }

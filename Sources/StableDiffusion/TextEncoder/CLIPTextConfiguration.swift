@@ -12,13 +12,13 @@ package struct CLIPTextConfiguration: Equatable, Sendable {
     package let hiddenAct: Activation
     package let layerNormEps: Float
 
-    /// - Throws: `ModelError` naming the field that is missing, malformed or not supported.
+    /// - Throws: `ConfigurationError` naming the field that is missing, malformed or not supported.
     package init(contentsOf url: URL) throws {
         try self.init(ConfigurationFields(contentsOf: url, defaults: Self.defaults))
     }
 
     package init(_ fields: ConfigurationFields) throws {
-        try fields.requireDefaults(of: ["use_attention_mask"], Self.defaults)
+        try fields.requireDefaults(of: ["use_attention_mask"])
         vocabSize = try fields.integer("vocab_size", in: 1...1 << 24)
         hiddenSize = try fields.integer("hidden_size", in: widths)
         intermediateSize = try fields.integer("intermediate_size", in: widths)
@@ -31,13 +31,13 @@ package struct CLIPTextConfiguration: Equatable, Sendable {
         switch try fields.string("hidden_act") {
         case "quick_gelu": hiddenAct = .quickGELU
         case "gelu": hiddenAct = .gelu
-        default: throw fields.refusal("hidden_act", "of which only quick_gelu and gelu are supported")
+        default: throw fields.refusal("hidden_act", "but only quick_gelu and gelu are supported")
         }
         layerNormEps = try fields.positiveNumber("layer_norm_eps")
     }
 
     /// The defaults of `CLIPTextConfig` in transformers 5; the pipeline asks for `use_attention_mask` beside them.
-    private static let defaults: [String: JSONValue] = [
+    package static let defaults: [String: JSONValue] = [
         "vocab_size": 49408,
         "hidden_size": 512,
         "intermediate_size": 2048,

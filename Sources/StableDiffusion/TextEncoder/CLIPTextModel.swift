@@ -8,10 +8,8 @@ package struct CLIPTextModel {
     let layers: [CLIPEncoderLayer]
     let finalLayerNorm: LayerNorm
 
-    /// - Throws: `CheckpointError` for a missing or misshapen tensor, `ModelError.unusedWeights` for left-over ones.
-    package init(
-        _ store: WeightStore, _ configuration: CLIPTextConfiguration, folder: String, compute: Compute
-    ) throws {
+    /// - Throws: `CheckpointError` for a missing, misshapen or left-over tensor.
+    package init(_ store: WeightStore, _ configuration: CLIPTextConfiguration, compute: Compute) throws {
         let all = LayerWeights(store, compute: compute)
         // Published checkpoints have the prefix; transformers 5 writes none.
         let hasPrefix = all.contains("text_model.final_layer_norm.weight")
@@ -26,8 +24,7 @@ package struct CLIPTextModel {
         }
         finalLayerNorm = try LayerNorm(
             weights.scoped("final_layer_norm"), configuration.hiddenSize, epsilon: configuration.layerNormEps)
-        // A buffer that counts the positions, not a weight.
-        try store.requireAllRead(folder: folder, except: [embeddings.prefix + "position_ids"])
+        try store.requireAllRead()
     }
 
     /// The last hidden state after the final norm.

@@ -12,8 +12,8 @@ package struct UNet {
     let convNormOut: GroupNorm
     let convOut: Conv2D
 
-    /// - Throws: `CheckpointError` for a missing or misshapen tensor, `ModelError.unusedWeights` for left-over ones.
-    package init(_ store: WeightStore, _ configuration: UNetConfiguration, folder: String, compute: Compute) throws {
+    /// - Throws: `CheckpointError` for a missing, misshapen or left-over tensor.
+    package init(_ store: WeightStore, _ configuration: UNetConfiguration, compute: Compute) throws {
         let weights = LayerWeights(store, compute: compute)
         let channels = configuration.blockOutChannels
         self.configuration = configuration
@@ -30,7 +30,7 @@ package struct UNet {
             weights.scoped("conv_norm_out"), channels[0], groups: configuration.normNumGroups,
             epsilon: configuration.normEps)
         convOut = try Conv2D(weights.scoped("conv_out"), channels[0], configuration.outChannels)
-        try store.requireAllRead(folder: folder)
+        try store.requireAllRead()
     }
 
     /// - Parameters:
@@ -58,14 +58,5 @@ package struct UNet {
     /// `2 x - 1`
     private func centered(_ samples: Tensor) -> Tensor {
         samples.compute.tensor(samples.values.map { 2 * $0 - 1 }, samples.shape)
-    }
-}
-
-extension WeightStore {
-    /// - Parameter others: prefixes of keys that belong to another part in the same file.
-    /// - Throws: `ModelError.unusedWeights` naming the tensors that no layer has read.
-    func requireAllRead(folder: String, except others: [String] = []) throws {
-        let keys = unreadKeys.filter { key in !others.contains { key.hasPrefix($0) } }
-        guard keys.isEmpty else { throw ModelError.unusedWeights(folder: folder, keys: keys) }
     }
 }

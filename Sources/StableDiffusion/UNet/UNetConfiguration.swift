@@ -38,15 +38,15 @@ package struct UNetConfiguration: Equatable, Sendable {
     /// The smallest side that latents can have: a level halves it, rounding up if the padding is symmetric.
     package var smallestSide: Int { downsamplePadding == 0 ? 1 << (blockOutChannels.count - 1) : 1 }
 
-    /// - Throws: `ModelError` naming the field that is missing, malformed or not supported.
+    /// - Throws: `ConfigurationError` naming the field that is missing, malformed or not supported.
     package init(contentsOf url: URL) throws {
         try self.init(ConfigurationFields(contentsOf: url, defaults: Self.defaults))
     }
 
     package init(_ fields: ConfigurationFields) throws {
-        try fields.requireDefaults(of: Self.fixed, Self.defaults)
+        try fields.requireDefaults(of: Self.fixed)
         guard ["silu", "swish"].contains(try fields.string("act_fn")) else {
-            throw fields.refusal("act_fn", "and only \"silu\" is supported")
+            throw fields.refusal("act_fn", "but only silu is supported")
         }
         inChannels = try fields.integer("in_channels", in: widths)
         outChannels = try fields.integer("out_channels", in: widths)
@@ -66,15 +66,16 @@ package struct UNetConfiguration: Equatable, Sendable {
         midBlockType = try Self.midBlockType(fields)
         layersPerBlock = try fields.integers("layers_per_block", levels: levels, in: layerCounts)
         downsamplePadding = try fields.integer("downsample_padding", in: 0...1)
-        normNumGroups = try fields.integer("norm_num_groups", in: widths)
-        guard blockOutChannels.allSatisfy({ $0 % normNumGroups == 0 }) else {
+        let groups = try fields.integer("norm_num_groups", in: widths)
+        guard blockOutChannels.allSatisfy({ $0 % groups == 0 }) else {
             throw fields.refusal("norm_num_groups", "which does not divide each of block_out_channels")
         }
+        normNumGroups = groups
         normEps = try fields.positiveNumber("norm_eps")
         let textWidths = try fields.integers("cross_attention_dim", levels: levels, in: widths)
         crossAttentionDim = textWidths[0]
         guard textWidths.allSatisfy({ $0 == textWidths[0] }) else {
-            throw fields.refusal("cross_attention_dim", "and one text encoder has one width only")
+            throw fields.refusal("cross_attention_dim", "but one text encoder has one width only")
         }
         transformerLayersPerBlock = try fields.integers(
             "transformer_layers_per_block", levels: levels, in: layerCounts)
@@ -88,11 +89,11 @@ package struct UNetConfiguration: Equatable, Sendable {
     private static func midBlockType(_ fields: ConfigurationFields) throws -> MidBlockKind {
         switch fields.value("mid_block_type") {
         case .null: return .none
-        case "UNetMidBlock2D": return .plain
-        case "UNetMidBlock2DCrossAttn": return .crossAttention
+        case .string("UNetMidBlock2D"): return .plain
+        case .string("UNetMidBlock2DCrossAttn"): return .crossAttention
         default:
             throw fields.refusal(
-                "mid_block_type", "of which only UNetMidBlock2DCrossAttn, UNetMidBlock2D and null are supported")
+                "mid_block_type", "but only UNetMidBlock2DCrossAttn, UNetMidBlock2D and null are supported")
         }
     }
 
@@ -109,7 +110,7 @@ package struct UNetConfiguration: Equatable, Sendable {
     /// The defaults of `UNet2DConditionModel.__init__` in diffusers 0.42.
     ///
     /// `sample_size` and `dropout` do not matter here; `upcast_attention` asks for float32, which is all there is.
-    private static let defaults: [String: JSONValue] = [
+    package static let defaults: [String: JSONValue] = [
         "_class_name": "UNet2DConditionModel",
         "in_channels": 4,
         "out_channels": 4,

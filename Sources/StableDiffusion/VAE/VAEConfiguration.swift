@@ -17,15 +17,15 @@ package struct VAEConfiguration: Equatable, Sendable {
     /// The pixels of a latent's side.
     package var scaleFactor: Int { 1 << (blockOutChannels.count - 1) }
 
-    /// - Throws: `ModelError` naming the field that is missing, malformed or not supported.
+    /// - Throws: `ConfigurationError` naming the field that is missing, malformed or not supported.
     package init(contentsOf url: URL) throws {
         try self.init(ConfigurationFields(contentsOf: url, defaults: Self.defaults))
     }
 
     package init(_ fields: ConfigurationFields) throws {
-        try fields.requireDefaults(of: ["_class_name", "shift_factor", "latents_mean", "latents_std"], Self.defaults)
+        try fields.requireDefaults(of: ["_class_name", "shift_factor", "latents_mean", "latents_std"])
         guard ["silu", "swish"].contains(try fields.string("act_fn")) else {
-            throw fields.refusal("act_fn", "and only \"silu\" is supported")
+            throw fields.refusal("act_fn", "but only silu is supported")
         }
         inChannels = try fields.integer("in_channels", in: widths)
         outChannels = try fields.integer("out_channels", in: widths)
@@ -36,10 +36,11 @@ package struct VAEConfiguration: Equatable, Sendable {
         let _: [UpBlockName] = try fields.names("up_block_types", levels: levels)
         layersPerBlock = try fields.integer("layers_per_block", in: layerCounts)
         latentChannels = try fields.integer("latent_channels", in: widths)
-        normNumGroups = try fields.integer("norm_num_groups", in: widths)
-        guard blockOutChannels.allSatisfy({ $0 % normNumGroups == 0 }) else {
+        let groups = try fields.integer("norm_num_groups", in: widths)
+        guard blockOutChannels.allSatisfy({ $0 % groups == 0 }) else {
             throw fields.refusal("norm_num_groups", "which does not divide each of block_out_channels")
         }
+        normNumGroups = groups
         scalingFactor = try fields.positiveNumber("scaling_factor")
         useQuantConv = try fields.boolean("use_quant_conv")
         usePostQuantConv = try fields.boolean("use_post_quant_conv")
@@ -50,7 +51,7 @@ package struct VAEConfiguration: Equatable, Sendable {
     private enum UpBlockName: String, CaseIterable { case plain = "UpDecoderBlock2D" }
 
     /// The defaults of `AutoencoderKL.__init__` in diffusers 0.42; `sample_size` and `force_upcast` do not matter here.
-    private static let defaults: [String: JSONValue] = [
+    package static let defaults: [String: JSONValue] = [
         "_class_name": "AutoencoderKL",
         "in_channels": 3,
         "out_channels": 3,

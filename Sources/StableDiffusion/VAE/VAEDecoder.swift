@@ -10,8 +10,8 @@ package struct VAEDecoder {
     let convNormOut: GroupNorm
     let convOut: Conv2D
 
-    /// - Throws: `CheckpointError` for a missing or misshapen tensor, `ModelError.unusedWeights` for left-over ones.
-    package init(_ store: WeightStore, _ configuration: VAEConfiguration, folder: String, compute: Compute) throws {
+    /// - Throws: `CheckpointError` for a missing, misshapen or left-over tensor.
+    package init(_ store: WeightStore, _ configuration: VAEConfiguration, compute: Compute) throws {
         let weights = LayerWeights(store, compute: compute)
         let decoder = weights.scoped("decoder")
         let channels = configuration.blockOutChannels
@@ -29,7 +29,7 @@ package struct VAEDecoder {
         convNormOut = try GroupNorm(
             decoder.scoped("conv_norm_out"), channels[0], groups: configuration.normNumGroups, epsilon: vaeEpsilon)
         convOut = try Conv2D(decoder.scoped("conv_out"), channels[0], configuration.outChannels)
-        try store.requireAllRead(folder: folder, except: ["encoder.", "quant_conv."])
+        try store.requireAllRead(except: ["encoder.", "quant_conv."])
     }
 
     /// - Parameter latents: `[1, height, width, latentChannels]`, already divided by the scaling factor.

@@ -11,8 +11,8 @@ package struct VAEEncoder {
     let quantConv: Linear?
     private let latentChannels: Int
 
-    /// - Throws: `CheckpointError` for a missing or misshapen tensor, `ModelError.unusedWeights` for left-over ones.
-    package init(_ store: WeightStore, _ configuration: VAEConfiguration, folder: String, compute: Compute) throws {
+    /// - Throws: `CheckpointError` for a missing, misshapen or left-over tensor.
+    package init(_ store: WeightStore, _ configuration: VAEConfiguration, compute: Compute) throws {
         let weights = LayerWeights(store, compute: compute)
         let encoder = weights.scoped("encoder")
         let channels = configuration.blockOutChannels
@@ -31,12 +31,12 @@ package struct VAEEncoder {
             ? try Linear(
                 weights.scoped("quant_conv"), 2 * latentChannels, 2 * latentChannels,
                 storedAs: .pointwiseConvolution) : nil
-        try store.requireAllRead(folder: folder, except: ["decoder.", "post_quant_conv."])
+        try store.requireAllRead(except: ["decoder.", "post_quant_conv."])
     }
 
     /// - Parameter image: `[1, height, width, channels]` in -1...1.
-    /// - Returns: the mean in PyTorch's order `[1, latentChannels, height / factor, width / factor]`.
-    package func callAsFunction(_ image: Tensor) -> (shape: [Int], values: [Float]) {
+    /// - Returns: the mean, `[1, height / factor, width / factor, latentChannels]`.
+    package func callAsFunction(_ image: Tensor) -> Tensor {
         var x = convIn(image)
         for block in downBlocks { x = block(x) }
         x = midBlock(x)
@@ -44,10 +44,9 @@ package struct VAEEncoder {
         x = quantConv?(x) ?? x
         // The first half of the channels is the mean, the second the logarithm of the variance.
         let (height, width) = (x.shape[1], x.shape[2])
-        return (
-            [1, latentChannels, height, width],
-            Array(x.channelsFirstValues.prefix(latentChannels * height * width))
-        )
+        return x.compute.tensor(
+            channelsFirst: Array(x.channelsFirstValues.prefix(latentChannels * height * width)),
+            [1, latentChannels, height, width])
     }
 }
 
