@@ -31,7 +31,7 @@ let package = Package(
                 "StableDiffusion", "ImageCodecs",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
-        .executableTarget(name: "kernel-bench", dependencies: ["TensorKernels", "StableDiffusion"]),
+        .executableTarget(name: "kernel-bench", dependencies: ["TensorKernels"]),
 
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(name: "TensorKernelsTests", dependencies: ["TensorKernels", "TestSupport"]),
