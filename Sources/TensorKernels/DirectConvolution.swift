@@ -1,9 +1,10 @@
 import CKernels
 
-/// A convolution of any kernel, stride and padding as matrix products over gathered pixels.
+/// A convolution of any kernel, stride and padding as matrix products over shifted pixels.
 ///
-/// A block of output pixels gathers the inputs of some of the kernel's taps side by side and multiplies them with the
-/// taps' weights, so no unrolled image is ever held.
+/// A block of output pixels copies what it reads (enlarged, normalised, with its border) into a strip once. In the strip
+/// the pixels under one row of the kernel lie side by side, so each row of the kernel is one product whose rows are
+/// `stride` pixels apart: nothing is unrolled.
 struct DirectConvolution {
     let weight: WeightTensor
     let stride: Int
@@ -11,54 +12,54 @@ struct DirectConvolution {
     let input: ConvolutionInput
     let output: ConvolutionOutput
 
-    /// Output pixels of a piece of work.
-    private static let block = 96
-    /// Gathered channels of one product: enough to keep the kernel busy with few input channels.
-    private static let depthLimit = 1024
+    /// Output pixels side by side in a block.
+    private static let blockWidth = 96
+    /// Floats of a strip: half of a 512 KB second-level cache.
+    private static let stripLimit = 1 << 16
 
     func run() {
         let compute = input.image.compute
         let packed = PackedMatrix(convolution: weight, on: compute)
         let (channels, out) = (input.channels, output.channels)
-        let (kernelWidth, taps) = (weight.shape[3], weight.shape[2] * weight.shape[3])
-        let together = min(taps, max(1, Self.depthLimit / channels))
-        let depth = together * channels
-        let gathered = compute.scratch(compute.threads * Self.block * depth)
-        let pixels = output.height * output.width
-        let blocks = (pixels + Self.block - 1) / Self.block
-        compute.parallel(input.image.shape[0] * blocks) { index, worker in
-            let (b, first) = (index / blocks, index % blocks * Self.block)
-            let rows = min(pixels, first + Self.block) - first
-            let offset = (b * pixels + first) * out
-            let result = output.image.pointer + offset
-            let buffer = gathered.pointer + worker * Self.block * depth
-            for tap in Swift.stride(from: 0, to: taps, by: together) {
-                let last = min(taps, tap + together)
-                for i in tap..<last {
-                    gather(
-                        image: b, pixels: first..<(first + rows), tap: (i / kernelWidth, i % kernelWidth),
-                        to: buffer + (i - tap) * channels, stride: (last - tap) * channels)
-                }
-                compute.multiply(
-                    buffer, (last - tap) * channels, packed.panel(column: 0, row: tap * channels),
-                    panelStride: packed.stride, result, out, rows: rows, columns: out,
-                    depth: (last - tap) * channels, accumulate: tap > 0)
-            }
-            var epilogue = output.epilogue(image: b, offset: offset, channel: 0)
-            compute.kernels.finish(result, out, out, rows, out, &epilogue)
-        }
-    }
+        let (kernelHeight, kernelWidth) = (weight.shape[2], weight.shape[3])
+        let width = min(output.width, Self.blockWidth)
+        let stripWidth = (width - 1) * stride + kernelWidth
+        // As many rows of output as the strip has room for, so that few rows of input are copied twice.
+        let rowsInStrip = Self.stripLimit / (stripWidth * channels)
+        let height = min(output.height, max(1, (rowsInStrip - kernelHeight) / stride + 1))
+        let stripHeight = (height - 1) * stride + kernelHeight
+        let strips = compute.scratch(compute.threads * stripHeight * stripWidth * channels)
+        let (across, down) = ((output.width + width - 1) / width, (output.height + height - 1) / height)
 
-    /// Copies the input pixel under one tap for each of `pixels`, `stride` floats apart.
-    private func gather(
-        image b: Int, pixels: Range<Int>, tap: (y: Int, x: Int), to target: UnsafeMutablePointer<Float>, stride: Int
-    ) {
-        for pixel in pixels {
-            let y = pixel / output.width * self.stride + tap.y - padding.top
-            let x = pixel % output.width * self.stride + tap.x - padding.left
-            input.copyRow(
-                image: b, y: y, columns: x..<(x + 1), channels: 0..<input.channels,
-                to: target + (pixel - pixels.lowerBound) * stride, stride: stride)
+        // BLAS wants the rows of its operands apart; the kernels multiply overlapping ones, a whole row of the kernel at once.
+        let together = compute.multipliesOverlappingRows ? kernelWidth : 1
+
+        compute.parallel(input.image.shape[0] * down * across) { index, worker in
+            let b = index / (down * across)
+            let (top, left) = (index / across % down * height, index % across * width)
+            let rows = min(output.height, top + height) - top
+            let pixels = min(output.width, left + width) - left
+            let strip = strips.pointer + worker * stripHeight * stripWidth * channels
+            let first = left * stride - padding.left
+            for y in 0..<((rows - 1) * stride + kernelHeight) {
+                input.copyRow(
+                    image: b, y: top * stride - padding.top + y,
+                    columns: first..<(first + (pixels - 1) * stride + kernelWidth), channels: 0..<channels,
+                    to: strip + y * stripWidth * channels, stride: channels)
+            }
+            for row in 0..<rows {
+                let offset = ((b * output.height + top + row) * output.width + left) * out
+                let result = output.image.pointer + offset
+                for tap in Swift.stride(from: 0, to: kernelHeight * kernelWidth, by: together) {
+                    let (i, j) = (tap / kernelWidth, tap % kernelWidth)
+                    compute.multiply(
+                        strip + ((row * stride + i) * stripWidth + j) * channels, stride * channels,
+                        packed.panel(column: 0, row: tap * channels), panelStride: packed.stride, result, out,
+                        rows: pixels, columns: out, depth: together * channels, accumulate: tap > 0)
+                }
+                var epilogue = output.epilogue(image: b, offset: offset, channel: 0)
+                compute.kernels.finish(result, out, out, pixels, out, &epilogue)
+            }
         }
     }
 }

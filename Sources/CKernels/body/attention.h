@@ -1,7 +1,8 @@
 // Attention in tiles of keys with a running maximum and sum (Milakov & Gimelshein 2018): the scores of six queries and
 // one tile of keys never leave the first-level cache.
 
-enum { KEY_TILE = 256 };
+// Keys of a tile: as many as leave keys and values in half of a 512 KB second-level cache, at most KEY_TILE.
+enum { KEY_TILE = 256, KEY_TILE_FLOATS = 32768 };
 
 static void NAME(pack_keys)(const float *keys, size_t ld, size_t tokens, size_t depth, size_t padded_depth, float *packed) {
     for (size_t first = 0; first < tokens; first += CK_PANEL) {
@@ -66,8 +67,10 @@ static void NAME(attention)(const float *queries, size_t ldq, const float *keys,
     }
     memset(o, 0, rows * padded_depth * sizeof(float));
     const ptrdiff_t ld = (ptrdiff_t)padded_depth;
-    for (size_t tile = 0; tile < tokens; tile += KEY_TILE) {
-        size_t left = tokens - tile < KEY_TILE ? tokens - tile : KEY_TILE;
+    size_t step = KEY_TILE_FLOATS / padded_depth / CK_PANEL * CK_PANEL;
+    step = step > KEY_TILE ? KEY_TILE : step < CK_PANEL ? CK_PANEL : step;
+    for (size_t tile = 0; tile < tokens; tile += step) {
+        size_t left = tokens - tile < step ? tokens - tile : step;
         size_t padded = (left + CK_PANEL - 1) / CK_PANEL * CK_PANEL;
         const float *v = values + tile * padded_depth;
         for (size_t i = 0; i < rows; i += 6) {
