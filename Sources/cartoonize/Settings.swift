@@ -1,0 +1,69 @@
+import Foundation
+import StableDiffusion
+
+/// The settings of a run: what the options say, else what the model recommends.
+struct Settings {
+    let modelName: String
+    let modelFolder: URL
+    let instruction: String
+    let negativeInstruction: String
+    let steps: Int
+    let guidanceScale: Float
+    let imageGuidanceScale: Float
+    let sampler: SamplerKind
+    let threads: Int
+
+    init(options: GenerationOptions, model: ModelDirectory, found: FoundModel) {
+        modelName = found.name
+        modelFolder = found.folder
+        instruction = options.instruction ?? model.defaults.instruction
+        negativeInstruction = options.negative
+        steps = options.steps ?? model.defaults.steps
+        guidanceScale = options.guidance ?? model.defaults.guidanceScale
+        imageGuidanceScale = options.imageGuidance ?? model.defaults.imageGuidanceScale
+        sampler = options.sampler ?? model.sampler
+        threads = options.threads ?? ProcessInfo.processInfo.activeProcessorCount
+    }
+
+    /// Whether instruction and photo are weighed against their absence; else the model runs once a step.
+    var guidanceIsOn: Bool { guidanceScale > 1 && imageGuidanceScale >= 1 }
+
+    func request(image: PixelImage, seed: UInt64) -> GenerationRequest {
+        GenerationRequest(
+            image: image, instruction: instruction, negativeInstruction: negativeInstruction, steps: steps,
+            guidanceScale: guidanceScale, imageGuidanceScale: imageGuidanceScale, seed: seed, sampler: sampler)
+    }
+
+    /// What is embedded into the picture made with `seed` at the working size `size`.
+    func parameters(seed: UInt64, size: PixelSize) -> GenerationParameters {
+        GenerationParameters(
+            instruction: instruction, negativeInstruction: negativeInstruction,
+            fields: [
+                .init(name: "Steps", value: "\(steps)"),
+                .init(name: "Sampler", value: sampler.displayName),
+                .init(name: "CFG scale", value: "\(guidanceScale)"),
+                .init(name: "Image CFG scale", value: "\(imageGuidanceScale)"),
+                .init(name: "Seed", value: "\(seed)"),
+                .init(name: "Size", value: "\(size)"),
+                .init(name: "Model", value: modelName),
+                .init(name: "Version", value: "cartoonize \(cartoonizeVersion)"),
+            ])
+    }
+}
+
+extension SamplerKind {
+    /// The name that other programs write into pictures and read back.
+    var displayName: String {
+        switch self {
+        case .ddim: "DDIM"
+        case .pndm: "PLMS"
+        case .euler: "Euler"
+        case .eulerAncestral: "Euler a"
+        case .heun: "Heun"
+        case .dpmSolverMultistep: "DPM++ 2M"
+        case .dpmSolverMultistepKarras: "DPM++ 2M Karras"
+        case .uniPC: "UniPC"
+        case .lcm: "LCM"
+        }
+    }
+}
