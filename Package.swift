@@ -31,6 +31,7 @@ let package = Package(
                 "StableDiffusion", "ImageCodecs",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        .executableTarget(name: "image-compare", dependencies: ["ImageCodecs"]),
         .executableTarget(name: "kernel-bench", dependencies: ["TensorKernels", "StableDiffusion"]),
 
         .target(name: "TestSupport", path: "Tests/TestSupport"),
@@ -38,6 +39,8 @@ let package = Package(
         .testTarget(name: "ImageCodecsTests", dependencies: ["ImageCodecs", "TestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(name: "StableDiffusionTests", dependencies: ["StableDiffusion", "TestSupport"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "CartoonizeTests", dependencies: ["cartoonize", "TestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "CartoonizeTests", dependencies: ["cartoonize", "ImageCodecs", "TestSupport"],
+            resources: [.copy("Fixtures")]),
     ]
 )

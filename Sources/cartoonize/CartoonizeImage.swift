@@ -69,6 +69,8 @@ struct CartoonizeImage: ParsableCommand {
         let settings = Settings(options: generation, model: model, found: found)
         let sizes = try size.sizes(input: picture.size, factor: model.vaeScaleFactor)
 
+        try plan.check(size: sizes.output)
+
         announce(settings: settings, seeds: seeds, input: picture.size, sizes: sizes)
         let pipeline = try InstructPix2Pix(model: model, compute: Compute(threads: settings.threads))
         let source = picture.pixels(size: sizes.working)
@@ -80,9 +82,10 @@ struct CartoonizeImage: ParsableCommand {
             let result = try pipeline.generate(settings.request(image: source, seed: seed)) { event in
                 display.show(event)
             }
-            let encoded = try picture.finished(result.image, size: sizes.output).encoded(
-                as: plan.format, quality: output.quality ?? OutputOptions.defaultQuality,
+            let finished = picture.finished(
+                result.image, size: sizes.output, format: plan.format,
                 parameters: settings.parameters(seed: seed, size: sizes.working).text)
+            let encoded = try plan.format.encode(finished, quality: output.quality ?? OutputOptions.defaultQuality)
             display.finish()
             try plan.write(encoded, to: destination)
             let timings = RunReport.Timings(result.timings, total: pictureStart.duration(to: .now))

@@ -40,7 +40,7 @@ struct GenerationOptions: ParsableArguments {
         name: [.short, .long],
         help: ArgumentHelp(
             "The model, a folder or a name from 'cartoonize models'. (default: $CARTOONIZE_MODEL, or else "
-                + "\(ModelSearch.defaultName))", valueName: "model"))
+                + "\(ModelSearch.defaultName))", valueName: "model"), completion: .directory)
     var model: String?
 
     @Option(help: ArgumentHelp("The number of threads. (default: one a processor)", valueName: "n"))

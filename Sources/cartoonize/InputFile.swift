@@ -1,13 +1,16 @@
 import Foundation
+import ImageCodecs
 
 /// The bytes of an input, and which file they came from.
 struct InputFile {
     /// The largest encoded picture that is read.
     private static let byteLimit = 1 << 30
+    /// As many bytes as it takes to tell what a file is.
+    private static let signatureLength = 64
 
     /// The path as given, `-` for standard input.
     let name: String
-    let bytes: [UInt8]
+    let data: Data
     private let device: dev_t
     private let inode: ino_t
 
@@ -28,8 +31,8 @@ struct InputFile {
         guard status.st_mode & S_IFMT != S_IFDIR else {
             throw Self.failure(path, "it is a folder; give one picture")
         }
-        bytes = try Self.read(descriptor, path: path)
-        guard !bytes.isEmpty else { throw Self.failure(path, "it is empty") }
+        data = try Self.read(descriptor, path: path)
+        guard !data.isEmpty else { throw Self.failure(path, "the file is empty") }
     }
 
     /// Whether `other` describes the very file that was read, under whatever name.
@@ -37,26 +40,34 @@ struct InputFile {
         other.st_dev == device && other.st_ino == inode
     }
 
-    private static func read(_ descriptor: Int32, path: String) throws -> [UInt8] {
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+    private static func read(_ descriptor: Int32, path: String) throws -> Data {
+        var data = Data()
+        var chunk = [UInt8](repeating: 0, count: 1 << 20)
         while true {
             let count = Glibc.read(descriptor, &chunk, chunk.count)
-            if count == 0 { return bytes }
+            if count == 0 { return data }
             if count < 0 {
                 if errno == EINTR { continue }
                 throw failure(path, systemMessage(errno))
             }
-            bytes += chunk[..<count]
+            let isStart = data.count < signatureLength
+            data += chunk[..<count]
             // An endless device is told by its first bytes, not after a gigabyte.
-            if bytes.count >= 8, bytes.count - count < 8, !PictureFormat.isKnown(bytes) {
-                throw failure(path, PictureFormat.unknownMessage)
-            }
-            guard bytes.count <= byteLimit else { throw failure(path, "it is larger than 1 GiB") }
+            if isStart, data.count >= signatureLength { try checkSignature(data, path: path) }
+            guard data.count <= byteLimit else { throw failure(path, "it is larger than 1 GiB") }
+        }
+    }
+
+    private static func checkSignature(_ data: Data, path: String) throws {
+        do {
+            _ = try ImageFile.header(of: data)
+        } catch let error as ImageError {
+            // Whatever else is wrong may be that the rest is still to come.
+            if case .unknownFormat = error { throw failure(path, error.description) }
         }
     }
 
     static func failure(_ path: String, _ reason: String) -> CommandFailure {
-        CommandFailure(.input, "cannot read \(path == "-" ? "standard input" : path): \(reason)")
+        CommandFailure(.input, "cannot read \(path == "-" ? "standard input" : path.isEmpty ? "''" : path): \(reason)")
     }
 }

@@ -19,7 +19,7 @@ struct InspectCommand: ParsableCommand {
         } else if let parameters = inspected.parameters {
             try StandardStreams.printResult(parameters)
         } else {
-            Console.line("\(picture): \(inspected.format.rawValue), \(inspected.size), no parameters inside")
+            Console.line("\(picture): \(inspected.format), \(inspected.size), no parameters inside")
         }
     }
 

@@ -16,11 +16,12 @@ private func noteSignal(_ number: Int32) {
 /// What SIGINT, SIGTERM and a closed pipe do.
 enum Interruption {
     /// From here on SIGINT and SIGTERM remove the temporary files and end the program with 130 or 143, and a second
-    /// one ends it at once; a closed pipe is an error of `write` instead of a death.
+    /// one ends it at once; a closed pipe and a file size limit are errors of `write` instead of a death.
     ///
     /// The handler only wakes a thread that waits on a pipe: taking locks and removing files is not allowed inside one.
     static func install() {
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ImageCodecs
 
 /// Where the picture goes and what is told on the way.
 struct OutputOptions: ParsableArguments {
@@ -8,11 +9,11 @@ struct OutputOptions: ParsableArguments {
         name: [.short, .long],
         help: ArgumentHelp(
             "The file or folder to write, '-' for standard output. (default: photo.cartoon.png beside photo.jpg)",
-            valueName: "output"))
+            valueName: "output"), completion: .file())
     var output: String?
 
     @Option(help: ArgumentHelp("The kind of picture to write. (default: by the output's extension)", valueName: "format"))
-    var format: PictureFormat?
+    var format: ImageFormat?
 
     @Option(help: ArgumentHelp("The quality of a JPEG, 1 to 100. (default: \(OutputOptions.defaultQuality))", valueName: "n"))
     var quality: Int?
@@ -40,9 +41,9 @@ struct OutputOptions: ParsableArguments {
     }
 
     /// Throws when `--quality` is given for a format that has none.
-    func checkQuality(for format: PictureFormat) throws {
+    func checkQuality(for format: ImageFormat) throws {
         if quality != nil, format != .jpeg {
-            throw CommandFailure(.usage, "--quality is for JPEG, and the output is \(format.rawValue)")
+            throw CommandFailure(.usage, "--quality is for JPEG, and the output is \(format)")
         }
     }
 }

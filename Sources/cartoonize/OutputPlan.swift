@@ -11,7 +11,7 @@ struct OutputPlan {
         case device(String)
     }
 
-    let format: PictureFormat
+    let format: ImageFormat
     /// One destination a seed, in the order of the seeds.
     let destinations: [Destination]
     let replacing: Bool
@@ -22,7 +22,7 @@ struct OutputPlan {
     ///   - format: the argument of `--format`; without it the output's extension decides.
     ///   - seeds: one seed a picture; with more than one, each file name gets its seed.
     ///   - replacing: whether existing files are replaced.
-    init(input: String, output: String?, format: PictureFormat?, seeds: [UInt64], replacing: Bool) throws {
+    init(input: String, output: String?, format: ImageFormat?, seeds: [UInt64], replacing: Bool) throws {
         self.replacing = replacing
         if output == "-" {
             guard seeds.count == 1 else {
@@ -42,7 +42,7 @@ struct OutputPlan {
         let path: String
         if let output, !Self.isFolder(output) {
             guard !output.isEmpty, !output.hasSuffix("/") else {
-                throw CommandFailure(.output, "the folder '\(output)' does not exist")
+                throw CommandFailure(.output, "there is no folder \(output)")
             }
             path = output
         } else {
@@ -58,7 +58,7 @@ struct OutputPlan {
             return
         }
         let fileExtension = FilePath(path).fileExtension
-        guard let format = format ?? PictureFormat(fileExtension: fileExtension) else {
+        guard let format = format ?? ImageFormat(fileExtension: fileExtension) else {
             throw CommandFailure(
                 .usage, "the kind of picture is not clear from the name \(path); end it in .png or .jpg, or give --format")
         }
@@ -88,7 +88,7 @@ struct OutputPlan {
             }
             let folder = FilePath(path).folder
             guard Self.isFolder(folder) else {
-                throw CommandFailure(.output, "the folder \(folder) for the output does not exist")
+                throw CommandFailure(.output, "there is no folder \(folder) for the output")
             }
             guard access(folder, W_OK | X_OK) == 0 else {
                 throw CommandFailure(.output, "cannot write into the folder \(folder): \(systemMessage(errno))")
@@ -96,8 +96,17 @@ struct OutputPlan {
         }
     }
 
+    /// Throws when pictures of the given size do not fit the format.
+    func check(size: PixelSize) throws {
+        if max(size.width, size.height) > format.maximumSide {
+            throw CommandFailure(
+                .output, "a \(format) picture has at most \(format.maximumSide) pixels a side, and \(size) are asked for; "
+                    + "give --format png or a --size")
+        }
+    }
+
     /// Writes one picture's encoded bytes.
-    func write(_ bytes: [UInt8], to destination: Destination) throws {
+    func write(_ bytes: Data, to destination: Destination) throws {
         switch destination {
         case .standardOutput:
             try StandardStreams.writeResult(bytes)
@@ -117,7 +126,7 @@ struct OutputPlan {
         }
     }
 
-    private static func writeDevice(_ bytes: [UInt8], _ path: String) throws {
+    private static func writeDevice(_ bytes: Data, _ path: String) throws {
         let descriptor = open(path, O_WRONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw CommandFailure(.output, "cannot write \(path): \(systemMessage(errno))") }
         defer { close(descriptor) }

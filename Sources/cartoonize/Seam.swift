@@ -35,5 +35,3 @@ final class InstructPix2Pix {
         return GenerationResult(image: r.image, timings: StageTimings())
     }
 }
-enum PictureFormat: String, CaseIterable { case png, jpeg }
-struct Picture { var width = 8, height = 8 }

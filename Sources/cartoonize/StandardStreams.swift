@@ -7,11 +7,11 @@ enum StandardStreams {
 
     /// Writes `text` and a line end to standard output.
     static func printResult(_ text: String) throws {
-        try writeResult(Array((text + "\n").utf8))
+        try writeResult(Data((text + "\n").utf8))
     }
 
     /// Writes bytes to standard output. Throws `ClosedPipe` when the reader is gone, `CommandFailure` otherwise.
-    static func writeResult(_ bytes: [UInt8]) throws {
+    static func writeResult(_ bytes: Data) throws {
         switch writeAll(bytes, to: STDOUT_FILENO) {
         case 0: return
         case EPIPE: throw ClosedPipe()
@@ -20,7 +20,7 @@ enum StandardStreams {
     }
 
     /// Writes all of `bytes`, however many calls that takes. Returns 0 or the error number.
-    static func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
+    static func writeAll(_ bytes: Data, to descriptor: Int32) -> Int32 {
         bytes.withUnsafeBytes { buffer in
             var rest = buffer[...]
             while !rest.isEmpty {

@@ -35,7 +35,7 @@ struct TemporaryFile: ~Copyable {
     }
 
     /// Writes `bytes` and waits until they are on the disk.
-    func write(_ bytes: [UInt8]) throws(SystemFailure) {
+    func write(_ bytes: Data) throws(SystemFailure) {
         let code = StandardStreams.writeAll(bytes, to: descriptor)
         guard code == 0 else { throw SystemFailure(code) }
         guard fsync(descriptor) == 0 else { throw SystemFailure(errno) }
