@@ -59,16 +59,29 @@ parity: build ## compare with diffusers, stage by stage (PYTHON must have it)
 faults: setup ## show that each seeded fault makes a test fail
 	Tests/faults/run.sh
 
+# The installed program carries the Swift libraries with it, so that it outlives the toolchain it was built with.
+INSTALL_BUILD := -c release --scratch-path .build/install --static-swift-stdlib
+SHARE := $(DESTDIR)$(PREFIX)/share
+
 install: setup ## install the program, its model, completions and manual under PREFIX
-	$(SWIFT) build -c release --product cartoonize --scratch-path .build/install --static-swift-stdlib
-	Tests/cli/install.sh .build/install/release/cartoonize Models "$(DESTDIR)$(PREFIX)"
+	$(SWIFT) build $(INSTALL_BUILD) --product cartoonize
+	$(SWIFT) package -c release plugin generate-manual
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(SHARE)/cartoonize" "$(SHARE)/man/man1" \
+		"$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
+	install -s -m 755 .build/install/release/cartoonize "$(DESTDIR)$(PREFIX)/bin/cartoonize"
+	cp -R Models "$(SHARE)/cartoonize/"
+	install -m 644 .build/plugins/GenerateManual/outputs/cartoonize/cartoonize.1 "$(SHARE)/man/man1/"
+	.build/install/release/cartoonize --generate-completion-script bash \
+		> "$(SHARE)/bash-completion/completions/cartoonize"
+	.build/install/release/cartoonize --generate-completion-script zsh > "$(SHARE)/zsh/site-functions/_cartoonize"
+	.build/install/release/cartoonize --generate-completion-script fish \
+		> "$(SHARE)/fish/vendor_completions.d/cartoonize.fish"
 
 uninstall: ## remove what `make install` installed
-	rm -rf "$(DESTDIR)$(PREFIX)/share/cartoonize"
-	rm -f "$(DESTDIR)$(PREFIX)/bin/cartoonize" "$(DESTDIR)$(PREFIX)/share/man/man1/cartoonize.1" \
-		"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/cartoonize" \
-		"$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_cartoonize" \
-		"$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/cartoonize.fish"
+	rm -rf "$(SHARE)/cartoonize"
+	rm -f "$(DESTDIR)$(PREFIX)/bin/cartoonize" "$(SHARE)/man/man1/cartoonize.1" \
+		"$(SHARE)/bash-completion/completions/cartoonize" "$(SHARE)/zsh/site-functions/_cartoonize" \
+		"$(SHARE)/fish/vendor_completions.d/cartoonize.fish"
 
 clean: ## remove what was built
 	rm -rf .build demo.png
