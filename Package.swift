@@ -28,7 +28,7 @@ let package = Package(
         .executableTarget(
             name: "cartoonize",
             dependencies: [
-                "StableDiffusion", "ImageCodecs",
+                "StableDiffusion", "Checkpoints", "ImageCodecs",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "image-compare", dependencies: ["ImageCodecs"]),

@@ -66,8 +66,8 @@ struct CartoonizeImage: ParsableCommand {
         let found = try ModelSearch.forThisProcess().locate(requested)
         let model = try ModelDirectory(found.folder)
         let picture = try InputPicture(file)
-        let settings = Settings(options: generation, model: model, found: found)
-        let sizes = try size.sizes(input: picture.size, factor: model.vaeScaleFactor)
+        let settings = try Settings(options: generation, model: model, found: found)
+        let sizes = try size.sizes(input: picture.size, model: model)
 
         try plan.check(size: sizes.output)
 
@@ -79,9 +79,8 @@ struct CartoonizeImage: ParsableCommand {
             if seeds.count > 1 {
                 display = ProgressDisplay(style: style, label: "\(photo) (\(index + 1) of \(seeds.count))")
             }
-            let result = try pipeline.generate(settings.request(image: source, seed: seed)) { event in
-                display.show(event)
-            }
+            let result = try pipeline.generate(
+                settings.request(image: source, seed: seed), progress: { display.show($0) })
             let finished = picture.finished(
                 result.image, size: sizes.output, format: plan.format,
                 parameters: settings.parameters(seed: seed, size: sizes.working).text)

@@ -1,3 +1,7 @@
+import Checkpoints
+import ImageCodecs
+import StableDiffusion
+
 /// What the process tells its caller. The numbers are documented and scripts rely on them.
 enum ExitStatus: Int32 {
     case success = 0
@@ -27,6 +31,9 @@ struct CommandFailure: Error {
     init(describing error: any Error) {
         switch error {
         case let failure as CommandFailure: self = failure
+        case is ConfigurationError, is CheckpointError, is SamplerError:
+            self.init(.model, "the model cannot be used: \(error)")
+        case is ImageError: self.init(.output, String(describing: error))
         default: self.init(.failure, String(describing: error))
         }
     }

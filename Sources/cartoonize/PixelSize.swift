@@ -25,13 +25,12 @@ extension PixelSize: ExpressibleByArgument {
 }
 
 extension PixelSize {
-    /// The size that the model works at for a picture of this size: sides are rounded down to multiples of `factor`,
-    /// the pixels that one latent stands for, but are at least one latent; a picture of more than `limit` pixels is
-    /// first reduced, sides in proportion.
-    func workingSize(factor: Int, limit: Int) -> PixelSize {
+    /// The size that a model works at for a picture of this size: a picture of more than `limit` pixels is reduced,
+    /// sides in proportion; then sides are rounded down to multiples of `factor`, but to no less than `smallestSide`.
+    func workingSize(factor: Int, smallestSide: Int, limit: Int) -> PixelSize {
         let scale = pixels > limit ? (Double(limit) / Double(pixels)).squareRoot() : 1
         func side(_ length: Int) -> Int {
-            max(factor, Int(Double(length) * scale) / factor * factor)
+            max(smallestSide, Int(Double(length) * scale) / factor * factor)
         }
         return PixelSize(width: side(width), height: side(height))
     }

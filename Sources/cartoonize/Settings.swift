@@ -10,10 +10,13 @@ struct Settings {
     let steps: Int
     let guidanceScale: Float
     let imageGuidanceScale: Float
+    /// The sampler asked for; nil for the model's own, whose every setting is then the model's.
+    private let requestedSampler: SamplerKind?
     let sampler: SamplerKind
     let threads: Int
 
-    init(options: GenerationOptions, model: ModelDirectory, found: FoundModel) {
+    /// Throws when model, sampler and steps do not go together.
+    init(options: GenerationOptions, model: ModelDirectory, found: FoundModel) throws {
         modelName = found.name
         modelFolder = found.folder
         instruction = options.instruction ?? model.defaults.instruction
@@ -21,17 +24,25 @@ struct Settings {
         steps = options.steps ?? model.defaults.steps
         guidanceScale = options.guidance ?? model.defaults.guidanceScale
         imageGuidanceScale = options.imageGuidance ?? model.defaults.imageGuidanceScale
+        requestedSampler = options.sampler
         sampler = options.sampler ?? model.sampler
         threads = options.threads ?? ProcessInfo.processInfo.activeProcessorCount
+        do {
+            _ = try makeSampler(kind: options.sampler, configuration: model.scheduler, steps: steps)
+        } catch let error as SamplerError {
+            // What the model itself asks for is the model's mistake, the rest the user's.
+            guard options.sampler != nil || options.steps != nil else { throw error }
+            throw CommandFailure(.usage, "this model does not go with the sampler or steps asked for: \(error)")
+        }
     }
 
     /// Whether instruction and photo are weighed against their absence; else the model runs once a step.
-    var guidanceIsOn: Bool { guidanceScale > 1 && imageGuidanceScale >= 1 }
+    var guidanceIsOn: Bool { Guidance(textScale: guidanceScale, imageScale: imageGuidanceScale) != .off }
 
     func request(image: PixelImage, seed: UInt64) -> GenerationRequest {
         GenerationRequest(
             image: image, instruction: instruction, negativeInstruction: negativeInstruction, steps: steps,
-            guidanceScale: guidanceScale, imageGuidanceScale: imageGuidanceScale, seed: seed, sampler: sampler)
+            guidanceScale: guidanceScale, imageGuidanceScale: imageGuidanceScale, seed: seed, sampler: requestedSampler)
     }
 
     /// What is embedded into the picture made with `seed` at the working size `size`.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import StableDiffusion
 
 /// How large the picture is that the model works at.
 struct SizeOptions: ParsableArguments {
@@ -24,15 +25,17 @@ struct SizeOptions: ParsableArguments {
     }
 
     /// The size to work at and the size to write for an input of the given size.
-    func sizes(input: PixelSize, factor: Int) throws -> (working: PixelSize, output: PixelSize) {
+    func sizes(input: PixelSize, model: ModelDirectory) throws -> (working: PixelSize, output: PixelSize) {
+        let (factor, smallest) = (model.vaeScaleFactor, model.vaeScaleFactor * model.unet.smallestSide)
         guard let size else {
             let limit = maxPixels ?? Self.defaultMaxPixels
-            return (input.workingSize(factor: factor, limit: limit), input)
+            return (input.workingSize(factor: factor, smallestSide: smallest, limit: limit), input)
         }
-        guard size.width >= factor, size.height >= factor else {
-            throw CommandFailure(.usage, "--size \(size) is too small: this model works at \(factor)x\(factor) or more")
+        guard min(size.width, size.height) >= smallest else {
+            throw CommandFailure(
+                .usage, "--size \(size) is too small: this model works at \(smallest)x\(smallest) or more")
         }
-        let working = size.workingSize(factor: factor, limit: .max)
+        let working = size.workingSize(factor: factor, smallestSide: smallest, limit: .max)
         return (working, working)
     }
 }
