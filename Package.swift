@@ -32,7 +32,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "image-compare", dependencies: ["ImageCodecs"]),
-        .executableTarget(name: "kernel-bench", dependencies: ["TensorKernels", "StableDiffusion"]),
+        .executableTarget(name: "kernel-bench", dependencies: ["TensorKernels"]),
 
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(name: "TensorKernelsTests", dependencies: ["TensorKernels", "TestSupport"]),

@@ -71,7 +71,7 @@ enum Program {
             process.arguments = arguments
             process.environment = environment
             process.currentDirectoryURL = folder.url
-            process.standardInput = try #require(FileHandle(forReadingAtPath: input))
+            process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: input))
             process.standardOutput = try Self.newFile(streams.appendingPathComponent("output"))
             process.standardError = try Self.newFile(streams.appendingPathComponent("errors"))
             try process.run()
@@ -91,7 +91,7 @@ enum Program {
         }
 
         private static func newFile(_ url: URL) throws -> FileHandle {
-            FileManager.default.createFile(atPath: url.path, contents: nil)
+            try Data().write(to: url)
             return try FileHandle(forWritingTo: url)
         }
     }
