@@ -39,5 +39,14 @@ enum Interruption {
             action.sa_flags = SA_RESTART
             sigaction(number, &action, nil)
         }
+        unblock([SIGINT, SIGTERM])
+    }
+
+    /// A program inherits blocked signals, and the thread pool of a parent program is likely to block them.
+    private static func unblock(_ numbers: [Int32]) {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for number in numbers { sigaddset(&signals, number) }
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     }
 }

@@ -93,8 +93,8 @@ struct ProgressDisplay {
     static func bar(label: String, fraction: Double, details: String, columns: Int) -> String {
         let room = columns - 1
         let shownLabel = singleLine(label).prefix(max(0, room / 3))
-        // Room for the longest details, so that the bar keeps its width while the details grow.
-        let width = min(40, room - shownLabel.count - max(details.count, 44) - 4)
+        // Room for usual details, so that the bar keeps its width while the details grow.
+        let width = min(40, room - shownLabel.count - max(details.count, 36) - 4)
         guard width >= 4 else { return String(details.prefix(max(0, room))) }
         let filled = min(width, max(0, Int(fraction * Double(width))))
         return shownLabel + " [" + String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)

@@ -269,16 +269,21 @@ struct RunTests {
 
 /// ICC profiles small enough to write down.
 enum ColourProfile {
-    /// The header of an RGB display profile without tags.
+    /// An RGB display profile with a text as its only tag, long enough for libpng, which takes no profile that it can
+    /// compress to less than some hundred bytes.
     static let minimal: Data = {
-        var bytes = Data(count: 132)
-        bytes.replaceSubrange(0..<4, with: [0, 0, 0, 132])
+        let text = Data("text\0\0\0\0".utf8) + Data((0..<176).map { UInt8(33 + $0 * 37 % 89) }) + Data(count: 4)
+        var bytes = Data(count: 144) + text
+        bytes.replaceSubrange(2..<4, with: [UInt8(bytes.count >> 8), UInt8(bytes.count & 255)])
         bytes.replaceSubrange(8..<12, with: [2, 0x40, 0, 0])
         bytes.replaceSubrange(12..<16, with: Data("mntr".utf8))
         bytes.replaceSubrange(16..<20, with: Data("RGB ".utf8))
         bytes.replaceSubrange(20..<24, with: Data("XYZ ".utf8))
         bytes.replaceSubrange(36..<40, with: Data("acsp".utf8))
         bytes.replaceSubrange(68..<80, with: [0, 0, 0xF6, 0xD6, 0, 1, 0, 0, 0, 0, 0xD3, 0x2D])
+        bytes.replaceSubrange(128..<132, with: [0, 0, 0, 1])
+        bytes.replaceSubrange(132..<136, with: Data("cprt".utf8))
+        bytes.replaceSubrange(136..<144, with: [0, 0, 0, 144, 0, 0, 0, UInt8(text.count)])
         return bytes
     }()
 }

@@ -4,7 +4,7 @@ import Testing
 struct UsageTests {
     @Test(arguments: [
         ([], "Missing expected argument '<photo>'"),
-        (["a.png", "b.png"], "unexpected argument"),
+        (["a.png", "b.png"], "Unexpected argument"),
         (["a.png", "--stpes", "4"], "Did you mean '--steps'?"),
         (["a.png", "--steps", "0"], "--steps takes a number from 1 to 1000"),
         (["a.png", "--steps", "many"], "--steps"),
@@ -34,7 +34,7 @@ struct UsageTests {
         (["a.png", "--json", "-o", "-"], "--json and '-o -' exclude each other"),
         (["-"], "give the output's with -o"),
         (["inspect"], "Missing expected argument '<picture>'"),
-        (["models", "extra"], "unexpected argument"),
+        (["models", "extra"], "Unexpected argument"),
     ])
     func isRefused(arguments: [String], message: String) throws {
         let folder = try TemporaryFolder()
