@@ -28,9 +28,10 @@ let package = Package(
         .executableTarget(
             name: "cartoonize",
             dependencies: [
-                "StableDiffusion", "ImageCodecs",
+                "StableDiffusion", "Checkpoints", "ImageCodecs",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        .executableTarget(name: "image-compare", dependencies: ["ImageCodecs"]),
         .executableTarget(name: "kernel-bench", dependencies: ["TensorKernels"]),
 
         .target(name: "TestSupport", path: "Tests/TestSupport"),
@@ -38,6 +39,8 @@ let package = Package(
         .testTarget(name: "ImageCodecsTests", dependencies: ["ImageCodecs", "TestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(name: "StableDiffusionTests", dependencies: ["StableDiffusion", "TestSupport"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "CartoonizeTests", dependencies: ["cartoonize", "TestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "CartoonizeTests", dependencies: ["cartoonize", "ImageCodecs", "TestSupport"],
+            resources: [.copy("Fixtures")]),
     ]
 )

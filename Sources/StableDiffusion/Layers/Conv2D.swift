@@ -1,0 +1,29 @@
+import TensorKernels
+
+/// A 3x3 convolution over `[batch, height, width, channels]`.
+struct Conv2D {
+    let weight: WeightTensor
+    let bias: Tensor
+    let stride: Int
+    let padding: Padding
+
+    init(
+        _ weights: LayerWeights, _ inputs: Int, _ outputs: Int, stride: Int = 1, padding: Padding = .all(1)
+    ) throws {
+        weight = try weights.matrix("weight", [outputs, inputs, 3, 3])
+        bias = try weights.vector("bias", outputs)
+        self.stride = stride
+        self.padding = padding
+    }
+
+    /// - Parameters:
+    ///   - norm: applied to the input first, followed by SiLU.
+    ///   - bias: `[out]`, in place of the layer's own.
+    ///   - residual: added to the result.
+    func callAsFunction(
+        _ x: Tensor, after norm: ChannelAffine? = nil, bias: Tensor? = nil, adding residual: Tensor? = nil
+    ) -> Tensor {
+        x.convolution(
+            weight, bias: bias ?? self.bias, stride: stride, padding: padding, normalizedBySiLU: norm, adding: residual)
+    }
+}

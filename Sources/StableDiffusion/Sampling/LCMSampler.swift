@@ -1,0 +1,58 @@
+/// Multistep sampling of latent consistency models (Luo et al., 2023): diffusers' `LCMScheduler`.
+struct LCMSampler: Sampler {
+    let timesteps: [Float]
+    private let indices: [Int]
+    private let alphasCumprod: [Float]
+    private let timestepScaling: Float
+    private let predictionType: PredictionType
+    private let clipRange: Float
+
+    init(_ configuration: SchedulerConfiguration, steps: Int) throws {
+        try configuration.refuse("thresholding")
+        let schedule = try NoiseSchedule(
+            configuration, steps: steps, betaRange: (0.00085, 0.012), betaSchedule: .scaledLinear)
+        predictionType = try configuration.predictionType(.epsilon, .sample, .velocity)
+        clipRange = try configuration.clipRange(clipsByDefault: false)
+        timestepScaling = Float(try configuration.number("timestep_scaling", default: 10))
+        alphasCumprod = schedule.alphasCumprod
+
+        // The steps are picked from those of the distillation.
+        let originalSteps = try configuration.integer(
+            "original_inference_steps", default: 50, in: 1...schedule.trainTimesteps)
+        guard steps <= originalSteps else {
+            throw SamplerError.steps(steps, reason: "lcm takes at most the \(originalSteps) it was distilled with")
+        }
+        let stride = schedule.trainTimesteps / originalSteps
+        indices = (0..<steps).map { step in
+            let skipped = Int(Double(step) * (Double(originalSteps) / Double(steps)))
+            return (originalSteps - skipped) * stride - 1
+        }
+        try schedule.checkSignal(at: indices, prediction: predictionType)
+        timesteps = indices.map { Float($0) }
+    }
+
+    func step(_ prediction: [Float], step: Int, latents: [Float], random: inout TorchRandom) -> [Float] {
+        let alpha = alphasCumprod[indices[step]]
+        let signal = alpha.squareRoot()
+        let noise = (1 - alpha).squareRoot()
+        // The consistency function's boundary condition: all latents, no prediction at timestep 0.
+        let scaledTimestep = Float(indices[step]) * timestepScaling
+        let variance = scaledTimestep * scaledTimestep + 0.25
+        let latentWeight = 0.25 / variance
+        let cleanWeight = scaledTimestep / variance.squareRoot()
+        let denoised = elementwise(latents, prediction) { latent, predicted in
+            let clean: Float
+            switch predictionType {
+            case .epsilon: clean = (latent - noise * predicted) / signal
+            case .sample: clean = predicted
+            case .velocity: clean = signal * latent - noise * predicted
+            }
+            return cleanWeight * max(-clipRange, min(clean, clipRange)) + latentWeight * latent
+        }
+        guard step + 1 < indices.count else { return denoised }
+        let nextAlpha = alphasCumprod[indices[step + 1]]
+        let nextSignal = nextAlpha.squareRoot()
+        let nextNoise = (1 - nextAlpha).squareRoot()
+        return elementwise(denoised, random.normal(count: denoised.count)) { nextSignal * $0 + nextNoise * $1 }
+    }
+}

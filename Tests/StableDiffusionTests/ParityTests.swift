@@ -1,0 +1,58 @@
+import StableDiffusion
+import TensorKernels
+import TestSupport
+import Testing
+
+/// Whole runs, stage by stage, against diffusers' pipeline.
+@Suite struct ParityTests {
+    @Test(arguments: ModelFixture.all) func everyStageEqualsDiffusers(fixture: ModelFixture) throws {
+        let pipeline = try InstructPix2Pix(model: ModelDirectory(fixture.folder), compute: Compute(threads: 2))
+        for run in try fixture.runs { try compare(pipeline, fixture, run) }
+    }
+
+    private func compare(_ pipeline: InstructPix2Pix, _ fixture: ModelFixture, _ run: ModelFixture.Run) throws {
+        let golden = try fixture.golden
+        let request = GenerationRequest(
+            image: PixelImage(width: run.size[0], height: run.size[1], rgb: try golden["\(run.name).image"].bytes),
+            instruction: run.instruction, negativeInstruction: run.negative, steps: run.steps,
+            guidanceScale: run.guidance, imageGuidanceScale: run.image_guidance, seed: run.seed,
+            sampler: run.sampler.flatMap(SamplerKind.init(name:)))
+        var stages: [String: StageValue] = [:]
+        let result = try pipeline.generate(request, observer: { stages[$0.name] = $0 })
+
+        func expect(_ name: String, _ key: String) throws {
+            let stage = try #require(stages[name], "\(name) of \(run.name)")
+            let reference = try golden["\(run.name).\(key)"]
+            // Without guidance the reference file still holds the negative instruction's entry.
+            let error = relativeError(stage.values, Array(reference.floats.prefix(stage.values.count)))
+            #expect(error < tolerance, "\(fixture.name) \(run.name) \(name)")
+        }
+        try expect("token_ids", "token_ids")
+        #expect(stages["token_ids"]?.values == Array(try golden["\(run.name).token_ids"].floats.prefix(stages["token_ids"]?.values.count ?? 0)))
+        try expect("text", "text")
+        try expect("image_latents", "image_latents")
+        let branches = request.guidance.branches.count
+        for step in 0..<result.timings.steps.count {
+            for branch in 0..<branches { try expect("branch.\(branch).\(step)", "branch.\(branch).\(step)") }
+            for branch in 1..<max(branches, 1) {
+                try expectDifference(stages, golden, run, step, branch)
+            }
+        }
+        for step in 0..<result.timings.steps.count { try expect("latents.\(step)", "latents.\(step)") }
+        try expect("output", "decoded")
+        // The reference rounds the same picture, off by one level where the float lies at a half.
+        let expected = try golden["\(run.name).output"].bytes
+        let differing = zip(result.image.rgb, expected).filter { $0 != $1 }
+        #expect(differing.allSatisfy { abs(Int($0) - Int($1)) <= 1 } && differing.count * 100 <= expected.count)
+    }
+
+    /// The guidance's differences: text and image against image alone, image against nothing.
+    private func expectDifference(
+        _ stages: [String: StageValue], _ golden: GoldenFile, _ run: ModelFixture.Run, _ step: Int, _ branch: Int
+    ) throws {
+        let ours = try [branch - 1, branch].map { try #require(stages["branch.\($0).\(step)"]).values }
+        let theirs = try [branch - 1, branch].map { try golden["\(run.name).branch.\($0).\(step)"].floats }
+        let error = relativeError(zip(ours[0], ours[1]).map(-), zip(theirs[0], theirs[1]).map(-))
+        #expect(error < tolerance, "\(run.name) branches \(branch - 1) and \(branch), step \(step)")
+    }
+}

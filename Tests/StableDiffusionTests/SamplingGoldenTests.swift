@@ -1,0 +1,60 @@
+import StableDiffusion
+import Testing
+
+/// The samplers against diffusers: noise scale, timesteps and the latents after each step.
+@Suite struct SamplingGoldenTests {
+    private static let latentCount = 20
+
+    /// The stand-in for the UNet that the fixtures were made with, to the bit.
+    private func prediction(_ scaled: [Float], step: Int) -> [Float] {
+        scaled.indices.map { index in
+            let noise = Float((step * 7919 + index * 104729) % 257) / 128 - 1
+            return scaled[index] * 0.3 + noise * 0.7
+        }
+    }
+
+    private func relativeError(_ values: [Float], _ expected: [Float]) -> Double {
+        let difference = zip(values, expected).map { (Double($0) - Double($1)) * (Double($0) - Double($1)) }
+        return (difference.reduce(0, +) / expected.map { Double($0) * Double($0) }.reduce(0, +)).squareRoot()
+    }
+
+    @Test func everyStepEqualsDiffusers() throws {
+        var golden = try LittleEndianReader("samplers.bin")
+        var checked = 0
+        for run in try SamplingFixtures.runs("samplers.json") {
+            // Steps at zero signal-to-noise start at sigma 4096, where the last bit of a sigma is worth 1e-4 of the
+            // first latents, and the reference's square root is only good to the last bit.
+            let tolerance = run.isEulerAtZeroSNR ? 2e-4 : 5e-6
+            var sampler = try makeSampler(kind: run.kind, configuration: run.configuration, steps: run.steps)
+            let scale = try golden.float()
+            #expect(abs(sampler.initialNoiseScale - scale) <= scale * 2e-7, "\(run.name)")
+            let timesteps = try golden.floats(sampler.timesteps.count)
+            for (timestep, expected) in zip(sampler.timesteps, timesteps) {
+                // Whole timesteps must be equal; fractional ones of Karras' levels pass through numpy's logarithm.
+                #expect(abs(timestep - expected) <= (expected.rounded() == expected ? 0 : 1e-4), "\(run.name)")
+            }
+            var random = TorchRandom(seed: UInt64(run.steps))
+            let noiseScale = sampler.initialNoiseScale
+            var latents = random.normal(count: Self.latentCount).map { $0 * noiseScale }
+            for step in sampler.timesteps.indices {
+                let predicted = prediction(sampler.scaleModelInput(latents, step: step), step: step)
+                latents = sampler.step(predicted, step: step, latents: latents, random: &random)
+                let error = relativeError(latents, try golden.floats(Self.latentCount))
+                #expect(error <= tolerance, "step \(step), \(run.name)")
+                checked += 1
+            }
+        }
+        #expect(golden.isAtEnd)
+        #expect(checked > 10_000)
+    }
+
+    @Test func timestepsEqualDiffusersAtEveryCount() throws {
+        var golden = try LittleEndianReader("samplers-timesteps.bin")
+        for run in try SamplingFixtures.runs("samplers-timesteps.json") {
+            let sampler = try makeSampler(kind: run.kind, configuration: run.configuration, steps: run.steps)
+            let expected = try sampler.timesteps.map { _ in Float(try golden.integer(UInt16.self)) }
+            #expect(sampler.timesteps == expected, "\(run.name)")
+        }
+        #expect(golden.isAtEnd)
+    }
+}
