@@ -1,0 +1,101 @@
+import Foundation
+
+/// What can be wrong with a checkpoint; each case prints as one sentence a user can act on.
+///
+/// `file` is the path as the user knows it. Texts that come out of a file are shortened and freed of control characters
+/// where they are printed, so that a hostile file cannot write to the terminal.
+public enum CheckpointError: Error, Equatable {
+    case missingFile(file: String)
+    case unreadable(file: String, reason: String)
+    case directory(file: String)
+    case notRegular(file: String)
+    case emptyFile(file: String)
+    case truncated(file: String, expectedBytes: Int, foundBytes: Int)
+    /// The file breaks its own format; `reason` completes "FILE is damaged or not ...: ".
+    case malformed(file: String, reason: String)
+    /// The file may be sound, but holds something this reader refuses by name.
+    case unsupported(file: String, reason: String)
+    case missingTensor(key: String, file: String, nearNames: [String])
+    case misshapenTensor(key: String, file: String, expected: [Int], found: [Int])
+    case unsupportedDataType(key: String, file: String, dataType: String)
+    case unreadTensors(file: String, keys: [String])
+    case noWeights(folder: String, lookedFor: [String])
+    case cannotWrite(file: String, reason: String)
+}
+
+extension CheckpointError: CustomStringConvertible, LocalizedError {
+    public var errorDescription: String? { description }
+
+    public var description: String {
+        switch self {
+        case .missingFile(let file):
+            "\(printable(file)) does not exist."
+        case .unreadable(let file, let reason):
+            "\(printable(file)) cannot be read: \(reason)."
+        case .directory(let file):
+            "\(printable(file)) is a folder where a weight file was expected."
+        case .notRegular(let file):
+            "\(printable(file)) is not a regular file."
+        case .emptyFile(let file):
+            "\(printable(file)) is empty: download or copy it again."
+        case .truncated(let file, let expectedBytes, let foundBytes):
+            "\(printable(file)) is cut short: it should hold \(expectedBytes) bytes but has \(foundBytes); "
+                + "download or copy it again."
+        case .malformed(let file, let reason):
+            "\(printable(file)) is damaged or not a weight file: \(reason)."
+        case .unsupported(let file, let reason):
+            "\(printable(file)) is refused: \(reason)."
+        case .missingTensor(let key, let file, let nearNames):
+            "\(printable(file)) has no tensor \(printable(key))"
+                + (nearNames.isEmpty ? "." : " (near names: \(list(nearNames))).")
+        case .misshapenTensor(let key, let file, let expected, let found):
+            "\(printable(file)): tensor \(printable(key)) should have the shape \(expected) but has \(found); "
+                + "weights and configuration do not belong together."
+        case .unsupportedDataType(let key, let file, let dataType):
+            "\(printable(file)): tensor \(printable(key)) is stored as \(printable(dataType)); "
+                + "weights must be F32, F16 or BF16."
+        case .unreadTensors(let file, let keys):
+            "\(printable(file)) holds \(keys.count) tensor\(keys.count == 1 ? "" : "s") that the configuration has no "
+                + "place for: \(list(keys.prefix(5)))\(keys.count > 5 ? ", ..." : "")."
+        case .noWeights(let folder, let lookedFor):
+            "\(printable(folder)) holds no weights: looked for \(lookedFor.joined(separator: ", "))."
+        case .cannotWrite(let file, let reason):
+            "\(printable(file)) cannot be written: \(reason)."
+        }
+    }
+}
+
+private func list(_ texts: some Sequence<String>) -> String {
+    texts.map { printable($0) }.joined(separator: ", ")
+}
+
+/// `text` fit for one line of a message: control characters escaped, the middle of a long text left out.
+func printable(_ text: String, limit: Int = 300) -> String {
+    let scalars = text.unicodeScalars
+    // A bounded walk: the text may be a hundred megabytes long.
+    let isLong = scalars.index(scalars.startIndex, offsetBy: limit + 1, limitedBy: scalars.endIndex) != nil
+    var shown = String()
+    func append(_ part: Substring.UnicodeScalarView) {
+        for scalar in part {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator:
+                shown += "\\u{\(String(scalar.value, radix: 16))}"
+            default:
+                shown.unicodeScalars.append(scalar)
+            }
+        }
+    }
+    guard isLong else {
+        append(scalars[...])
+        return shown
+    }
+    append(scalars.prefix(limit / 2))
+    shown += "..."
+    append(scalars.suffix(limit / 2))
+    return shown
+}
+
+/// The system's words for the error number of the call that just failed.
+func systemReason(_ code: Int32 = errno) -> String {
+    String(cString: strerror(code))
+}

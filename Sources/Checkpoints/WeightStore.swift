@@ -1,0 +1,100 @@
+import Foundation
+
+/// One model part's tensors seen under a key prefix: `store.scoped("down_blocks.0").tensor("resnets.0.conv1.weight", ...)`.
+///
+/// Copies and scoped views share the record of what was read, so that after loading a part nothing may be left over.
+public struct WeightStore {
+    /// What all views of one part share.
+    private final class Contents {
+        let file: String
+        let tensors: [String: TensorEntry]
+        var readKeys: Set<String> = []
+
+        init(file: String, tensors: [TensorEntry]) {
+            self.file = file
+            self.tensors = Dictionary(tensors.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+        }
+    }
+
+    private let contents: Contents
+    private let prefix: String
+
+    /// Opens the weights of a model part: reads and checks the headers, not the weights.
+    ///
+    /// - Parameters:
+    ///   - folder: the part's folder, such as `unet/`.
+    ///   - name: the file's stem: `diffusion_pytorch_model`, or `model` for a text encoder. `NAME.safetensors` comes before
+    ///     the shards of `NAME.safetensors.index.json`.
+    public init(folder: URL, name: String) throws {
+        let single = folder.appendingPathComponent("\(name).safetensors")
+        let index = folder.appendingPathComponent("\(name).safetensors.index.json")
+        if FileManager.default.fileExists(atPath: single.path) {
+            self.init(file: single.path, tensors: try SafetensorsFile(single).tensors)
+        } else if FileManager.default.fileExists(atPath: index.path) {
+            self.init(file: index.path, tensors: try SafetensorsIndex(index).tensors)
+        } else {
+            throw CheckpointError.noWeights(
+                folder: folder.path, lookedFor: [single.lastPathComponent, index.lastPathComponent])
+        }
+    }
+
+    init(file: String, tensors: [TensorEntry]) {
+        contents = Contents(file: file, tensors: tensors)
+        prefix = ""
+    }
+
+    private init(contents: Contents, prefix: String) {
+        self.contents = contents
+        self.prefix = prefix
+    }
+
+    /// The view in which every key gets `prefix` and a dot in front.
+    public func scoped(_ prefix: String) -> WeightStore {
+        WeightStore(contents: contents, prefix: "\(self.prefix)\(prefix).")
+    }
+
+    public func contains(_ key: String) -> Bool {
+        contents.tensors[prefix + key] != nil
+    }
+
+    /// The tensor of that name, which is then counted as read.
+    ///
+    /// - Throws: `CheckpointError` naming the full key and the file when it is missing (with near names), has another
+    ///   shape, or is not F32, F16 or BF16.
+    public func tensor(_ key: String, shape: [Int]) throws -> StoredTensor {
+        let key = prefix + key
+        guard let entry = contents.tensors[key] else {
+            throw CheckpointError.missingTensor(
+                key: key, file: contents.file, nearNames: nearNames(to: key, among: contents.tensors.keys))
+        }
+        guard entry.dataType.isWeightType else {
+            throw CheckpointError.unsupportedDataType(key: key, file: contents.file, dataType: entry.dataType.rawValue)
+        }
+        guard entry.shape == shape else {
+            throw CheckpointError.misshapenTensor(key: key, file: contents.file, expected: shape, found: entry.shape)
+        }
+        contents.readKeys.insert(key)
+        return entry.stored()
+    }
+
+    /// All tensors of the part, under this view's prefix, sorted by key.
+    public var tensors: [TensorEntry] {
+        contents.tensors.values.filter { $0.key.hasPrefix(prefix) }.sorted { $0.key < $1.key }
+    }
+
+    /// The weights under this view's prefix that nobody has read: what the configuration has no place for.
+    ///
+    /// `position_ids` is not a weight: older text encoders store this count from 0 to 76 as a buffer.
+    public var unreadKeys: [String] {
+        contents.tensors.keys
+            .filter { $0.hasPrefix(prefix) && !contents.readKeys.contains($0) }
+            .filter { $0.split(separator: ".").last != "position_ids" }
+            .sorted()
+    }
+
+    /// Throws `CheckpointError.unreadTensors` unless everything was read.
+    public func requireAllRead() throws {
+        let keys = unreadKeys
+        guard keys.isEmpty else { throw CheckpointError.unreadTensors(file: contents.file, keys: keys) }
+    }
+}
