@@ -1,7 +1,8 @@
 import Foundation
 
-/// A sharded checkpoint: `NAME.safetensors.index.json`, whose `weight_map` says which file holds each tensor.
-struct SafetensorsIndex {
+/// A sharded checkpoint: `NAME.safetensors.index.json` or `NAME.bin.index.json`, whose `weight_map` says which file holds
+/// each tensor.
+struct ShardIndex {
     private static let shardLimit = 1_000
 
     let tensors: [TensorEntry]
@@ -35,13 +36,13 @@ struct SafetensorsIndex {
                     file: file.path, reason: "its weight_map names \(printable(shard)), which is not a plain file name")
             }
             let shardURL = folder.appendingPathComponent(shard)
-            let contents = try SafetensorsFile(shardURL)
-            for tensor in contents.tensors where shardOfKey.removeValue(forKey: tensor.key) != shard {
+            let contents = try readTensors(shardURL)
+            for tensor in contents where shardOfKey.removeValue(forKey: tensor.key) != shard {
                 throw CheckpointError.malformed(
                     file: shardURL.path,
                     reason: "\(url.lastPathComponent) does not place \(printable(tensor.key)) there")
             }
-            tensors += contents.tensors
+            tensors += contents
         }
         if let (key, shard) = shardOfKey.min(by: { $0.key < $1.key }) {
             let shardURL = folder.appendingPathComponent(shard)
