@@ -17,7 +17,6 @@ public struct ModelConverter {
     /// What happened to the values.
     public struct Report: Sendable {
         public internal(set) var tensorCount = 0
-        public internal(set) var writtenBytes = 0
         /// Finite values that float16 cannot hold and that became infinite, by `part/key`.
         public internal(set) var overflows: [String: Int] = [:]
     }
@@ -35,6 +34,17 @@ public struct ModelConverter {
         let folder: String
         let weightName: String
         let tensors: [TensorEntry]
+
+        /// - Throws: `CheckpointError.unsupportedDataType` for float formats that have no conversion.
+        init(folder: String, weightName: String, store: WeightStore) throws {
+            self.folder = folder
+            self.weightName = weightName
+            tensors = store.tensors.filter { !isPositionBuffer($0.key) }
+            for tensor in tensors where [.float64, .float8e4m3, .float8e5m2, .complex64].contains(tensor.dataType) {
+                throw CheckpointError.unsupportedDataType(
+                    key: tensor.key, file: tensor.file.path, dataType: tensor.dataType.rawValue)
+            }
+        }
     }
 
     /// A file written as it is: configurations, tokenizer.
@@ -48,7 +58,7 @@ public struct ModelConverter {
     /// - Parameters:
     ///   - source: a diffusers folder, or one file of the original layout.
     ///   - useEMA: of a single file, the averaged UNet weights instead of the last ones.
-    ///   - tokenizer: the folder whose `vocab.json` and `merges.txt` a single file, which has none, is given.
+    ///   - tokenizer: the folder whose `vocab.json` and `merges.txt` a source without them is given: single files have none.
     /// - Throws: `CheckpointError`.
     public init(source: URL, precision: WeightPrecision, useEMA: Bool = false, tokenizer: URL? = nil) throws {
         var isFolder: ObjCBool = false
@@ -63,20 +73,20 @@ public struct ModelConverter {
             }
             hasEMA = false
             parts = try Self.parts(of: source)
-            smallFiles = try Self.smallFiles(of: source)
+            smallFiles = try Self.smallFiles(of: source, tokenizer: tokenizer)
         } else {
             let single = try SingleFileCheckpoint(source, useEMA: useEMA)
+            hasEMA = single.hasEMA
+            parts = try ModelPart.allCases.map {
+                try Part(folder: $0.rawValue, weightName: $0.weightName, store: single.weightStore($0))
+            }
             guard let tokenizer else {
                 throw CheckpointError.unsupported(
                     file: source.path, reason: "it holds no tokenizer, and none was given")
             }
-            hasEMA = single.hasEMA
-            parts = ModelPart.allCases.map {
-                Part(folder: $0.rawValue, weightName: $0.weightName, tensors: single.weightStore($0).tensors)
-            }
             smallFiles =
-                single.configurations.map { SmallFile(path: $0.key, contents: $0.value) }
-                + (try Self.smallFiles(in: tokenizer, path: "tokenizer/"))
+                try single.configurations.map { SmallFile(path: $0.key, contents: $0.value) }
+                + Self.tokenizerFiles(of: tokenizer)
         }
         outputBytes = try parts.flatMap(\.tensors).reduce(0) { sum, tensor in
             guard let size = byteCount(of: tensor.shape, Self.targetType(tensor, precision)) else {
@@ -95,6 +105,7 @@ public struct ModelConverter {
     public func convert(to destination: URL, progress: (Int) throws -> Void = { _ in }) throws -> Report {
         let folder = try AtomicFolder(destination, expectedBytes: outputBytes)
         var report = Report()
+        var written = 0
         for file in smallFiles { try folder.write(file.contents, as: file.path) }
         for part in parts {
             let url = try folder.path("\(part.folder)/\(part.weightName).safetensors")
@@ -108,8 +119,8 @@ public struct ModelConverter {
                 guard let source = sources[target.key] else { preconditionFailure("\(target.key) has no source") }
                 let overflows = try Self.copy(source, as: target.dataType) { chunk in
                     try writer.append(chunk)
-                    report.writtenBytes += chunk.count
-                    try progress(report.writtenBytes)
+                    written += chunk.count
+                    try progress(written)
                 }
                 if overflows > 0 { report.overflows["\(part.folder)/\(target.key)"] = overflows }
                 report.tensorCount += 1
@@ -177,25 +188,38 @@ public struct ModelConverter {
         }
         return try (required + optional).map { folder, name in
             let store = try WeightStore(folder: source.appendingPathComponent(folder), name: name)
-            let tensors = store.tensors.filter { !isPositionBuffer($0.key) }
-            for tensor in tensors where [.float64, .float8e4m3, .float8e5m2, .complex64].contains(tensor.dataType) {
-                throw CheckpointError.unsupportedDataType(
-                    key: tensor.key, file: source.appendingPathComponent(folder).path,
-                    dataType: tensor.dataType.rawValue)
-            }
-            return Part(folder: folder, weightName: name, tensors: tensors)
+            return try Part(folder: folder, weightName: name, store: store)
         }
     }
 
     /// The JSON and text files at the top of a diffusers folder and in its parts.
-    private static func smallFiles(of source: URL) throws -> [SmallFile] {
-        guard FileManager.default.fileExists(atPath: source.appendingPathComponent("model_index.json").path) else {
-            throw CheckpointError.unsupported(
-                file: source.path, reason: "it holds no model_index.json: it is no diffusers folder")
+    private static func smallFiles(of source: URL, tokenizer: URL?) throws -> [SmallFile] {
+        let needed =
+            ["model_index.json", "scheduler/scheduler_config.json"]
+            + ModelPart.allCases.map { "\($0.rawValue)/config.json" }
+        for path in needed {
+            let url = source.appendingPathComponent(path)
+            guard FileManager.default.fileExists(atPath: url.path) else {
+                throw CheckpointError.missingFile(file: url.path)
+            }
         }
-        let folders = ["unet", "vae", "text_encoder", "tokenizer", "scheduler", "safety_checker", "feature_extractor"]
+        let ownTokenizer = source.appendingPathComponent("tokenizer")
+        let hasTokenizer = FileManager.default.fileExists(
+            atPath: ownTokenizer.appendingPathComponent("vocab.json").path)
+        let folders = ["unet", "vae", "text_encoder", "scheduler", "safety_checker", "feature_extractor"]
         return try smallFiles(in: source, path: "")
             + folders.flatMap { try smallFiles(in: source.appendingPathComponent($0), path: "\($0)/") }
+            + tokenizerFiles(of: hasTokenizer ? ownTokenizer : tokenizer ?? ownTokenizer)
+    }
+
+    private static func tokenizerFiles(of folder: URL) throws -> [SmallFile] {
+        for name in ["vocab.json", "merges.txt"] {
+            let url = folder.appendingPathComponent(name)
+            guard FileManager.default.fileExists(atPath: url.path) else {
+                throw CheckpointError.missingFile(file: url.path)
+            }
+        }
+        return try smallFiles(in: folder, path: "tokenizer/")
     }
 
     private static func smallFiles(in folder: URL, path: String) throws -> [SmallFile] {
