@@ -28,10 +28,11 @@ let package = Package(
         .executableTarget(
             name: "cartoonize",
             dependencies: [
-                "StableDiffusion", "ImageCodecs",
+                "StableDiffusion", "Checkpoints", "ImageCodecs",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
-        .executableTarget(name: "kernel-bench", dependencies: ["TensorKernels", "StableDiffusion"]),
+        .executableTarget(name: "image-compare", dependencies: ["ImageCodecs"]),
+        .executableTarget(name: "kernel-bench", dependencies: ["TensorKernels"]),
         .executableTarget(name: "parity-dump", dependencies: ["StableDiffusion", "Checkpoints", "TensorKernels"]),
 
         .target(name: "TestSupport", path: "Tests/TestSupport"),
@@ -39,6 +40,8 @@ let package = Package(
         .testTarget(name: "ImageCodecsTests", dependencies: ["ImageCodecs", "TestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(name: "StableDiffusionTests", dependencies: ["StableDiffusion", "TestSupport"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "CartoonizeTests", dependencies: ["cartoonize", "TestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "CartoonizeTests", dependencies: ["cartoonize", "ImageCodecs", "TestSupport"],
+            resources: [.copy("Fixtures")]),
     ]
 )

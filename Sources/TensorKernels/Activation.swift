@@ -1,4 +1,4 @@
-import Foundation
+import CKernels
 
 /// The activation functions of the family's `act_fn` and `hidden_act`.
 public enum Activation: Sendable {
@@ -10,21 +10,27 @@ public enum Activation: Sendable {
     /// `x * Phi(x)` with the exact error function.
     case gelu
 
-    package func callAsFunction(_ x: Float) -> Float {
+    var kernel: ck_activation {
         switch self {
-        case .none: x
-        case .silu: x / (1 + exp(-x))
-        case .quickGELU: x / (1 + exp(-1.702 * x))
-        case .gelu: 0.5 * x * (1 + erf(x * 0.70710678))
+        case .none: CK_NONE
+        case .silu: CK_SILU
+        case .quickGELU: CK_QUICK_GELU
+        case .gelu: CK_GELU
         }
     }
 }
+
+/// Values of a piece of elementwise work: enough to be worth a thread's while.
+private let piece = 1 << 15
 
 extension Tensor {
     /// The activation of each value.
     public func activated(_ activation: Activation) -> Tensor {
         let result = compute.empty(shape)
-        for i in 0..<count { result.pointer[i] = activation(pointer[i]) }
+        let (x, y, kernels) = (pointer, result.pointer, compute.kernels)
+        compute.parallel(count, by: piece) { range, _ in
+            kernels.activate(x + range.lowerBound, y + range.lowerBound, range.count, activation.kernel)
+        }
         return result
     }
 
@@ -32,7 +38,10 @@ extension Tensor {
     public static func + (a: Tensor, b: Tensor) -> Tensor {
         precondition(a.shape == b.shape, "\(a.shape) + \(b.shape)")
         let result = a.compute.empty(a.shape)
-        for i in 0..<a.count { result.pointer[i] = a.pointer[i] + b.pointer[i] }
+        let (x, z, y, kernels) = (a.pointer, b.pointer, result.pointer, a.compute.kernels)
+        a.compute.parallel(a.count, by: piece) { range, _ in
+            kernels.add(x + range.lowerBound, z + range.lowerBound, y + range.lowerBound, range.count)
+        }
         return result
     }
 }

@@ -1,9 +1,14 @@
-import Foundation
+import CKernels
+
+/// Queries of a piece of work: their scores against a tile of keys stay in the first-level cache six rows at a time, and
+/// the tile is read from the second-level cache by all of them.
+private let queryBlock = 96
 
 extension Tensor {
     /// Scaled dot-product attention (Vaswani et al. 2017) of `heads` heads: `softmax(Q K^T / sqrt(depth)) V`.
     ///
-    /// `self` holds the queries `[batch, tokens, heads * depth]`, head by head along the channels.
+    /// The scores are never held as a whole. `self` holds the queries `[batch, tokens, heads * depth]`, head by head
+    /// along the channels.
     ///
     /// - Parameters:
     ///   - keys: `[keyBatch, keyTokens, heads * depth]`
@@ -17,39 +22,43 @@ extension Tensor {
     ) -> Tensor {
         let (batch, tokens, channels) = (shape[0], shape[1], shape[2])
         let keyTokens = keys.shape[1]
-        precondition(channels % heads == 0 && keys.shape[2] == channels && values.shape == keys.shape)
-        precondition(keyBatch?.count ?? keys.shape[0] == batch, "\(keys.shape[0]) key batches for \(batch)")
+        precondition(
+            channels % heads == 0 && keys.shape[2] == channels && values.shape == keys.shape,
+            "attention of \(shape), \(keys.shape), \(values.shape) with \(heads) heads")
+        let sources = keyBatch ?? Array(0..<batch)
+        precondition(
+            sources.count == batch && sources.allSatisfy { $0 < keys.shape[0] },
+            "key batches \(sources) for \(batch) queries and \(keys.shape[0]) keys")
         let depth = channels / heads
-        let scale = 1 / Float(depth).squareRoot()
+        let paddedDepth = (depth + 7) / 8 * 8
+        let paddedTokens = (keyTokens + PackedMatrix.panel - 1) / PackedMatrix.panel * PackedMatrix.panel
+        let head = paddedTokens * paddedDepth
+        let (packedKeys, packedValues) = (compute.scratch(heads * head), compute.scratch(heads * head))
+        let scratchSize = ck_attention_scratch(queryBlock, paddedDepth)
+        let scratch = compute.scratch(compute.threads * scratchSize)
         let result = compute.empty(shape)
-        for b in 0..<batch {
-            let kb = keyBatch?[b] ?? b
-            for h in 0..<heads {
-                for t in 0..<tokens {
-                    let q = pointer + (b * tokens + t) * channels + h * depth
-                    let visible = causal ? min(t + 1, keyTokens) : keyTokens
-                    var scores = [Float](repeating: 0, count: visible)
-                    for s in 0..<visible {
-                        let k = keys.pointer + (kb * keyTokens + s) * channels + h * depth
-                        var sum: Float = 0
-                        for i in 0..<depth { sum += q[i] * k[i] }
-                        scores[s] = sum * scale
-                    }
-                    let top = scores.max() ?? 0
-                    var total: Float = 0
-                    for s in 0..<visible {
-                        scores[s] = exp(scores[s] - top)
-                        total += scores[s]
-                    }
-                    let o = result.pointer + (b * tokens + t) * channels + h * depth
-                    for i in 0..<depth {
-                        var sum: Float = 0
-                        for s in 0..<visible {
-                            sum += scores[s] * values.pointer[(kb * keyTokens + s) * channels + h * depth + i]
-                        }
-                        o[i] = sum / total
-                    }
-                }
+        let (q, o, kernels) = (pointer, result.pointer, compute.kernels)
+        let blocks = (tokens + queryBlock - 1) / queryBlock
+
+        for source in 0..<keys.shape[0] {
+            let readers = (0..<batch).filter { sources[$0] == source }
+            let first = source * keyTokens * channels
+            compute.parallel(heads) { h, _ in
+                kernels.pack_keys(
+                    keys.pointer + first + h * depth, channels, keyTokens, depth, paddedDepth,
+                    packedKeys.pointer + h * head)
+                kernels.pack_values(
+                    values.pointer + first + h * depth, channels, keyTokens, depth, paddedDepth,
+                    packedValues.pointer + h * head)
+            }
+            compute.parallel(readers.count * heads * blocks) { index, worker in
+                let (entry, h, block) = (readers[index / (heads * blocks)], index / blocks % heads, index % blocks)
+                let row = block * queryBlock
+                let offset = (entry * tokens + row) * channels + h * depth
+                kernels.attention(
+                    q + offset, channels, packedKeys.pointer + h * head, packedValues.pointer + h * head, o + offset,
+                    channels, min(tokens, row + queryBlock) - row, keyTokens, depth, paddedDepth,
+                    1 / Float(depth).squareRoot(), causal ? row : -1, scratch.pointer + worker * scratchSize)
             }
         }
         return result

@@ -1,19 +1,86 @@
-/// Where tensors live and kernels run: the threads and the memory of one run.
+import CKernels
+import COpenBLAS
+
+/// Where tensors live and kernels run: the threads, the instruction set and the memory of one run.
 ///
-/// There is one thread policy: kernels split their work at boundaries that depend on shapes only, never on the
-/// number of threads, so the same inputs give the same bytes for any `threads`.
+/// There is one thread policy: kernels cut their work at boundaries that depend on shapes only, never on the number of
+/// threads, and each piece is computed by one thread; so the same inputs give the same bytes for any `threads`.
 public final class Compute {
+    /// The instruction sets that the kernels were built for.
+    public enum InstructionSet: String, CaseIterable, Sendable {
+        case avx2
+        /// What the compiler targets without further flags; matrix products go to OpenBLAS.
+        case baseline
+    }
+
     /// The number of threads that kernels use, at least 1.
     public let threads: Int
+    /// The instruction set in use.
+    public let instructionSet: InstructionSet
 
-    public init(threads: Int) {
+    let kernels: ck_kernels
+    let arena = Arena()
+    private let pool: OpaquePointer
+
+    /// - Parameters:
+    ///   - threads: at least 1; by default one for each processor that this process may use.
+    ///   - instructionSet: nil takes the best that the processor has; one that it lacks is replaced by the baseline.
+    public init(threads: Int = Compute.availableThreads, instructionSet: InstructionSet? = nil) {
+        guard let table = ck_select(instructionSet?.rawValue) ?? ck_select("baseline"),
+            let pool = ck_pool_create(max(1, threads))
+        else { preconditionFailure("no memory for threads") }
         self.threads = max(1, threads)
+        self.pool = pool
+        kernels = table.pointee
+        self.instructionSet = InstructionSet(rawValue: String(cString: kernels.name)) ?? .baseline
+        // Each of our threads calls BLAS for a piece of its own; BLAS's threads on top would only fight them.
+        openblas_set_num_threads(1)
+    }
+
+    deinit { ck_pool_destroy(pool) }
+
+    /// The processors that this process may run on (its affinity mask).
+    public static var availableThreads: Int { ck_processors() }
+
+    /// The most memory that tensors have taken at one time, in bytes.
+    public var peakBytes: Int { arena.peakBytes }
+
+    /// Gives the pages of freed tensors back to the system: between the stages of a run.
+    public func trim() { arena.trim() }
+
+    /// Runs `body(index, worker)` for each index below `count`; `worker` is below `threads` and unique among the bodies
+    /// that run at one time.
+    func parallel(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
+        withoutActuallyEscaping(body) { body in
+            let job = Job(body)
+            ck_pool_run(pool, count, Unmanaged.passUnretained(job).toOpaque()) { job, index, worker in
+                guard let job else { return }
+                Unmanaged<Job>.fromOpaque(job).takeUnretainedValue().body(index, worker)
+            }
+            withExtendedLifetime(job) {}
+        }
+    }
+
+    private final class Job {
+        let body: (Int, Int) -> Void
+        init(_ body: @escaping (Int, Int) -> Void) { self.body = body }
+    }
+
+    /// Runs `body(range, worker)` over pieces of at most `size` of `0..<count`.
+    func parallel(_ count: Int, by size: Int, _ body: (_ range: Range<Int>, _ worker: Int) -> Void) {
+        parallel((count + size - 1) / size) { index, worker in
+            body(index * size..<min(count, (index + 1) * size), worker)
+        }
     }
 
     /// A tensor whose values are not set yet.
     package func empty(_ shape: [Int]) -> Tensor {
-        Tensor(shape: shape, storage: Tensor.Storage(count: shape.reduce(1, *)), offset: 0, compute: self)
+        let storage = Tensor.Storage(arena: arena, count: shape.reduce(1, *))
+        return Tensor(shape: shape, storage: storage, offset: 0, compute: self)
     }
+
+    /// Working memory of `count` floats.
+    func scratch(_ count: Int) -> Tensor { empty([count]) }
 
     /// A tensor of zeros.
     public func zeros(_ shape: [Int]) -> Tensor {

@@ -1,3 +1,5 @@
+import CKernels
+
 /// The zeros around an image, in pixels.
 public struct Padding: Equatable, Sendable {
     public var top, bottom, left, right: Int
@@ -13,50 +15,108 @@ public struct Padding: Equatable, Sendable {
 extension Tensor {
     /// A 2-D convolution over `[batch, height, width, in]`.
     ///
+    /// 3x3 kernels at stride 1 with channels in whole vectors take Winograd's way (`WinogradConvolution`), the others the
+    /// direct one.
+    ///
     /// - Parameters:
     ///   - weight: `[out, in, kernelHeight, kernelWidth]`
     ///   - bias: `[out]`
-    ///   - stride: 1 or 2, in pixels.
-    ///   - padding: zeros around the (normalised) input.
+    ///   - stride: in pixels.
+    ///   - padding: zeros around the (enlarged, normalised) input.
+    ///   - size: the size to which the input is enlarged first, nearest neighbour; nil leaves it.
     ///   - norm: a group norm applied to the input first, followed by SiLU.
     ///   - perImage: `[batch, out]`, added to every pixel of its image (the time embedding).
     ///   - residual: a tensor of the result's shape, added last.
     /// - Returns: `[batch, outHeight, outWidth, out]`.
     public func convolution(
         _ weight: WeightTensor, bias: Tensor? = nil, stride: Int = 1, padding: Padding = .all(1),
-        normalizedBySiLU norm: ChannelAffine? = nil, addingPerImage perImage: Tensor? = nil,
-        adding residual: Tensor? = nil
+        upsampledTo size: (height: Int, width: Int)? = nil, normalizedBySiLU norm: ChannelAffine? = nil,
+        addingPerImage perImage: Tensor? = nil, adding residual: Tensor? = nil
     ) -> Tensor {
-        let input = norm.map { normalized(by: $0, activation: .silu) } ?? self
-        let (batch, height, width, channels) = (shape[0], shape[1], shape[2], shape[3])
-        let (out, kh, kw) = (weight.shape[0], weight.shape[2], weight.shape[3])
-        precondition(weight.shape[1] == channels, "convolution \(weight.shape) on \(shape)")
-        let outHeight = (height + padding.top + padding.bottom - kh) / stride + 1
-        let outWidth = (width + padding.left + padding.right - kw) / stride + 1
-        let result = compute.empty([batch, outHeight, outWidth, out])
-        for b in 0..<batch {
-            for y in 0..<outHeight {
-                for x in 0..<outWidth {
-                    for o in 0..<out {
-                        var sum: Float = (bias?.pointer[o] ?? 0) + (perImage?.pointer[b * out + o] ?? 0)
-                        for i in 0..<kh {
-                            let sy = y * stride + i - padding.top
-                            guard sy >= 0, sy < height else { continue }
-                            for j in 0..<kw {
-                                let sx = x * stride + j - padding.left
-                                guard sx >= 0, sx < width else { continue }
-                                let pixel = input.pointer + ((b * height + sy) * width + sx) * channels
-                                for c in 0..<channels {
-                                    sum += pixel[c] * weight[((o * channels + c) * kh + i) * kw + j]
-                                }
-                            }
-                        }
-                        let index = ((b * outHeight + y) * outWidth + x) * out + o
-                        result.pointer[index] = sum + (residual?.pointer[index] ?? 0)
-                    }
-                }
-            }
+        let input = ConvolutionInput(image: self, size: size ?? (shape[1], shape[2]), norm: norm)
+        let (out, kernelHeight, kernelWidth) = (weight.shape[0], weight.shape[2], weight.shape[3])
+        precondition(weight.shape[1] == shape[3], "convolution \(weight.shape) on \(shape)")
+        let height = (input.height + padding.top + padding.bottom - kernelHeight) / stride + 1
+        let width = (input.width + padding.left + padding.right - kernelWidth) / stride + 1
+        let result = compute.empty([shape[0], height, width, out])
+        precondition(residual?.shape ?? result.shape == result.shape, "residual \(residual?.shape ?? [])")
+        let output = ConvolutionOutput(image: result, bias: bias, perImage: perImage, residual: residual)
+        if kernelHeight == 3, kernelWidth == 3, stride == 1, padding == .all(1), shape[3] % 8 == 0, out % 8 == 0 {
+            WinogradConvolution(weight: weight, input: input, output: output).run()
+        } else {
+            DirectConvolution(weight: weight, stride: stride, padding: padding, input: input, output: output).run()
         }
         return result
+    }
+}
+
+/// What a convolution reads: an image, enlarged and normalised on the way.
+struct ConvolutionInput {
+    /// `[batch, height, width, channels]` before the enlargement.
+    let image: Tensor
+    let height: Int
+    let width: Int
+    let norm: ChannelAffine?
+
+    init(image: Tensor, size: (height: Int, width: Int), norm: ChannelAffine?) {
+        (self.image, height, width, self.norm) = (image, size.height, size.width, norm)
+    }
+
+    var channels: Int { image.shape[3] }
+
+    /// Writes pixels `columns` of row `y` of image `b`, channels `range`, to `target`, `stride` floats a pixel; zeros
+    /// outside the image.
+    func copyRow(
+        image b: Int, y: Int, columns: Range<Int>, channels range: Range<Int>, to target: UnsafeMutablePointer<Float>,
+        stride: Int
+    ) {
+        let (sourceHeight, sourceWidth, all) = (image.shape[1], image.shape[2], channels)
+        let inside = max(0, columns.lowerBound)..<max(0, min(width, columns.upperBound))
+        func clear(_ pixels: Range<Int>) {
+            for x in pixels {
+                (target + (x - columns.lowerBound) * stride).update(repeating: 0, count: range.count)
+            }
+        }
+        guard y >= 0, y < height, !inside.isEmpty else { return clear(columns) }
+        clear(columns.lowerBound..<inside.lowerBound)
+        clear(inside.upperBound..<columns.upperBound)
+        let source = image.pointer + (b * sourceHeight + y * sourceHeight / height) * sourceWidth * all
+        func copy(from x: Int, to column: Int, pixels: Int) {
+            let (from, to) = (source + x * all + range.lowerBound, target + (column - columns.lowerBound) * stride)
+            if let norm {
+                let offset = b * all + range.lowerBound
+                image.compute.kernels.affine(
+                    from, all, to, stride, pixels, range.count, norm.scale.pointer + offset,
+                    norm.shift.pointer + offset, CK_SILU)
+            } else {
+                for i in 0..<pixels { (to + i * stride).update(from: from + i * all, count: range.count) }
+            }
+        }
+        if sourceWidth == width {
+            copy(from: inside.lowerBound, to: inside.lowerBound, pixels: inside.count)
+        } else {
+            for x in inside { copy(from: x * sourceWidth / width, to: x, pixels: 1) }
+        }
+    }
+}
+
+/// What a convolution writes, and what it adds on the way.
+struct ConvolutionOutput {
+    /// `[batch, height, width, channels]`
+    let image: Tensor
+    let bias: Tensor?
+    let perImage: Tensor?
+    let residual: Tensor?
+
+    var height: Int { image.shape[1] }
+    var width: Int { image.shape[2] }
+    var channels: Int { image.shape[3] }
+
+    /// The epilogue for the block of image `b` that starts at `offset` floats and channel `channel`.
+    func epilogue(image b: Int, offset: Int, channel: Int) -> ck_epilogue {
+        ck_epilogue(
+            bias: bias.map { UnsafePointer($0.pointer + channel) },
+            per_image: perImage.map { UnsafePointer($0.pointer + b * channels + channel) },
+            residual: residual.map { UnsafePointer($0.pointer + offset) }, activation: CK_NONE)
     }
 }

@@ -35,9 +35,12 @@ extension Tensor {
         precondition(shape.dropLast() == other.shape.dropLast(), "channels of \(shape) and \(other.shape)")
         let (a, b) = (shape[shape.count - 1], other.shape[other.shape.count - 1])
         let result = compute.empty(shape.dropLast() + [a + b])
-        for r in 0..<(count / a) {
-            (result.pointer + r * (a + b)).update(from: pointer + r * a, count: a)
-            (result.pointer + r * (a + b) + a).update(from: other.pointer + r * b, count: b)
+        let (left, right, target) = (pointer, other.pointer, result.pointer)
+        compute.parallel(count / a, by: 256) { rows, _ in
+            for r in rows {
+                (target + r * (a + b)).update(from: left + r * a, count: a)
+                (target + r * (a + b) + a).update(from: right + r * b, count: b)
+            }
         }
         return result
     }
@@ -50,21 +53,6 @@ extension Tensor {
         for part in parts {
             (result.pointer + position).update(from: part.pointer, count: part.count)
             position += part.count
-        }
-        return result
-    }
-
-    /// Nearest-neighbour enlargement of `[batch, height, width, channels]` (torch's `interpolate(mode="nearest")`).
-    public func upsampledNearest(height: Int, width: Int) -> Tensor {
-        let (batch, h, w, channels) = (shape[0], shape[1], shape[2], shape[3])
-        let result = compute.empty([batch, height, width, channels])
-        for b in 0..<batch {
-            for y in 0..<height {
-                for x in 0..<width {
-                    (result.pointer + ((b * height + y) * width + x) * channels).update(
-                        from: pointer + ((b * h + y * h / height) * w + x * w / width) * channels, count: channels)
-                }
-            }
         }
         return result
     }

@@ -1,3 +1,5 @@
+import CKernels
+
 /// A group norm worked out for given activations: `x * scale + shift` for each image and channel.
 ///
 /// Convolutions take it as it is, so that the normalised activations are never written to memory.
@@ -7,6 +9,9 @@ public struct ChannelAffine {
     /// `[batch, channels]`
     public let shift: Tensor
 }
+
+/// Pixels or tokens of a piece of work.
+private let pixelBlock = 256
 
 extension Tensor {
     /// The statistics of a group norm (Wu & He 2018) over `[batch, height, width, channels]` (or `[batch, tokens, channels]`),
@@ -21,22 +26,38 @@ extension Tensor {
         precondition(channels % groups == 0, "\(channels) channels in \(groups) groups")
         let (pixels, size) = (count / batch / channels, channels / groups)
         let (scale, shift) = (compute.empty([batch, channels]), compute.empty([batch, channels]))
+        let blocks = (pixels + pixelBlock - 1) / pixelBlock
+        // Sums and sums of squares of each block, in double: a mean far from zero leaves enough digits for the variance.
+        let partial = compute.scratch(batch * blocks * channels * 4)
+        let sums = UnsafeMutableRawPointer(partial.pointer).bindMemory(
+            to: Double.self, capacity: batch * blocks * channels * 2)
+        let (x, kernels) = (pointer, compute.kernels)
+        compute.parallel(batch * blocks) { index, _ in
+            let first = index % blocks * pixelBlock
+            let rows = min(pixels, first + pixelBlock) - first
+            let block = sums + index * channels * 2
+            block.update(repeating: 0, count: channels * 2)
+            kernels.column_sums(
+                x + (index / blocks * pixels + first) * channels, channels, rows, channels, block, block + channels)
+        }
+        let n = Double(pixels * size)
         for b in 0..<batch {
-            for g in 0..<groups {
+            for group in 0..<groups {
+                let members = (group * size)..<((group + 1) * size)
                 var (sum, squares) = (0.0, 0.0)
-                for p in 0..<pixels {
-                    for c in 0..<size {
-                        let x = Double(pointer[(b * pixels + p) * channels + g * size + c])
-                        sum += x
-                        squares += x * x
+                for block in 0..<blocks {
+                    let values = sums + (b * blocks + block) * channels * 2
+                    for c in members {
+                        sum += values[c]
+                        squares += values[channels + c]
                     }
                 }
-                let n = Double(pixels * size)
                 let mean = sum / n
                 let inverse = 1 / (max(0, squares / n - mean * mean) + Double(epsilon)).squareRoot()
-                for c in (g * size)..<((g + 1) * size) {
-                    scale.pointer[b * channels + c] = Float(inverse) * weight.pointer[c]
-                    shift.pointer[b * channels + c] = bias.pointer[c] - Float(mean * inverse) * weight.pointer[c]
+                for c in members {
+                    let factor = inverse * Double(weight.pointer[c])
+                    scale.pointer[b * channels + c] = Float(factor)
+                    shift.pointer[b * channels + c] = Float(Double(bias.pointer[c]) - mean * factor)
                 }
             }
         }
@@ -48,14 +69,14 @@ extension Tensor {
         let (batch, channels) = (shape[0], shape[shape.count - 1])
         let pixels = count / batch / channels
         let result = compute.empty(shape)
-        for b in 0..<batch {
-            for p in 0..<pixels {
-                for c in 0..<channels {
-                    let i = (b * pixels + p) * channels + c
-                    result.pointer[i] = activation(
-                        pointer[i] * affine.scale.pointer[b * channels + c] + affine.shift.pointer[b * channels + c])
-                }
-            }
+        let blocks = (pixels + pixelBlock - 1) / pixelBlock
+        let (x, y, kernels) = (pointer, result.pointer, compute.kernels)
+        compute.parallel(batch * blocks) { index, _ in
+            let (image, first) = (index / blocks, index % blocks * pixelBlock)
+            let offset = (image * pixels + first) * channels
+            kernels.affine(
+                x + offset, channels, y + offset, channels, min(pixels, first + pixelBlock) - first, channels,
+                affine.scale.pointer + image * channels, affine.shift.pointer + image * channels, activation.kernel)
         }
         return result
     }
@@ -64,19 +85,11 @@ extension Tensor {
     public func layerNorm(weight: Tensor, bias: Tensor, epsilon: Float) -> Tensor {
         let channels = shape[shape.count - 1]
         let result = compute.empty(shape)
-        for r in 0..<(count / channels) {
-            var (sum, squares) = (0.0, 0.0)
-            for c in 0..<channels { sum += Double(pointer[r * channels + c]) }
-            let mean = sum / Double(channels)
-            for c in 0..<channels {
-                let d = Double(pointer[r * channels + c]) - mean
-                squares += d * d
-            }
-            let inverse = 1 / (squares / Double(channels) + Double(epsilon)).squareRoot()
-            for c in 0..<channels {
-                let x = (Double(pointer[r * channels + c]) - mean) * inverse
-                result.pointer[r * channels + c] = Float(x) * weight.pointer[c] + bias.pointer[c]
-            }
+        let (x, y, kernels) = (pointer, result.pointer, compute.kernels)
+        compute.parallel(count / channels, by: pixelBlock) { rows, _ in
+            kernels.layer_norm(
+                x + rows.lowerBound * channels, y + rows.lowerBound * channels, rows.count, channels, weight.pointer,
+                bias.pointer, epsilon)
         }
         return result
     }

@@ -4,8 +4,16 @@
 public struct Tensor {
     final class Storage {
         let base: UnsafeMutablePointer<Float>
-        init(count: Int) { base = .allocate(capacity: max(count, 1)) }
-        deinit { base.deallocate() }
+        private let bytes: Int
+        private let arena: Arena
+
+        init(arena: Arena, count: Int) {
+            bytes = count * MemoryLayout<Float>.stride
+            self.arena = arena
+            base = arena.allocate(bytes: bytes).bindMemory(to: Float.self, capacity: count)
+        }
+
+        deinit { arena.deallocate(base, bytes: bytes) }
     }
 
     public let shape: [Int]

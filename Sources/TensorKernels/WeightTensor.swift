@@ -1,8 +1,15 @@
+import CKernels
+
 /// A weight as it lies in a checkpoint: float32 or float16, row-major, never copied or widened as a whole.
 ///
 /// Linear layers are `[out, in]` and convolutions `[out, in, height, width]`, as PyTorch stores them.
 public struct WeightTensor {
-    public enum Format { case float32, float16 }
+    public enum Format: Sendable {
+        case float32, float16
+
+        /// Bytes of one value.
+        var size: Int { self == .float32 ? 4 : 2 }
+    }
 
     public let shape: [Int]
     public let format: Format
@@ -14,10 +21,9 @@ public struct WeightTensor {
     ///   - bytes: the values in the machine's byte order, aligned to their own size, exactly as many as `shape` takes.
     ///   - owner: the object that keeps `bytes` valid.
     public init(shape: [Int], format: Format, bytes: UnsafeRawBufferPointer, owner: AnyObject) {
-        let size = format == .float32 ? 4 : 2
-        precondition(bytes.count == shape.reduce(1, *) * size, "\(bytes.count) bytes for shape \(shape)")
+        precondition(bytes.count == shape.reduce(1, *) * format.size, "\(bytes.count) bytes for shape \(shape)")
         guard let base = bytes.baseAddress else { preconditionFailure("a weight without bytes") }
-        precondition(Int(bitPattern: base) % size == 0, "misaligned weight")
+        precondition(Int(bitPattern: base) % format.size == 0, "misaligned weight")
         self.shape = shape
         self.format = format
         self.base = base
@@ -27,10 +33,13 @@ public struct WeightTensor {
     /// The number of values.
     public var count: Int { shape.reduce(1, *) }
 
+    /// The kernels' flag for float16.
+    var isHalf: Int32 { format == .float16 ? 1 : 0 }
+
     subscript(index: Int) -> Float {
         switch format {
         case .float32: base.load(fromByteOffset: index * 4, as: Float.self)
-        case .float16: Float(base.load(fromByteOffset: index * 2, as: Float16.self))
+        case .float16: ck_half_to_float(base.load(fromByteOffset: index * 2, as: UInt16.self))
         }
     }
 

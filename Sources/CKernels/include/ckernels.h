@@ -1,4 +1,95 @@
+// The SIMD inner loops of TensorKernels, built once for each instruction set and chosen at run time.
+//
+// Every function works on one block and knows nothing of threads; TensorKernels cuts the work into blocks.
+// Activations are channels-last float32 rows; "rows" are pixels or tokens, "columns" are channels.
 #ifndef CKERNELS_H
 #define CKERNELS_H
-int ck_version(void);
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Columns of one packed panel of a matrix's right-hand side.
+#define CK_PANEL 16
+// Winograd F(4x4, 3x3): positions of a transformed 6x6 tile.
+#define CK_POSITIONS 36
+
+typedef enum { CK_NONE = 0, CK_SILU = 1, CK_QUICK_GELU = 2, CK_GELU = 3 } ck_activation;
+
+// What is added to a finished block of a matrix product or convolution: each pointer may be NULL.
+typedef struct {
+    const float *bias;       // [columns]
+    const float *per_image;  // [columns], already the right image's row
+    const float *residual;   // the result's layout
+    ck_activation activation;  // applied after the biases, before the residual
+} ck_epilogue;
+
+// One instruction set's kernels.
+typedef struct {
+    const char *name;
+
+    // result[m x n] (+)= a[m x k] * packed[k x n]. `packed` holds panels of 16 columns, each [k][16], `panel_stride`
+    // floats apart; columns behind n are never written. NULL: leave it to BLAS.
+    void (*gemm)(const float *a, ptrdiff_t lda, const float *packed, ptrdiff_t panel_stride, float *c, ptrdiff_t ldc,
+                 size_t m, size_t n, size_t k, int accumulate);
+    // Adds bias and residual and applies the activation to a block of rows in place.
+    void (*finish)(float *c, ptrdiff_t ldc, ptrdiff_t ld_residual, size_t rows, size_t columns, const ck_epilogue *epilogue);
+    // c = c * gelu(gate), exact GELU; biases may be NULL.
+    void (*gate)(float *c, ptrdiff_t ldc, const float *gates, ptrdiff_t ld_gates, size_t rows, size_t columns,
+                 const float *bias, const float *gate_bias);
+    // y[n] = sum_k x[k] * weight[n][k] for `rows` rows of x; for the few-row products that are bound by reading weights.
+    void (*matvec)(const float *x, size_t ldx, const void *weight, int half, float *y, size_t ldy, size_t rows, size_t n, size_t k);
+
+    // Widens and packs rows [first, first + 16) of a [n x k] matrix as one panel [k][16], zeros behind row n.
+    void (*pack)(const void *weight, int half, size_t n, size_t k, size_t first, float *panel);
+    // The same for a convolution [n x channels x taps], the panel ordered [taps][channels][16].
+    void (*pack_convolution)(const void *weight, int half, size_t n, size_t channels, size_t taps, size_t first, float *panel);
+    // U = G g G^T of a [n x channels x 3 x 3] convolution for output channels [first, first + 16) and input channels
+    // [from, from + count): panel[position][count][16], positions `position_stride` apart.
+    void (*winograd_weights)(const void *weight, int half, size_t n, size_t channels, size_t first, size_t from, size_t count,
+                             float *panel, size_t position_stride);
+    // V = B^T d B for one row of `tiles` tiles of a padded strip [6][strip_width][strip_channels]: v[position][tile][channel].
+    void (*winograd_input)(const float *strip, size_t strip_width, size_t strip_channels, size_t tiles, size_t channels,
+                           float *v, size_t ldv, size_t position_stride);
+    // Y = A^T M A for one row of tiles; writes `height` (at most 4) rows and `width` pixels of the image.
+    void (*winograd_output)(const float *m, size_t ldm, size_t position_stride, size_t tiles, size_t channels, float *y,
+                            size_t row_stride, size_t pixel_stride, size_t height, size_t width,
+                            const ck_epilogue *epilogue);
+
+    // y = activation(x * scale + shift) for each of `rows` rows.
+    void (*affine)(const float *x, size_t ldx, float *y, size_t ldy, size_t rows, size_t columns, const float *scale,
+                   const float *shift, ck_activation activation);
+    // Adds each column's sum and sum of squares over `rows` rows to `sums` and `squares`, both double[columns].
+    void (*column_sums)(const float *x, size_t ldx, size_t rows, size_t columns, double *sums, double *squares);
+    void (*layer_norm)(const float *x, float *y, size_t rows, size_t columns, const float *weight, const float *bias, float epsilon);
+    void (*activate)(const float *x, float *y, size_t count, ck_activation activation);
+    void (*add)(const float *a, const float *b, float *y, size_t count);
+
+    // Packs keys [tokens x depth] (rows `ld` apart) as panels [token / 16][padded_depth][16].
+    void (*pack_keys)(const float *keys, size_t ld, size_t tokens, size_t depth, size_t padded_depth, float *packed);
+    // Packs values [tokens x depth] as [token / 16 * 16][padded_depth], zeros behind.
+    void (*pack_values)(const float *values, size_t ld, size_t tokens, size_t depth, size_t padded_depth, float *packed);
+    // Attention of `rows` queries over all keys with a running maximum and sum; `scratch` holds ck_attention_scratch floats.
+    void (*attention)(const float *queries, size_t ldq, const float *keys, const float *values, float *output, size_t ldo,
+                      size_t rows, size_t tokens, size_t depth, size_t padded_depth, float scale, ptrdiff_t causal_from,
+                      float *scratch);
+} ck_kernels;
+
+// Floats of scratch that `attention` needs for blocks of up to `rows` queries.
+size_t ck_attention_scratch(size_t rows, size_t padded_depth);
+
+// The best kernels this processor can run; `name` ("baseline", "avx2") forces one, NULL when it cannot run here.
+const ck_kernels *ck_select(const char *name);
+
+float ck_half_to_float(uint16_t half);
+
+// The processors that this process may run on (its affinity mask).
+size_t ck_processors(void);
+
+// A pool of threads that run numbered tasks; the caller is one of them.
+typedef struct ck_pool ck_pool;
+ck_pool *ck_pool_create(size_t threads);
+void ck_pool_destroy(ck_pool *pool);
+// Runs task(context, index, worker) for each index below `count`, worker < threads; returns when all are done.
+void ck_pool_run(ck_pool *pool, size_t count, void *context, void (*task)(void *context, size_t index, size_t worker));
+
 #endif

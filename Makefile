@@ -1,0 +1,87 @@
+# Everything a person or a CI job runs here; `make help` lists it.
+
+SWIFT ?= swift
+PYTHON ?= python3
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+PROGRAM := .build/release/cartoonize
+LIBRARIES := libpng libjpeg openblas
+DEBIAN_PACKAGES := libjpeg-dev libopenblas-dev libpng-dev pkg-config
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test check bench parity smoke faults install uninstall clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install the libraries that are missing (Debian, Ubuntu) and check the Swift toolchain
+	@if ! command -v $(SWIFT) >/dev/null; then \
+		echo "make: there is no Swift toolchain; install Swift 6 from https://www.swift.org/install" >&2; exit 1; fi
+	@if ! $(SWIFT) --version 2>&1 | grep -Eq 'Swift version ([6-9]|[1-9][0-9]+)\.'; then \
+		echo "make: Swift 6 or later is needed; install it from https://www.swift.org/install" >&2; exit 1; fi
+	@if ! { command -v pkg-config && pkg-config --exists $(LIBRARIES); } >/dev/null 2>&1; then \
+		if ! command -v apt-get >/dev/null; then \
+			echo "make: install the development files of libpng, libjpeg and OpenBLAS, and pkg-config" >&2; exit 1; fi; \
+		if [ "$$(id -u)" -eq 0 ]; then as_root=; elif command -v sudo >/dev/null; then as_root=sudo; else \
+			echo "make: as root, run: apt-get install $(DEBIAN_PACKAGES)" >&2; exit 1; fi; \
+		$$as_root apt-get update -q && \
+		$$as_root env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -q -y --no-install-recommends $(DEBIAN_PACKAGES); fi
+
+build: setup ## build the program, .build/release/cartoonize
+	$(SWIFT) build -c release --product cartoonize
+
+demo: build ## cartoonize a photo and say where the picture is
+	@$(PROGRAM) Tests/smoke/photos/astronaut.jpg -o demo.png --seed 1 --force
+	@echo "The cartoon of Tests/smoke/photos/astronaut.jpg is $(CURDIR)/demo.png"
+
+test: setup ## run all tests, in release mode
+	$(SWIFT) test -c release
+
+# One build serves the warnings and the tests; its own folder keeps these flags from rebuilding everything else.
+check: setup ## check the format, build with warnings as errors, run all tests
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+	$(SWIFT) test -c release --scratch-path .build/check -Xswiftc -warnings-as-errors -Xcc -Werror
+
+smoke: setup ## cartoonize three photos and compare with stored pictures
+	$(SWIFT) build -c release --product cartoonize
+	$(SWIFT) build -c release --product image-compare
+	Tests/smoke/run.sh .build/release
+
+bench: build ## time the program and its kernels; PYTHON with diffusers adds the peers
+	$(SWIFT) build -c release --product kernel-bench
+	$(PYTHON) Tests/bench/bench.py
+
+parity: build ## compare with diffusers, stage by stage (PYTHON must have it)
+	$(PYTHON) Tests/parity/parity.py
+
+faults: setup ## show that each seeded fault makes a test fail
+	Tests/faults/run.sh
+
+# The installed program carries the Swift libraries with it, so that it outlives the toolchain it was built with.
+INSTALL_BUILD := -c release --scratch-path .build/install --static-swift-stdlib
+SHARE := $(DESTDIR)$(PREFIX)/share
+
+install: setup ## install the program, its model, completions and manual under PREFIX
+	$(SWIFT) build $(INSTALL_BUILD) --product cartoonize
+	$(SWIFT) package -c release plugin generate-manual
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(SHARE)/cartoonize" "$(SHARE)/man/man1" \
+		"$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
+	install -s -m 755 .build/install/release/cartoonize "$(DESTDIR)$(PREFIX)/bin/cartoonize"
+	cp -R Models "$(SHARE)/cartoonize/"
+	install -m 644 .build/plugins/GenerateManual/outputs/cartoonize/cartoonize.1 "$(SHARE)/man/man1/"
+	.build/install/release/cartoonize --generate-completion-script bash \
+		> "$(SHARE)/bash-completion/completions/cartoonize"
+	.build/install/release/cartoonize --generate-completion-script zsh > "$(SHARE)/zsh/site-functions/_cartoonize"
+	.build/install/release/cartoonize --generate-completion-script fish \
+		> "$(SHARE)/fish/vendor_completions.d/cartoonize.fish"
+
+uninstall: ## remove what `make install` installed
+	rm -rf "$(SHARE)/cartoonize"
+	rm -f "$(DESTDIR)$(PREFIX)/bin/cartoonize" "$(SHARE)/man/man1/cartoonize.1" \
+		"$(SHARE)/bash-completion/completions/cartoonize" "$(SHARE)/zsh/site-functions/_cartoonize" \
+		"$(SHARE)/fish/vendor_completions.d/cartoonize.fish"
+
+clean: ## remove what was built
+	rm -rf .build demo.png

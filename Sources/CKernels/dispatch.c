@@ -1,0 +1,22 @@
+#include "dispatch.h"
+
+#include <string.h>
+
+const ck_kernels *ck_select(const char *name) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    if (avx2 && (!name || strcmp(name, "avx2") == 0)) return &kernels_avx2;
+#endif
+    return !name || strcmp(name, "baseline") == 0 ? &kernels_baseline : NULL;
+}
+
+size_t ck_attention_scratch(size_t rows, size_t padded_depth) { return 2 * rows * padded_depth + 2 * rows; }
+
+float ck_half_to_float(uint16_t half) {
+    union { uint32_t bits; float value; } magnitude = {(uint32_t)(half & 0x7fff) << 13};
+    magnitude.value *= 0x1p112f;
+    if ((half & 0x7c00) == 0x7c00) magnitude.bits = ((uint32_t)(half & 0x7fff) << 13) | 0x7f800000;
+    magnitude.bits |= (uint32_t)(half & 0x8000) << 16;
+    return magnitude.value;
+}

@@ -1,0 +1,135 @@
+// Vectors of 8 floats by the compiler's vector extensions: one source for every instruction set. `a * b + c` becomes a
+// fused multiply-add where the instruction set has one. Included once by each kernels_*.c.
+#include <math.h>
+#include <string.h>
+
+// Every function with vectors in its signature is inlined, so how they would be passed does not matter.
+#pragma clang diagnostic ignored "-Wpsabi"
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float vf __attribute__((vector_size(32)));
+typedef int32_t vi __attribute__((vector_size(32)));
+typedef float vf_unaligned __attribute__((vector_size(32), aligned(4), may_alias));
+
+INLINE vf load(const float *p) { return *(const vf_unaligned *)p; }
+INLINE void store(float *p, vf v) { *(vf_unaligned *)p = v; }
+INLINE vf splat(float x) { return (vf){x, x, x, x, x, x, x, x}; }
+INLINE vf as_float(vi v) { return (vf)v; }
+INLINE vi as_int(vf v) { return (vi)v; }
+#if CK_AVX2
+INLINE vf select_vf(vi mask, vf a, vf b) { return (vf)_mm256_blendv_ps((__m256)b, (__m256)a, (__m256)mask); }
+INLINE vf max_vf(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
+INLINE vf min_vf(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
+#else
+INLINE vf select_vf(vi mask, vf a, vf b) { return as_float((mask & as_int(a)) | (~mask & as_int(b))); }
+INLINE vf max_vf(vf a, vf b) { return select_vf((vi)(a > b), a, b); }
+INLINE vf min_vf(vf a, vf b) { return select_vf((vi)(a < b), a, b); }
+#endif
+
+INLINE float sum_of(vf v) { return ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7])); }
+
+// 8 float16 values, widened.
+INLINE vf load_half(const uint16_t *p) {
+#if CK_AVX2
+    return (vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+#else
+    // Shift exponent and mantissa into place, then scale by 2^112 to mend the exponent's bias: exact for subnormals as
+    // well; infinities and NaNs get their exponent back by hand (Giesen, "half_to_float_fast").
+    vi h = {p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]};
+    vi magnitude = (h & 0x7fff) << 13;
+    vf value = as_float(magnitude) * splat(0x1p112f);
+    vi special = (vi)(magnitude >= (0x7c00 << 13));
+    vi bits = (special & (magnitude | 0x7f800000)) | (~special & as_int(value));
+    return as_float(bits | ((h & 0x8000) << 16));
+#endif
+}
+
+// exp(x), relative error below 2 ulp (Cephes' polynomial); 0 below -87.3, large but finite above 88.
+INLINE vf exp_vf(vf x) {
+    x = min_vf(max_vf(x, splat(-87.33654f)), splat(88.37f));
+    // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the low bits.
+    vf shifted = x * splat(1.44269504088896341f) + splat(12582912.0f);
+    vf n = shifted - splat(12582912.0f);
+    vf r = x - n * splat(0.693359375f);
+    r = r - n * splat(-2.12194440e-4f);
+    vf p = splat(1.9875691500e-4f);
+    p = p * r + splat(1.3981999507e-3f);
+    p = p * r + splat(8.3334519073e-3f);
+    p = p * r + splat(4.1665795894e-2f);
+    p = p * r + splat(1.6666665459e-1f);
+    p = p * r + splat(5.0000001201e-1f);
+    p = p * (r * r) + (r + splat(1.0f));
+    return as_float(as_int(p) + (as_int(shifted) << 23));
+}
+
+// 2^x for x <= 0, relative error below 2 ulp; 0 stands for everything below 2^-126. (A polynomial fitted to 2^r on
+// [-1/2, 1/2], relative error 2e-9.) Softmax weights need no more, and it is a third shorter than exp.
+INLINE vf exp2_negative(vf x) {
+    x = max_vf(x, splat(-126.0f));
+    vf shifted = x + splat(12582912.0f);
+    vf r = x - (shifted - splat(12582912.0f));
+    vf p = splat(0.00015337577497120947f);
+    p = p * r + splat(0.0013399859890341759f);
+    p = p * r + splat(0.009618519805371761f);
+    p = p * r + splat(0.05550329014658928f);
+    p = p * r + splat(0.24022646248340607f);
+    p = p * r + splat(0.6931471824645996f);
+    p = p * r + splat(1.0f);
+    return as_float(as_int(p) + (as_int(shifted) << 23));
+}
+
+// x * sigmoid(scale * x)
+INLINE vf sigmoid_gated(vf x, float scale) { return x / (splat(1.0f) + exp_vf(x * splat(-scale))); }
+
+// x * Phi(x), exact GELU. The error function is Eigen's rational approximation; its absolute error of 4e-7 makes this
+// one's at most 2.7e-7 |x|, which is PyTorch's own.
+INLINE vf gelu_vf(vf x) {
+    vf z = min_vf(max_vf(x * splat(0.70710678118654752440f), splat(-4.0f)), splat(4.0f));
+    vf w = z * z;
+    vf p = splat(-2.72614225801306e-10f);
+    p = p * w + splat(2.77068142495902e-08f);
+    p = p * w + splat(-2.10102402082508e-06f);
+    p = p * w + splat(-5.69250639462346e-05f);
+    p = p * w + splat(-7.34990630326855e-04f);
+    p = p * w + splat(-2.95459980854025e-03f);
+    p = p * w + splat(-1.60960333262415e-02f);
+    vf q = splat(-1.45660718464996e-05f);
+    q = q * w + splat(-2.13374055278905e-04f);
+    q = q * w + splat(-1.68282697438203e-03f);
+    q = q * w + splat(-7.37332916720468e-03f);
+    q = q * w + splat(-1.42647390514189e-02f);
+    vf half = splat(0.5f) * x;
+    return half + half * (z * p / q);
+}
+
+INLINE vf activated(vf x, ck_activation activation) {
+    switch (activation) {
+    case CK_SILU: return sigmoid_gated(x, 1.0f);
+    case CK_QUICK_GELU: return sigmoid_gated(x, 1.702f);
+    case CK_GELU: return gelu_vf(x);
+    default: return x;
+    }
+}
+
+// Rows become columns.
+INLINE void transpose8(vf r[8]) {
+#define LO(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
+#define HI(a, b) __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
+    vf t0 = LO(r[0], r[1]), t1 = HI(r[0], r[1]), t2 = LO(r[2], r[3]), t3 = HI(r[2], r[3]);
+    vf t4 = LO(r[4], r[5]), t5 = HI(r[4], r[5]), t6 = LO(r[6], r[7]), t7 = HI(r[6], r[7]);
+#undef LO
+#undef HI
+#define LO(a, b) __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
+#define HI(a, b) __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
+    vf u0 = LO(t0, t2), u1 = HI(t0, t2), u2 = LO(t1, t3), u3 = HI(t1, t3);
+    vf u4 = LO(t4, t6), u5 = HI(t4, t6), u6 = LO(t5, t7), u7 = HI(t5, t7);
+#undef LO
+#undef HI
+#define LO(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
+#define HI(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
+    r[0] = LO(u0, u4), r[1] = LO(u1, u5), r[2] = LO(u2, u6), r[3] = LO(u3, u7);
+    r[4] = HI(u0, u4), r[5] = HI(u1, u5), r[6] = HI(u2, u6), r[7] = HI(u3, u7);
+#undef LO
+#undef HI
+}

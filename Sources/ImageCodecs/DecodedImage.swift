@@ -1,0 +1,42 @@
+import Foundation
+
+/// A picture in memory, and what travels with it between files.
+public struct DecodedImage: Equatable, Sendable {
+    public let width: Int
+    public let height: Int
+    /// `[height, width, 3]` bytes: red, green, blue; not multiplied by alpha.
+    public let rgb: [UInt8]
+    /// `[height, width]` bytes, 255 for opaque; nil when the file has no transparency.
+    public let alpha: [UInt8]?
+    /// The ICC profile of `rgb`; nil for untagged files, and for profiles of other colour spaces (grey, CMYK).
+    public var iccProfile: Data?
+    /// The generation parameters embedded in the file: PNG text `parameters`, or the EXIF user comment.
+    public var parameters: String?
+
+    public init(
+        width: Int, height: Int, rgb: [UInt8], alpha: [UInt8]? = nil, iccProfile: Data? = nil, parameters: String? = nil
+    ) {
+        precondition(
+            width > 0 && height > 0 && rgb.count == 3 * width * height
+                && (alpha.map { $0.count == width * height } ?? true),
+            "\(rgb.count) bytes of RGB and \(alpha?.count ?? 0) of alpha for \(width)x\(height) pixels")
+        self.width = width
+        self.height = height
+        self.rgb = rgb
+        self.alpha = alpha
+        self.iccProfile = iccProfile
+        self.parameters = parameters
+    }
+
+    /// The picture and its alpha channel resized with Lanczos, to the same bytes as PIL's
+    /// `Image.resize((width, height), LANCZOS)` for modes RGB and L.
+    public func resized(width newWidth: Int, height newHeight: Int) -> DecodedImage {
+        func resize(_ pixels: [UInt8], channels: Int) -> [UInt8] {
+            Lanczos.resize(
+                pixels, width: width, height: height, channels: channels, toWidth: newWidth, height: newHeight)
+        }
+        return DecodedImage(
+            width: newWidth, height: newHeight, rgb: resize(rgb, channels: 3),
+            alpha: alpha.map { resize($0, channels: 1) }, iccProfile: iccProfile, parameters: parameters)
+    }
+}

@@ -1,0 +1,29 @@
+import Foundation
+
+/// How large a picture may be; checked on the header, before memory is taken for pixels.
+public struct ImageLimits: Sendable {
+    /// Width times height of the largest picture accepted.
+    public var maximumPixels: Int
+
+    public init(maximumPixels: Int) {
+        self.maximumPixels = maximumPixels
+    }
+
+    /// 268 megapixels, and less on machines with under 8 GB: reading takes up to 16 bytes a pixel for a moment
+    /// (progressive JPEG coefficients, the pixels, their turned copy), of which half the memory is allowed.
+    public static let standard = ImageLimits(
+        maximumPixels: Int(min(1 << 28, ProcessInfo.processInfo.physicalMemory / 32)))
+
+    /// Checks a claimed size. `minimumByteCount` is what no file of this size can be smaller than.
+    func check(width: Int, height: Int, format: ImageFormat, byteCount: Int, minimumByteCount: Int) throws {
+        if max(width, height) > format.maximumSide {
+            throw ImageError.sideTooLong(width: width, height: height, limit: format.maximumSide)
+        }
+        if width * height > maximumPixels {
+            throw ImageError.tooManyPixels(width: width, height: height, limit: maximumPixels)
+        }
+        if byteCount < minimumByteCount {
+            throw ImageError.implausibleSize(width: width, height: height, byteCount: byteCount)
+        }
+    }
+}

@@ -1,0 +1,209 @@
+import CKernels
+
+/// A 3x3 convolution at stride 1 with a border of one by Winograd's F(4x4, 3x3) (Lavin & Gray 2016): each 4x4 tile of the
+/// output takes 36 products a channel pair instead of 144.
+///
+/// Tiles of all images of the batch are numbered row by row. Weights U and inputs V are transformed, multiplied at each of
+/// the 36 positions, and the products transformed back for a few output channels at a time, so that those never leave the
+/// cache. The larger of U and V is made piece by piece next to its use, the smaller one is held as a whole:
+/// large images share U, small ones with many channels share V.
+struct WinogradConvolution {
+    let weight: WeightTensor
+    let input: ConvolutionInput
+    let output: ConvolutionOutput
+
+    private static let positions = Int(CK_POSITIONS)
+    /// Tiles of a block.
+    private static let tileBlock = 48
+    /// Output channels worked at together: their products of a block of tiles take 442 KB.
+    private static let columnBlock = 64
+    /// Input channels of a strip.
+    private static let stripChannels = 32
+    /// Positions lie this much further apart than their size, else they would all fall into the same cache sets.
+    private static let skew = 16
+
+    private var compute: Compute { input.image.compute }
+    private var tilesDown: Int { (output.height + 3) / 4 }
+    private var tilesAcross: Int { (output.width + 3) / 4 }
+
+    func run() {
+        let tiles = input.image.shape[0] * tilesDown * tilesAcross
+        if output.channels <= tiles { runSharingWeights() } else { runSharingInputs(tiles: tiles) }
+    }
+
+    /// Each thread transforms the inputs of a block of tiles and makes all of their output.
+    private func runSharingWeights() {
+        let (channels, blocks) = (input.channels, tileBlocks())
+        let panelSize = Self.positions * weightsPositionStride(channels: channels)
+        let panels = (output.channels + 15) / 16
+        let weights = compute.scratch(panels * panelSize)
+        compute.parallel(panels) { panel, _ in
+            transformWeights(panel: panel, channels: 0..<channels, to: weights.pointer + panel * panelSize)
+        }
+        let inputsSize = Self.positions * inputsPositionStride(tiles: Self.tileBlock)
+        let productsSize = Self.positions * productsPositionStride(tiles: Self.tileBlock)
+        let inputs = compute.scratch(compute.threads * inputsSize)
+        let products = compute.scratch(compute.threads * productsSize)
+        let strips = compute.scratch(compute.threads * stripSize)
+        compute.parallel(blocks.count) { index, worker in
+            let runs = blocks[index]
+            let tiles = runs.tileCount
+            let v = Positions(inputs.pointer + worker * inputsSize, inputsPositionStride(tiles: tiles))
+            let m = Positions(products.pointer + worker * productsSize, productsPositionStride(tiles: tiles))
+            transformInput(runs, to: v, strip: strips.pointer + worker * stripSize)
+            for columns in columnBlocks() {
+                let u = weights.pointer + columns.lowerBound / 16 * panelSize
+                multiply(v, tiles: tiles, channels: 0..<channels, weights: u, columns: columns.count, to: m)
+                transformOutput(runs, from: m, columns: columns)
+            }
+        }
+    }
+
+    /// Each thread transforms the weights of a block of output channels and makes these of all tiles; the weights a part
+    /// of the input channels at a time, so that they are still in the cache when they are used.
+    private func runSharingInputs(tiles: Int) {
+        let (blocks, columnBlocks) = (tileBlocks(), columnBlocks())
+        // With few tiles the time goes into the weights, with many into reading and writing the products again.
+        let channelBlock = tiles < 48 ? 160 : 640
+        let v = compute.scratch(Self.positions * inputsPositionStride(tiles: tiles))
+        let inputs = Positions(v.pointer, inputsPositionStride(tiles: tiles))
+        let starts = blocks.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.tileCount) }
+        let strips = compute.scratch(compute.threads * stripSize)
+        compute.parallel(blocks.count) { index, worker in
+            transformInput(
+                blocks[index], to: inputs.advanced(by: starts[index] * input.channels),
+                strip: strips.pointer + worker * stripSize)
+        }
+        let panelSize = Self.positions * weightsPositionStride(channels: channelBlock)
+        let weightsSize = Self.columnBlock / 16 * panelSize
+        let productsSize = Self.positions * productsPositionStride(tiles: tiles)
+        let weights = compute.scratch(compute.threads * weightsSize)
+        let products = compute.scratch(compute.threads * productsSize)
+        compute.parallel(columnBlocks.count) { index, worker in
+            let columns = columnBlocks[index]
+            let u = weights.pointer + worker * weightsSize
+            let m = Positions(products.pointer + worker * productsSize, productsPositionStride(tiles: tiles))
+            for first in stride(from: 0, to: input.channels, by: channelBlock) {
+                let channels = first..<min(input.channels, first + channelBlock)
+                let panelSize = Self.positions * weightsPositionStride(channels: channels.count)
+                for (i, column) in stride(from: columns.lowerBound, to: columns.upperBound, by: 16).enumerated() {
+                    transformWeights(panel: column / 16, channels: channels, to: u + i * panelSize)
+                }
+                multiply(inputs, tiles: tiles, channels: channels, weights: u, columns: columns.count, to: m)
+            }
+            for (index, runs) in blocks.enumerated() {
+                transformOutput(runs, from: m.advanced(by: starts[index] * columns.count), columns: columns)
+            }
+        }
+    }
+
+    // MARK: - Pieces
+
+    /// Blocks of whole rows of tiles where these are short, else of parts of one row.
+    private func tileBlocks() -> [[Run]] {
+        let rows = input.image.shape[0] * tilesDown
+        if tilesAcross <= Self.tileBlock {
+            let together = Self.tileBlock / tilesAcross
+            return stride(from: 0, to: rows, by: together).map { first in
+                (first..<min(rows, first + together)).map {
+                    Run(image: $0 / tilesDown, row: $0 % tilesDown, columns: 0..<tilesAcross)
+                }
+            }
+        }
+        return (0..<rows).flatMap { row in
+            stride(from: 0, to: tilesAcross, by: Self.tileBlock).map { first in
+                let columns = first..<min(tilesAcross, first + Self.tileBlock)
+                return [Run(image: row / tilesDown, row: row % tilesDown, columns: columns)]
+            }
+        }
+    }
+
+    private func columnBlocks() -> [Range<Int>] {
+        stride(from: 0, to: output.channels, by: Self.columnBlock).map {
+            $0..<min(output.channels, $0 + Self.columnBlock)
+        }
+    }
+
+    private var stripSize: Int { 6 * (4 * min(tilesAcross, Self.tileBlock) + 2) * Self.stripChannels }
+    private func inputsPositionStride(tiles: Int) -> Int { tiles * input.channels + Self.skew }
+    private func weightsPositionStride(channels: Int) -> Int { channels * 16 + Self.skew }
+    private func productsPositionStride(tiles: Int) -> Int { tiles * Self.columnBlock + Self.skew }
+
+    private func transformWeights(panel: Int, channels: Range<Int>, to target: UnsafeMutablePointer<Float>) {
+        compute.kernels.winograd_weights(
+            weight.base, weight.isHalf, output.channels, input.channels, panel * 16, channels.lowerBound,
+            channels.count, target, weightsPositionStride(channels: channels.count))
+    }
+
+    private func transformInput(_ runs: [Run], to v: Positions, strip: UnsafeMutablePointer<Float>) {
+        let channels = input.channels
+        var target = v.base
+        for run in runs {
+            let columns = (4 * run.columns.lowerBound - 1)..<(4 * run.columns.upperBound + 1)
+            for first in stride(from: 0, to: channels, by: Self.stripChannels) {
+                let range = first..<min(channels, first + Self.stripChannels)
+                for y in 0..<6 {
+                    input.copyRow(
+                        image: run.image, y: 4 * run.row - 1 + y, columns: columns, channels: range,
+                        to: strip + y * columns.count * range.count, stride: range.count)
+                }
+                compute.kernels.winograd_input(
+                    strip, columns.count, range.count, run.columns.count, range.count, target + first, channels,
+                    v.stride)
+            }
+            target += run.columns.count * channels
+        }
+    }
+
+    /// The products of `tiles` tiles at each position, over a part of the input channels; `weights` are the panels of the
+    /// output channels wanted, with these input channels only.
+    private func multiply(
+        _ v: Positions, tiles: Int, channels: Range<Int>, weights: UnsafePointer<Float>, columns: Int, to m: Positions
+    ) {
+        let stride = weightsPositionStride(channels: channels.count)
+        for position in 0..<Self.positions {
+            compute.multiply(
+                v[position] + channels.lowerBound, input.channels, weights + position * stride,
+                panelStride: Self.positions * stride, m[position], columns, rows: tiles, columns: columns,
+                depth: channels.count, accumulate: channels.lowerBound > 0)
+        }
+    }
+
+    private func transformOutput(_ runs: [Run], from m: Positions, columns: Range<Int>) {
+        let out = output.channels
+        var product = m.base
+        for run in runs {
+            let (y, x) = (4 * run.row, 4 * run.columns.lowerBound)
+            let offset = ((run.image * output.height + y) * output.width + x) * out + columns.lowerBound
+            var epilogue = output.epilogue(image: run.image, offset: offset, channel: columns.lowerBound)
+            compute.kernels.winograd_output(
+                product, columns.count, m.stride, run.columns.count, columns.count, output.image.pointer + offset,
+                output.width * out, out, min(4, output.height - y), min(output.width - x, 4 * run.columns.count),
+                &epilogue)
+            product += run.columns.count * columns.count
+        }
+    }
+
+    /// Some tiles of one row of tiles.
+    fileprivate struct Run {
+        let image: Int
+        let row: Int
+        let columns: Range<Int>
+    }
+
+    /// Matrices for the 36 positions, `stride` floats apart.
+    private struct Positions {
+        let base: UnsafeMutablePointer<Float>
+        let stride: Int
+
+        init(_ base: UnsafeMutablePointer<Float>, _ stride: Int) { (self.base, self.stride) = (base, stride) }
+
+        subscript(position: Int) -> UnsafeMutablePointer<Float> { base + position * stride }
+
+        func advanced(by floats: Int) -> Positions { Positions(base + floats, stride) }
+    }
+}
+
+extension [WinogradConvolution.Run] {
+    fileprivate var tileCount: Int { reduce(0) { $0 + $1.columns.count } }
+}

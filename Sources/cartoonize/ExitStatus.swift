@@ -1,0 +1,43 @@
+import Checkpoints
+import ImageCodecs
+import StableDiffusion
+
+/// What the process tells its caller. The numbers are documented and scripts rely on them.
+enum ExitStatus: Int32 {
+    case success = 0
+    /// Something failed while running that is none of the cases below.
+    case failure = 1
+    /// The command line itself is wrong.
+    case usage = 2
+    /// The model is missing or invalid.
+    case model = 3
+    /// The input cannot be read or is no picture.
+    case input = 4
+    /// The output exists or cannot be written.
+    case output = 5
+}
+
+/// A failure with the sentence that the user sees and the status that the caller gets.
+struct CommandFailure: Error {
+    let status: ExitStatus
+    let message: String
+
+    init(_ status: ExitStatus, _ message: String) {
+        self.status = status
+        self.message = message
+    }
+
+    /// The failure for whatever a library threw.
+    init(describing error: any Error) {
+        switch error {
+        case let failure as CommandFailure: self = failure
+        case is ConfigurationError, is CheckpointError, is SamplerError:
+            self.init(.model, "the model cannot be used: \(error)")
+        case is ImageError: self.init(.output, String(describing: error))
+        default: self.init(.failure, String(describing: error))
+        }
+    }
+}
+
+/// The reader of our standard output went away: there is nobody to tell, so the program just ends.
+struct ClosedPipe: Error {}

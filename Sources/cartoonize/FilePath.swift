@@ -1,0 +1,43 @@
+/// The parts of a path, by bytes and slashes alone: Foundation's own functions stop the program on some paths (`.`).
+struct FilePath {
+    let string: String
+
+    init(_ string: String) { self.string = string }
+
+    /// What comes after the last slash.
+    var name: String {
+        String(string[nameStart...])
+    }
+
+    /// The folder that holds the file, `.` when the path names none.
+    var folder: String {
+        var folder = string[..<nameStart]
+        if folder.isEmpty { return "." }
+        while folder.count > 1, folder.last == "/" { folder.removeLast() }
+        return String(folder)
+    }
+
+    /// The extension without its dot; empty for `photo`, `.photo` and `photo.`.
+    var fileExtension: String {
+        dot.map { String(string[string.index(after: $0)...]) } ?? ""
+    }
+
+    /// The path up to the dot of the extension.
+    var withoutExtension: String {
+        dot.map { String(string[..<$0]) } ?? string
+    }
+
+    /// The path of `name` in the folder `self`; plain `name` in the folder that the path leaves out.
+    func appending(_ name: String) -> String {
+        string.isEmpty ? name : string.hasSuffix("/") ? string + name : string + "/" + name
+    }
+
+    private var nameStart: String.Index {
+        string.lastIndex(of: "/").map { string.index(after: $0) } ?? string.startIndex
+    }
+
+    private var dot: String.Index? {
+        guard let dot = string[nameStart...].lastIndex(of: "."), dot > nameStart else { return nil }
+        return string.index(after: dot) == string.endIndex ? nil : dot
+    }
+}

@@ -1,0 +1,35 @@
+import ArgumentParser
+import Foundation
+import ImageCodecs
+
+extension ImageFormat {
+    /// The format that a file name's extension stands for.
+    init?(fileExtension: String) {
+        switch fileExtension.lowercased() {
+        case "png": self = .png
+        case "jpg", "jpeg", "jpe": self = .jpeg
+        default: return nil
+        }
+    }
+
+    var fileExtension: String {
+        switch self {
+        case .png: "png"
+        case .jpeg: "jpg"
+        }
+    }
+
+    /// Encodes a picture; `quality` is for JPEG only.
+    func encode(_ image: DecodedImage, quality: Int) throws -> Data {
+        switch self {
+        case .png: try image.png()
+        case .jpeg: try image.jpeg(quality: quality)
+        }
+    }
+}
+
+extension ImageFormat: ExpressibleByArgument {
+    public init?(argument: String) { self.init(fileExtension: argument) }
+
+    public static var allValueStrings: [String] { ["png", "jpeg"] }
+}

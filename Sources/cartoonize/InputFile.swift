@@ -1,0 +1,73 @@
+import Foundation
+import ImageCodecs
+
+/// The bytes of an input, and which file they came from.
+struct InputFile {
+    /// The largest encoded picture that is read.
+    private static let byteLimit = 1 << 30
+    /// As many bytes as it takes to tell what a file is.
+    private static let signatureLength = 64
+
+    /// The path as given, `-` for standard input.
+    let name: String
+    let data: Data
+    private let device: dev_t
+    private let inode: ino_t
+
+    /// Reads the file at `path`, or standard input for `-`.
+    init(path: String) throws {
+        name = path
+        if path == "-", StandardStreams.isTerminal(STDIN_FILENO) {
+            throw CommandFailure(.usage, "standard input is a terminal; pipe a picture into it, or name a file")
+        }
+        let descriptor = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Self.failure(path, systemMessage(errno)) }
+        defer { close(descriptor) }
+
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw Self.failure(path, systemMessage(errno)) }
+        device = status.st_dev
+        inode = status.st_ino
+        guard status.st_mode & S_IFMT != S_IFDIR else {
+            throw Self.failure(path, "it is a folder; give one picture")
+        }
+        data = try Self.read(descriptor, path: path)
+        guard !data.isEmpty else { throw Self.failure(path, "the file is empty") }
+    }
+
+    /// Whether `other` describes the very file that was read, under whatever name.
+    func isSameFile(as other: stat) -> Bool {
+        other.st_dev == device && other.st_ino == inode
+    }
+
+    private static func read(_ descriptor: Int32, path: String) throws -> Data {
+        var data = Data()
+        var chunk = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            if count == 0 { return data }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw failure(path, systemMessage(errno))
+            }
+            let isStart = data.count < signatureLength
+            data += chunk[..<count]
+            // An endless device is told by its first bytes, not after a gigabyte.
+            if isStart, data.count >= signatureLength { try checkSignature(data, path: path) }
+            guard data.count <= byteLimit else { throw failure(path, "it is larger than 1 GiB") }
+        }
+    }
+
+    private static func checkSignature(_ data: Data, path: String) throws {
+        do {
+            _ = try ImageFile.header(of: data)
+        } catch let error as ImageError {
+            // Whatever else is wrong may be that the rest is still to come.
+            if case .unknownFormat = error { throw failure(path, error.description) }
+        }
+    }
+
+    static func failure(_ path: String, _ reason: String) -> CommandFailure {
+        CommandFailure(.input, "cannot read \(path == "-" ? "standard input" : path.isEmpty ? "''" : path): \(reason)")
+    }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import StableDiffusion
+
+/// What `--json` prints for a picture; times are in seconds.
+struct RunReport: Encodable {
+    var input: String
+    var output: String
+    var model: String
+    var instruction: String
+    var negative: String
+    var seed: UInt64
+    var steps: Int
+    var sampler: String
+    var guidance: Float
+    var imageGuidance: Float
+    var width: Int
+    var height: Int
+    var peakRssBytes: Int?
+    var timings: Timings
+
+    struct Timings: Encodable {
+        var load: Double
+        var text: Double
+        var encode: Double
+        /// The median of one denoising step.
+        var step: Double
+        var decode: Double
+        var total: Double
+    }
+}
+
+extension RunReport {
+    init(
+        input: String, output: String, settings: Settings, seed: UInt64, size: PixelSize, timings: Timings
+    ) {
+        self.init(
+            input: input, output: output, model: settings.modelName, instruction: settings.instruction,
+            negative: settings.negativeInstruction, seed: seed, steps: settings.steps,
+            sampler: settings.sampler.rawValue, guidance: settings.guidanceScale,
+            imageGuidance: settings.imageGuidanceScale, width: size.width, height: size.height,
+            peakRssBytes: peakResidentBytes(), timings: timings)
+    }
+}
+
+extension RunReport.Timings {
+    init(_ stages: StageTimings, total: Duration) {
+        let steps = stages.steps.sorted()
+        self.init(
+            load: stages.load, text: stages.text, encode: stages.encode,
+            step: steps.isEmpty ? 0 : (steps[(steps.count - 1) / 2] + steps[steps.count / 2]) / 2,
+            decode: stages.decode, total: total.seconds)
+    }
+
+    /// One line for a person.
+    var summary: String {
+        String(
+            format: "load %.2f s, text %.2f s, encode %.2f s, step %.2f s, decode %.2f s, total %.2f s", load, text, encode,
+            step, decode, total)
+    }
+}
+
+/// What `--json` prints for a failure.
+struct FailureReport: Encodable {
+    var input: String
+    var error: String
+    var exitCode: Int32
+}
+
+extension Encodable {
+    /// One line of JSON with snake-case keys in alphabetical order.
+    func jsonLine() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+}
+
+/// The largest resident memory of this process so far, in bytes; nil where the system has no `/proc`.
+///
+/// The kernel's own mark for this program: `getrusage` would count what the parent process used before it started us.
+func peakResidentBytes() -> Int? {
+    guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return nil }
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+    return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
+}

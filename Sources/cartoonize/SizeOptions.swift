@@ -1,0 +1,41 @@
+import ArgumentParser
+import StableDiffusion
+
+/// How large the picture is that the model works at.
+struct SizeOptions: ParsableArguments {
+    /// Above this, time and memory of the larger models grow past what most machines have, and no model of this kind was
+    /// trained for it.
+    private static let defaultMaxPixels = 1024 * 1024
+
+    @Option(
+        help: ArgumentHelp(
+            "The size to work at and to write; sides are rounded down to what the model takes. (default: the input's)",
+            valueName: "WxH"))
+    var size: PixelSize?
+
+    @Option(
+        help: ArgumentHelp(
+            "Work at no more pixels than this; a larger picture is reduced, then brought back to its size. "
+                + "(default: \(SizeOptions.defaultMaxPixels))", valueName: "n"))
+    var maxPixels: Int?
+
+    func validate() throws {
+        if let maxPixels, maxPixels < 1 { throw ValidationError("--max-pixels takes a number above 0, not \(maxPixels)") }
+        if size != nil, maxPixels != nil { throw ValidationError("--size and --max-pixels exclude each other") }
+    }
+
+    /// The size to work at and the size to write for an input of the given size.
+    func sizes(input: PixelSize, model: ModelDirectory) throws -> (working: PixelSize, output: PixelSize) {
+        let (factor, smallest) = (model.vaeScaleFactor, model.vaeScaleFactor * model.unet.smallestSide)
+        guard let size else {
+            let limit = maxPixels ?? Self.defaultMaxPixels
+            return (input.workingSize(factor: factor, smallestSide: smallest, limit: limit), input)
+        }
+        guard min(size.width, size.height) >= smallest else {
+            throw CommandFailure(
+                .usage, "--size \(size) is too small: this model works at \(smallest)x\(smallest) or more")
+        }
+        let working = size.workingSize(factor: factor, smallestSide: smallest, limit: .max)
+        return (working, working)
+    }
+}

@@ -1,0 +1,187 @@
+import Foundation
+import Testing
+
+/// Models: where they are found, and what is said of those that are missing or broken (status 3).
+struct ModelTests {
+    private func folderWithPhoto() throws -> TemporaryFolder {
+        let folder = try TemporaryFolder()
+        try folder.write("a.png", SamplePicture.png())
+        return folder
+    }
+
+    private func expectRefusal(_ model: String, in folder: TemporaryFolder, saying messages: [String]) throws {
+        let before = folder.contents
+        let outcome = try Program.run(
+            ["a.png", "--model", model, "--steps", "1", "--quiet", "--guidance", "2"], in: folder)
+        #expect(outcome.status == 3)
+        #expect(outcome.errorLines.count == 1, "\(outcome.errors)")
+        for message in messages { #expect(outcome.errors.contains(message), "\(outcome.errors)") }
+        #expect(outcome.output.isEmpty)
+        #expect(folder.contents == before)
+    }
+
+    // Finding
+
+    @Test func missingModelNamesEveryPlace() throws {
+        let folder = try folderWithPhoto()
+        let home = folder.path + "/home"
+        try expectRefusal(
+            "org/none", in: folder,
+            saying: [
+                "no model 'org/none'", "\(home)/.local/share/cartoonize/models/org/none",
+                "\(home)/.cache/huggingface/hub/models--org--none", "share/cartoonize/Models/org/none",
+                Program.modelsFolder.path + "/org/none", "installed: cartoonizer-mini",
+            ])
+    }
+
+    @Test func environmentsPlacesAreSearched() throws {
+        let folder = try folderWithPhoto()
+        let environment = [
+            "CARTOONIZE_HOME": "/data/c", "HF_HUB_CACHE": "/data/hub", "CARTOONIZE_MODEL": "none",
+        ]
+        let outcome = try Program.run(["a.png"], in: folder, environment: environment)
+        #expect(outcome.status == 3)
+        #expect(outcome.errors.contains("/data/c/models/none"))
+        #expect(outcome.errors.contains("/data/hub/models--*--none"))
+        let other = ["XDG_DATA_HOME": "/data/x", "HF_HOME": "/data/hf", "CARTOONIZE_MODEL": "none"]
+        let otherOutcome = try Program.run(["a.png"], in: folder, environment: other)
+        #expect(otherOutcome.errors.contains("/data/x/cartoonize/models/none"))
+        #expect(otherOutcome.errors.contains("/data/hf/hub/models--*--none"))
+    }
+
+    @Test(arguments: [
+        ("home/.local/share/cartoonize/models/mine", "mine", "mine", "data folder"),
+        ("home/.local/share/cartoonize/models/org/mine", "org/mine", "org/mine", "data folder"),
+        ("home/.cache/huggingface/hub/models--org--mine/snapshots/0123", "mine", "org/mine", "Hugging Face cache"),
+        ("home/.cache/huggingface/hub/models--org--mine/snapshots/0123", "org/mine", "org/mine", "Hugging Face cache"),
+    ])
+    func modelIsFoundByName(place: String, request: String, name: String, origin: String) throws {
+        let folder = try folderWithPhoto()
+        _ = try folder.makeModel(place)
+        let list = try Program.run(["models", "--json"], in: folder).outputText
+        #expect(list.contains("\"name\":\"\(name)\",\"origin\":\"\(origin)\""))
+        let outcome = try Program.run(["a.png", "-m", request, "--steps", "1", "--json", "-q"], in: folder)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.outputText.contains("\"model\":\"\(name)\""))
+    }
+
+    @Test func branchMainDecidesTheRevision() throws {
+        let folder = try folderWithPhoto()
+        let repository = "home/.cache/huggingface/hub/models--org--mine"
+        _ = try folder.makeModel(repository + "/snapshots/0123")
+        _ = try folder.makeModel(repository + "/snapshots/4567")
+        try folder.write(repository + "/refs/main", Data("4567\n".utf8))
+        let list = try Program.run(["models"], in: folder).outputText
+        #expect(list.contains("/snapshots/4567"))
+        #expect(!list.contains("/snapshots/0123"))
+    }
+
+    @Test func programFindsItsModelThroughALink() throws {
+        let folder = try folderWithPhoto()
+        try FileManager.default.createSymbolicLink(atPath: folder.path + "/link", withDestinationPath: Program.path)
+        let outcome = try Program.runShell("./link a.png --steps 1 -q", in: folder)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+    }
+
+    @Test(arguments: [
+        ("a.png/", "no model"), ("./a.png", "is a file"), (".", "holds no model_index.json"), ("../..", "no model"),
+        ("", "no model ''"),
+    ])
+    func pathIsNoModel(model: String, message: String) throws {
+        let outcome = try Program.run(["a.png", "--model", model], in: folderWithPhoto())
+        #expect(outcome.status == 3)
+        #expect(outcome.errorLines.count == 1)
+    }
+
+    // Broken files
+
+    @Test(arguments: [
+        "model_index.json", "unet/config.json", "vae/config.json", "text_encoder/config.json", "tokenizer/vocab.json",
+        "scheduler/scheduler_config.json",
+    ])
+    func brokenJSON(file: String) throws {
+        for content in ["", "{", "[1, 2]", "\u{0}\u{1}\u{2}", "{\"_class_name\": "] {
+            let folder = try folderWithPhoto()
+            let model = try folder.makeModel()
+            try FileManager.default.removeItem(at: model.appendingPathComponent(file))
+            try folder.write("model/" + file, Data(content.utf8))
+            try expectRefusal("./model", in: folder, saying: [file])
+        }
+    }
+
+    @Test(arguments: [
+        "unet/config.json", "unet/diffusion_pytorch_model.safetensors", "vae/config.json",
+        "vae/diffusion_pytorch_model.safetensors", "text_encoder/config.json", "text_encoder/model.safetensors",
+        "tokenizer/vocab.json", "tokenizer/merges.txt", "scheduler/scheduler_config.json",
+    ])
+    func missingFile(file: String) throws {
+        let folder = try folderWithPhoto()
+        let model = try folder.makeModel()
+        try FileManager.default.removeItem(at: model.appendingPathComponent(file))
+        try expectRefusal("./model", in: folder, saying: [String(file.prefix { $0 != "/" })])
+    }
+
+    @Test func unknownBlockType() throws {
+        let folder = try folderWithPhoto()
+        let model = try folder.makeModel()
+        let file = "unet/config.json"
+        let config = try String(contentsOf: model.appendingPathComponent(file), encoding: .utf8)
+        try FileManager.default.removeItem(at: model.appendingPathComponent(file))
+        try folder.write(
+            "model/" + file, Data(config.replacingOccurrences(of: "\"UpBlock2D\"", with: "\"FancyUpBlock2D\"").utf8))
+        try expectRefusal("./model", in: folder, saying: ["FancyUpBlock2D"])
+    }
+
+    private static let unetWeights = "unet/diffusion_pytorch_model.safetensors"
+
+    @Test func wrongShape() throws {
+        try expectRefusalOfUNet(saying: ["conv_in.weight", "[32, 8, 9, 1]"]) { header in
+            header.replacingOccurrences(of: "[32,8,3,3]", with: "[32,8,9,1]")
+        }
+    }
+
+    @Test func missingTensor() throws {
+        try expectRefusalOfUNet(saying: ["conv_in.weight"]) { header in
+            header.replacingOccurrences(of: "\"conv_in.weight\"", with: "\"conv_on.weight\"")
+        }
+    }
+
+    @Test func unknownNumberType() throws {
+        try expectRefusalOfUNet(saying: ["F99"]) { header in
+            header.replacingOccurrences(of: "\"F16\"", with: "\"F99\"")
+        }
+    }
+
+    @Test func brokenHeader() throws {
+        try expectRefusalOfUNet(saying: [Self.unetWeights]) { header in
+            header.replacingOccurrences(of: "]", with: "}")
+        }
+    }
+
+    @Test(arguments: [0, 4, 8, 1000, 100_000])
+    func cutOffWeights(length: Int) throws {
+        let folder = try folderWithPhoto()
+        let model = try folder.makeModel()
+        let file = model.appendingPathComponent(Self.unetWeights)
+        let start = try Data(contentsOf: file).prefix(length)
+        try FileManager.default.removeItem(at: file)
+        try start.write(to: file)
+        try expectRefusal("./model", in: folder, saying: [Self.unetWeights])
+    }
+
+    /// Runs with a model in which the header of the UNet's weights was changed to another of the same length.
+    private func expectRefusalOfUNet(saying messages: [String], change: (String) -> String) throws {
+        let folder = try folderWithPhoto()
+        let model = try folder.makeModel()
+        let file = model.appendingPathComponent(Self.unetWeights)
+        var bytes = try Data(contentsOf: file)
+        let length = bytes.prefix(8).enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }
+        let header = String(decoding: bytes[8..<8 + length], as: UTF8.self)
+        let changed = Data(change(header).utf8)
+        try #require(changed.count == length && changed != Data(header.utf8))
+        bytes.replaceSubrange(8..<8 + length, with: changed)
+        try FileManager.default.removeItem(at: file)
+        try bytes.write(to: file)
+        try expectRefusal("./model", in: folder, saying: messages)
+    }
+}

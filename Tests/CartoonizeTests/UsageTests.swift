@@ -1,0 +1,84 @@
+import Testing
+
+/// Mistakes on the command line: status 2, one line, nothing run.
+struct UsageTests {
+    @Test(arguments: [
+        ([], "Missing expected argument '<photo>'"),
+        (["a.png", "b.png"], "Unexpected argument"),
+        (["a.png", "--stpes", "4"], "Did you mean '--steps'?"),
+        (["a.png", "--steps", "0"], "--steps takes a number from 1 to 1000"),
+        (["a.png", "--steps", "many"], "--steps"),
+        (["a.png", "--steps"], "--steps"),
+        (["a.png", "--guidance", "nan"], "--guidance takes a number from 0 to 1000"),
+        (["a.png", "--guidance", "inf"], "--guidance takes a number from 0 to 1000"),
+        (["a.png", "--image-guidance=-1"], "--image-guidance takes a number from 0 to 1000"),
+        (["a.png", "--seed=-1"], "--seed"),
+        (["a.png", "--seed", "18446744073709551615", "--count", "2"], "is too large for --count 2"),
+        (["a.png", "--count", "0"], "--count takes a number from 1 to 10000"),
+        (["a.png", "--count", "2", "-o", "-"], "--count writes several pictures"),
+        (["a.png", "--count", "2", "-o", "/dev/null"], "--count writes several pictures"),
+        (["a.png", "--sampler", "magic"], "--sampler"),
+        (["a.png", "--size", "64"], "--size"),
+        (["a.png", "--size", "0x64"], "--size"),
+        (["a.png", "--size", "99999999999999999999x64"], "--size"),
+        (["a.png", "--size", "64x64x64"], "--size"),
+        (["a.png", "--size", "1x64"], "--size 1x64 is too small"),
+        (["a.png", "--size", "64x64", "--max-pixels", "9"], "--size and --max-pixels exclude each other"),
+        (["a.png", "--max-pixels", "0"], "--max-pixels takes a number above 0"),
+        (["a.png", "--threads", "0"], "--threads takes a number from 1 to 1024"),
+        (["a.png", "--format", "gif"], "--format"),
+        (["a.png", "-o", "a.gif"], "end it in .png or .jpg, or give --format"),
+        (["a.png", "--quality", "0", "-o", "b.jpg"], "--quality takes a number from 1 to 100"),
+        (["a.png", "--quality", "50"], "--quality is for JPEG"),
+        (["a.png", "--quiet", "--verbose"], "--quiet and --verbose exclude each other"),
+        (["a.png", "--json", "-o", "-"], "--json and '-o -' exclude each other"),
+        (["-"], "give the output's with -o"),
+        (["inspect"], "Missing expected argument '<picture>'"),
+        (["models", "extra"], "Unexpected argument"),
+    ])
+    func isRefused(arguments: [String], message: String) throws {
+        let folder = try TemporaryFolder()
+        try folder.write("a.png", SamplePicture.png())
+        let outcome = try Program.run(arguments, in: folder)
+        #expect(outcome.status == 2)
+        #expect(outcome.errorLines.count == 1)
+        #expect(outcome.errors.hasPrefix("cartoonize: error: "))
+        #expect(outcome.errors.contains(message), "\(outcome.errors)")
+        #expect(outcome.output.isEmpty)
+        #expect(folder.contents == ["a.png"])
+    }
+
+    @Test(arguments: ["$program a.png -o -", "$program a.png -o /dev/tty", "$program a.png -o /dev/stdout", "$program -"])
+    func binaryAndTerminalsDoNotMix(command: String) throws {
+        let folder = try TemporaryFolder()
+        try folder.write("a.png", SamplePicture.png())
+        // `script` runs the command with a terminal for its streams, and passes its status on.
+        let outcome = try Program.runShell("script -qec \"\(command) --quiet\" /dev/null", in: folder)
+        #expect(outcome.status == 2)
+        #expect(outcome.outputText.contains("terminal") || command.hasSuffix("-"))
+        #expect(!outcome.outputText.contains("PNG\r\n"))
+        #expect(folder.contents == ["a.png"])
+    }
+
+    @Test(arguments: [["--help"], ["-h"], ["help"], ["a.png", "--help"], ["inspect", "--help"], ["help", "models"]])
+    func helpIsAResult(arguments: [String]) throws {
+        let outcome = try Program.run(arguments, in: TemporaryFolder())
+        #expect(outcome.status == 0)
+        #expect(outcome.outputText.contains("USAGE: cartoonize"))
+        #expect(outcome.errors.isEmpty)
+    }
+
+    @Test func overviewNamesOptionsAndCommands() throws {
+        let help = try Program.run(["--help"], in: TemporaryFolder()).outputText
+        for expected in ["--instruction", "--image-guidance", "--max-pixels", "COMMANDS:", "inspect", "models"] {
+            #expect(help.contains(expected))
+        }
+    }
+
+    @Test func versionIsAResult() throws {
+        let outcome = try Program.run(["--version"], in: TemporaryFolder())
+        #expect(outcome.status == 0)
+        #expect(outcome.outputText.wholeMatch(of: /cartoonize \d+\.\d+\.\d+\n/) != nil)
+        #expect(outcome.errors.isEmpty)
+    }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import ImageCodecs
+import Testing
+
+@Suite struct EncodingTests {
+    let picture = DecodedImage(width: 40, height: 30, rgb: syntheticBytes(40 * 30 * 3))
+
+    @Test(arguments: [nil, "Steps: 20", "café\nSteps: 20", "漫画 🎨\nSteps: 20"])
+    func pngKeepsEverything(parameters: String?) throws {
+        var original = DecodedImage(width: 40, height: 30, rgb: picture.rgb, alpha: syntheticBytes(40 * 30))
+        original.parameters = parameters
+        original.iccProfile = try PictureFixture.named("png/profile.png").icc
+        #expect(original.iccProfile != nil)
+        #expect(try ImageFile.decode(original.png()) == original)
+        var opaque = picture
+        opaque.parameters = parameters
+        #expect(try ImageFile.decode(opaque.png()) == opaque)
+    }
+
+    @Test func pngTextIsWhereOthersLookForIt() throws {
+        var image = picture
+        image.parameters = "Steps: 20\nécole"
+        let latin1: [UInt8] = Array("parameters\0Steps: 20\n".utf8) + [0xE9] + Array("cole".utf8)
+        #expect(try image.png().range(of: pngChunk("tEXt", latin1)) != nil)
+        image.parameters = "漫画"
+        #expect(try image.png().range(of: pngChunk("iTXt", "parameters\0\0\0\0\0漫画".utf8)) != nil)
+    }
+
+    /// The same pixels as Pillow's encoder at the same quality, after decoding.
+    @Test(arguments: [95, 75])
+    func jpegIsEncodedAsPillow(quality: Int) throws {
+        let decoded = try ImageFile.decode(picture.jpeg(quality: quality))
+        let pillow = try PictureFixture.named("jpeg/encoded-\(quality).jpg")
+        #expect(largestDifference(decoded.rgb, Array(pillow.rgb)) == 0)
+    }
+
+    @Test(arguments: ["Steps: 20", "漫画 🎨\nSteps: 20"])
+    func jpegKeepsProfileAndParameters(parameters: String) throws {
+        var image = picture
+        image.parameters = parameters
+        // A profile that needs three segments: a real one, lengthened.
+        var profile = try #require(try PictureFixture.named("png/profile.png").icc)
+        profile.append(Data(syntheticBytes(150_000 - profile.count)))
+        profile.replaceSubrange(0..<4, with: bigEndian(profile.count))
+        image.iccProfile = profile
+        let decoded = try ImageFile.decode(image.jpeg(quality: 90))
+        #expect(decoded.parameters == parameters)
+        #expect(decoded.iccProfile == profile)
+    }
+
+    @Test func jpegUserCommentIsBigEndianUTF16() throws {
+        var image = picture
+        image.parameters = "aé"
+        let comment = Data("Exif\0\0MM\0*\0\0\0\u{8}".utf8)
+        let data = try image.jpeg(quality: 90)
+        #expect(data.range(of: comment) != nil)
+        #expect(data.range(of: Data("UNICODE\0".utf8) + Data([0, 0x61, 0, 0xE9])) != nil)
+    }
+
+    @Test func jpegRefusesWhatDoesNotFit() throws {
+        var image = picture
+        image.parameters = String(repeating: "x", count: 40_000)
+        #expect(throws: ImageError.encodingFailed(.jpeg, reason: "the embedded text is over 64 KB")) {
+            try image.jpeg(quality: 90)
+        }
+        let wide = DecodedImage(width: 65_501, height: 1, rgb: syntheticBytes(65_501 * 3))
+        #expect(throws: ImageError.encodingFailed(.jpeg, reason: "65501x1 pixels; a side can be at most 65500")) {
+            try wide.jpeg(quality: 90)
+        }
+        #expect(try ImageFile.decode(wide.png()) == wide)
+    }
+
+    /// A profile that libpng refuses must not cost the picture.
+    @Test func writesPictureWithoutBrokenProfile() throws {
+        var image = picture
+        image.iccProfile = Data(syntheticBytes(300))
+        let decoded = try ImageFile.decode(image.png())
+        #expect(decoded.rgb == image.rgb)
+        #expect(decoded.iccProfile == nil)
+    }
+
+    @Test func textWithNullIsNotCutOff() throws {
+        var image = picture
+        image.parameters = "before\0after"
+        #expect(try ImageFile.decode(image.png()).parameters == "beforeafter")
+    }
+}

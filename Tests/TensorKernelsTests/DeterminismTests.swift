@@ -1,0 +1,46 @@
+import TensorKernels
+import TestSupport
+import Testing
+
+@Suite struct DeterminismTests {
+    /// The same bytes for any number of threads, on shapes that are cut into many pieces.
+    @Test func resultsDoNotDependOnThreads() {
+        func results(threads: Int, _ instructionSet: Compute.InstructionSet) -> [[Float]] {
+            let compute = Compute(threads: threads, instructionSet: instructionSet)
+            var random = RandomValues(seed: 11)
+            let image = compute.tensor(random.floats(2 * 30 * 50 * 24), [2, 30, 50, 24])
+            let tokens = image.reshaped([2, 1500, 24])
+            let square = TestWeight(random.floats(48 * 24 * 9), [48, 24, 3, 3], .float16).tensor
+            let many = TestWeight(random.floats(640 * 24 * 9), [640, 24, 3, 3], .float16).tensor
+            let matrix = TestWeight(random.floats(700 * 24), [700, 24], .float16).tensor
+            let (weight, bias) = (compute.tensor(random.floats(24), [24]), compute.tensor(random.floats(24), [24]))
+            let norm = image.groupNorm(groups: 4, weight: weight, bias: bias, epsilon: 1e-5)
+            return [
+                image.convolution(square, normalizedBySiLU: norm),
+                image.slice(0..<1).convolution(many), image.convolution(square, stride: 2),
+                tokens.linear(matrix), tokens.attention(keys: tokens, values: tokens, heads: 3),
+                tokens.layerNorm(weight: weight, bias: bias, epsilon: 1e-5), norm.scale, norm.shift,
+            ].map(\.values)
+        }
+        for instructionSet in Compute.InstructionSet.allCases {
+            let one = results(threads: 1, instructionSet)
+            for threads in [2, 3, 8] { #expect(results(threads: threads, instructionSet) == one) }
+        }
+    }
+
+    /// A second pass of the same work takes the memory of the first: the arena does not grow.
+    @Test func memoryIsReused() {
+        let compute = Compute(threads: 2)
+        var random = RandomValues(seed: 12)
+        let weight = TestWeight(random.floats(64 * 64 * 9), [64, 64, 3, 3], .float32).tensor
+        let image = compute.tensor(random.floats(40 * 40 * 64), [1, 40, 40, 64])
+        func pass() -> Int {
+            var x = image
+            for _ in 0..<4 { x = x.convolution(weight, adding: x) }
+            return compute.peakBytes
+        }
+        let first = pass()
+        #expect(first > image.count * 4)
+        for _ in 0..<5 { #expect(pass() == first) }
+    }
+}
