@@ -33,6 +33,7 @@ let package = Package(
             ]),
         .executableTarget(name: "image-compare", dependencies: ["ImageCodecs"]),
         .executableTarget(name: "kernel-bench", dependencies: ["TensorKernels"]),
+        .executableTarget(name: "parity-dump", dependencies: ["StableDiffusion", "Checkpoints", "TensorKernels"]),
 
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(name: "TensorKernelsTests", dependencies: ["TensorKernels", "TestSupport"]),

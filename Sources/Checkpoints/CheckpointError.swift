@@ -21,6 +21,7 @@ public enum CheckpointError: Error, Equatable {
     case unreadTensors(file: String, keys: [String])
     case noWeights(folder: String, lookedFor: [String])
     case cannotWrite(file: String, reason: String)
+    case destinationExists(file: String)
 }
 
 extension CheckpointError: CustomStringConvertible, LocalizedError {
@@ -61,6 +62,8 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
             "\(printable(folder)) holds no weights: looked for \(lookedFor.joined(separator: ", "))."
         case .cannotWrite(let file, let reason):
             "\(printable(file)) cannot be written: \(reason)."
+        case .destinationExists(let file):
+            "\(printable(file)) exists already and is not an empty folder."
         }
     }
 }

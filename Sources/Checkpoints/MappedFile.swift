@@ -43,6 +43,16 @@ public final class MappedFile: @unchecked Sendable {  // immutable after `init`,
         munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
     }
 
+    /// Lets the system forget the pages of `range`, which are read from the file again when needed: a file that is walked
+    /// through once need not stay in memory as a whole.
+    func release(_ range: Range<Int>) {
+        let page = Int(getpagesize())
+        let start = range.lowerBound / page * page
+        madvise(
+            UnsafeMutableRawPointer(mutating: bytes.baseAddress)?.advanced(by: start), range.upperBound - start,
+            MADV_DONTNEED)
+    }
+
     /// The bytes of `range`, which the caller has checked to lie in the file.
     func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer {
         precondition(range.upperBound <= bytes.count, "\(range) of \(bytes.count) mapped bytes")

@@ -18,7 +18,10 @@ public struct SafetensorsFile: Sendable {
 
     /// - Throws: `CheckpointError` for a file that cannot be read or breaks the format in any way.
     public init(_ url: URL) throws {
-        let file = try MappedFile(url)
+        try self.init(MappedFile(url))
+    }
+
+    init(_ file: MappedFile) throws {
         guard file.bytes.count >= 8 else {
             throw CheckpointError.truncated(file: file.path, expectedBytes: 8, foundBytes: file.bytes.count)
         }

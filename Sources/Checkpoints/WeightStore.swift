@@ -23,21 +23,16 @@ public struct WeightStore {
     ///
     /// - Parameters:
     ///   - folder: the part's folder, such as `unet/`.
-    ///   - name: the file's stem: `diffusion_pytorch_model`, or `model` for a text encoder. `NAME.safetensors` comes before
-    ///     the shards of `NAME.safetensors.index.json`.
+    ///   - name: the file's stem: `diffusion_pytorch_model`, or `model` for a text encoder (`pytorch_model` when written by
+    ///     `torch.save`). Safetensors come before .bin, whole precision before half, one file before shards.
     public init(folder: URL, name: String) throws {
-        let single = folder.appendingPathComponent("\(name).safetensors")
-        let index = folder.appendingPathComponent("\(name).safetensors.index.json")
-        if FileManager.default.fileExists(atPath: single.path) {
-            self.init(file: single.path, tensors: try SafetensorsFile(single).tensors)
-        } else if FileManager.default.fileExists(atPath: index.path) {
-            self.init(file: index.path, tensors: try SafetensorsIndex(index).tensors)
-        } else {
-            throw CheckpointError.noWeights(
-                folder: folder.path, lookedFor: [single.lastPathComponent, index.lastPathComponent])
-        }
+        let file = try weightFile(folder: folder, name: name)
+        self.init(
+            file: file.path,
+            tensors: file.pathExtension == "json" ? try ShardIndex(file).tensors : try readTensors(file))
     }
 
+    /// A store of tensors with distinct keys; `file` is what errors name.
     init(file: String, tensors: [TensorEntry]) {
         contents = Contents(file: file, tensors: tensors)
         prefix = ""
@@ -83,20 +78,21 @@ public struct WeightStore {
     }
 
     /// The weights under this view's prefix that nobody has read: what the configuration has no place for.
-    ///
-    /// `position_ids` is not a weight: older text encoders store this count from 0 to 76 as a buffer.
     public var unreadKeys: [String] {
         contents.tensors.keys
             .filter { $0.hasPrefix(prefix) && !contents.readKeys.contains($0) }
-            .filter { $0.split(separator: ".").last != "position_ids" }
+            .filter { !isPositionBuffer($0) }
             .sorted()
     }
 
     /// Throws `CheckpointError.unreadTensors` unless everything was read.
-    ///
-    /// - Parameter others: prefixes of the keys of another part in the same file.
-    public func requireAllRead(except others: [String] = []) throws {
-        let keys = unreadKeys.filter { key in !others.contains { key.hasPrefix($0) } }
+    public func requireAllRead() throws {
+        let keys = unreadKeys
         guard keys.isEmpty else { throw CheckpointError.unreadTensors(file: contents.file, keys: keys) }
     }
+}
+
+/// Whether a key is no weight but a `position_ids` buffer: older text encoders store the numbers from 0 to 76.
+func isPositionBuffer(_ key: String) -> Bool {
+    key.split(separator: ".").last == "position_ids"
 }

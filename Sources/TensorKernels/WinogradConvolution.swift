@@ -15,8 +15,8 @@ struct WinogradConvolution {
     private static let positions = Int(CK_POSITIONS)
     /// Tiles of a block.
     private static let tileBlock = 48
-    /// Output channels worked at together: two panels.
-    private static let columnBlock = 32
+    /// Output channels worked at together: their products of a block of tiles take 442 KB.
+    private static let columnBlock = 64
     /// Input channels of a strip.
     private static let stripChannels = 32
     /// Positions lie this much further apart than their size, else they would all fall into the same cache sets.
@@ -26,70 +26,73 @@ struct WinogradConvolution {
     private var tilesDown: Int { (output.height + 3) / 4 }
     private var tilesAcross: Int { (output.width + 3) / 4 }
 
-    /// Some tiles of one row of tiles.
-    private struct Run {
-        let image: Int
-        let row: Int
-        let columns: Range<Int>
-    }
-
-    /// Transformed inputs `[position][tile][channel]` or weights `[panel][position][channel][16]`.
-    private struct Transformed {
-        let base: UnsafeMutablePointer<Float>
-        let positionStride: Int
-    }
-
     func run() {
-        let blocks = tileBlocks()
         let tiles = input.image.shape[0] * tilesDown * tilesAcross
-        let (channels, columns) = (input.channels, output.channels)
-        let columnBlocks = (columns + Self.columnBlock - 1) / Self.columnBlock
-        let weightsFloats = (columns + 15) / 16 * 16 * channels
-        let strips = compute.scratch(compute.threads * stripSize)
-        let productSize = Self.positions * (Self.tileBlock * Self.columnBlock + Self.skew)
-        let products = compute.scratch(compute.threads * productSize)
+        if output.channels <= tiles { runSharingWeights() } else { runSharingInputs(tiles: tiles) }
+    }
 
-        if weightsFloats <= tiles * channels {
-            let panels = (columns + 15) / 16
-            let weights = compute.scratch(panels * panelSize)
-            compute.parallel(panels) { panel, _ in transformWeights(panel: panel, to: weights.pointer + panel * panelSize) }
-            let blockSize = inputSize(tiles: Self.tileBlock)
-            let inputs = compute.scratch(compute.threads * blockSize)
-            compute.parallel(blocks.count) { index, worker in
-                let count = blocks[index].reduce(0) { $0 + $1.columns.count }
-                let v = Transformed(
-                    base: inputs.pointer + worker * blockSize, positionStride: inputPositionStride(tiles: count))
-                transformInput(blocks[index], to: v, strip: strips.pointer + worker * stripSize)
-                for block in 0..<columnBlocks {
-                    multiply(
-                        blocks[index], inputs: v, columnBlock: block,
-                        weights: weights.pointer + block * (Self.columnBlock / 16) * panelSize,
-                        products: products.pointer + worker * productSize)
-                }
+    /// Each thread transforms the inputs of a block of tiles and makes all of their output.
+    private func runSharingWeights() {
+        let (channels, blocks) = (input.channels, tileBlocks())
+        let panelSize = Self.positions * weightsPositionStride(channels: channels)
+        let panels = (output.channels + 15) / 16
+        let weights = compute.scratch(panels * panelSize)
+        compute.parallel(panels) { panel, _ in
+            transformWeights(panel: panel, channels: 0..<channels, to: weights.pointer + panel * panelSize)
+        }
+        let inputsSize = Self.positions * inputsPositionStride(tiles: Self.tileBlock)
+        let productsSize = Self.positions * productsPositionStride(tiles: Self.tileBlock)
+        let inputs = compute.scratch(compute.threads * inputsSize)
+        let products = compute.scratch(compute.threads * productsSize)
+        let strips = compute.scratch(compute.threads * stripSize)
+        compute.parallel(blocks.count) { index, worker in
+            let runs = blocks[index]
+            let tiles = runs.tileCount
+            let v = Positions(inputs.pointer + worker * inputsSize, inputsPositionStride(tiles: tiles))
+            let m = Positions(products.pointer + worker * productsSize, productsPositionStride(tiles: tiles))
+            transformInput(runs, to: v, strip: strips.pointer + worker * stripSize)
+            for columns in columnBlocks() {
+                let u = weights.pointer + columns.lowerBound / 16 * panelSize
+                multiply(v, tiles: tiles, channels: 0..<channels, weights: u, columns: columns.count, to: m)
+                transformOutput(runs, from: m, columns: columns)
             }
-        } else {
-            let inputs = compute.scratch(inputSize(tiles: tiles))
-            let stride = inputPositionStride(tiles: tiles)
-            var starts = [0]
-            for block in blocks { starts.append(starts[starts.count - 1] + block.reduce(0) { $0 + $1.columns.count }) }
-            func view(_ index: Int) -> Transformed {
-                Transformed(base: inputs.pointer + starts[index] * channels, positionStride: stride)
-            }
-            compute.parallel(blocks.count) { index, worker in
-                transformInput(blocks[index], to: view(index), strip: strips.pointer + worker * stripSize)
-            }
-            let weightsSize = Self.columnBlock / 16 * panelSize
-            let weights = compute.scratch(compute.threads * weightsSize)
-            compute.parallel(columnBlocks) { block, worker in
-                let u = weights.pointer + worker * weightsSize
-                for panel in 0..<(columnPanels(block)) {
-                    transformWeights(panel: block * (Self.columnBlock / 16) + panel, to: u + panel * panelSize)
+        }
+    }
+
+    /// Each thread transforms the weights of a block of output channels and makes these of all tiles; the weights a part
+    /// of the input channels at a time, so that they are still in the cache when they are used.
+    private func runSharingInputs(tiles: Int) {
+        let (blocks, columnBlocks) = (tileBlocks(), columnBlocks())
+        // With few tiles the time goes into the weights, with many into reading and writing the products again.
+        let channelBlock = tiles < 48 ? 160 : 640
+        let v = compute.scratch(Self.positions * inputsPositionStride(tiles: tiles))
+        let inputs = Positions(v.pointer, inputsPositionStride(tiles: tiles))
+        let starts = blocks.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.tileCount) }
+        let strips = compute.scratch(compute.threads * stripSize)
+        compute.parallel(blocks.count) { index, worker in
+            transformInput(
+                blocks[index], to: inputs.advanced(by: starts[index] * input.channels),
+                strip: strips.pointer + worker * stripSize)
+        }
+        let panelSize = Self.positions * weightsPositionStride(channels: channelBlock)
+        let weightsSize = Self.columnBlock / 16 * panelSize
+        let productsSize = Self.positions * productsPositionStride(tiles: tiles)
+        let weights = compute.scratch(compute.threads * weightsSize)
+        let products = compute.scratch(compute.threads * productsSize)
+        compute.parallel(columnBlocks.count) { index, worker in
+            let columns = columnBlocks[index]
+            let u = weights.pointer + worker * weightsSize
+            let m = Positions(products.pointer + worker * productsSize, productsPositionStride(tiles: tiles))
+            for first in stride(from: 0, to: input.channels, by: channelBlock) {
+                let channels = first..<min(input.channels, first + channelBlock)
+                let panelSize = Self.positions * weightsPositionStride(channels: channels.count)
+                for (i, column) in stride(from: columns.lowerBound, to: columns.upperBound, by: 16).enumerated() {
+                    transformWeights(panel: column / 16, channels: channels, to: u + i * panelSize)
                 }
-                for index in blocks.indices {
-                    multiply(
-                        blocks[index], inputs: view(index), columnBlock: block, weights: u,
-                        products: products.pointer + worker * productSize)
-                }
+                multiply(inputs, tiles: tiles, channels: channels, weights: u, columns: columns.count, to: m)
+            }
+            for (index, runs) in blocks.enumerated() {
+                transformOutput(runs, from: m.advanced(by: starts[index] * columns.count), columns: columns)
             }
         }
     }
@@ -115,21 +118,24 @@ struct WinogradConvolution {
         }
     }
 
+    private func columnBlocks() -> [Range<Int>] {
+        stride(from: 0, to: output.channels, by: Self.columnBlock).map {
+            $0..<min(output.channels, $0 + Self.columnBlock)
+        }
+    }
+
     private var stripSize: Int { 6 * (4 * min(tilesAcross, Self.tileBlock) + 2) * Self.stripChannels }
-    private var panelPositionStride: Int { input.channels * 16 + Self.skew }
-    private var panelSize: Int { Self.positions * panelPositionStride }
-    private func inputPositionStride(tiles: Int) -> Int { tiles * input.channels + Self.skew }
-    private func inputSize(tiles: Int) -> Int { Self.positions * inputPositionStride(tiles: tiles) }
-    private func columnPanels(_ block: Int) -> Int {
-        (min(output.channels, (block + 1) * Self.columnBlock) - block * Self.columnBlock + 15) / 16
-    }
+    private func inputsPositionStride(tiles: Int) -> Int { tiles * input.channels + Self.skew }
+    private func weightsPositionStride(channels: Int) -> Int { channels * 16 + Self.skew }
+    private func productsPositionStride(tiles: Int) -> Int { tiles * Self.columnBlock + Self.skew }
 
-    private func transformWeights(panel: Int, to target: UnsafeMutablePointer<Float>) {
+    private func transformWeights(panel: Int, channels: Range<Int>, to target: UnsafeMutablePointer<Float>) {
         compute.kernels.winograd_weights(
-            weight.base, weight.isHalf, output.channels, input.channels, panel * 16, target, panelPositionStride)
+            weight.base, weight.isHalf, output.channels, input.channels, panel * 16, channels.lowerBound,
+            channels.count, target, weightsPositionStride(channels: channels.count))
     }
 
-    private func transformInput(_ runs: [Run], to v: Transformed, strip: UnsafeMutablePointer<Float>) {
+    private func transformInput(_ runs: [Run], to v: Positions, strip: UnsafeMutablePointer<Float>) {
         let channels = input.channels
         var target = v.base
         for run in runs {
@@ -143,38 +149,61 @@ struct WinogradConvolution {
                 }
                 compute.kernels.winograd_input(
                     strip, columns.count, range.count, run.columns.count, range.count, target + first, channels,
-                    v.positionStride)
+                    v.stride)
             }
             target += run.columns.count * channels
         }
     }
 
-    /// The output of some tiles for one block of channels; `weights` are those of the block's panels.
+    /// The products of `tiles` tiles at each position, over a part of the input channels; `weights` are the panels of the
+    /// output channels wanted, with these input channels only.
     private func multiply(
-        _ runs: [Run], inputs v: Transformed, columnBlock: Int, weights: UnsafePointer<Float>,
-        products: UnsafeMutablePointer<Float>
+        _ v: Positions, tiles: Int, channels: Range<Int>, weights: UnsafePointer<Float>, columns: Int, to m: Positions
     ) {
-        let (channels, out) = (input.channels, output.channels)
-        let column = columnBlock * Self.columnBlock
-        let columns = min(out, column + Self.columnBlock) - column
-        let tiles = runs.reduce(0) { $0 + $1.columns.count }
-        let stride = tiles * columns + Self.skew
+        let stride = weightsPositionStride(channels: channels.count)
         for position in 0..<Self.positions {
             compute.multiply(
-                v.base + position * v.positionStride, channels, weights + position * panelPositionStride,
-                panelStride: panelSize, products + position * stride, columns, rows: tiles, columns: columns,
-                depth: channels)
-        }
-        var product = products
-        for run in runs {
-            let (y, x) = (4 * run.row, 4 * run.columns.lowerBound)
-            let offset = ((run.image * output.height + y) * output.width + x) * out + column
-            var epilogue = output.epilogue(image: run.image, offset: offset, channel: column)
-            compute.kernels.winograd_output(
-                product, columns, stride, run.columns.count, columns, output.image.pointer + offset,
-                output.width * out, out, min(4, output.height - y), min(output.width - x, 4 * run.columns.count),
-                &epilogue)
-            product += run.columns.count * columns
+                v[position] + channels.lowerBound, input.channels, weights + position * stride,
+                panelStride: Self.positions * stride, m[position], columns, rows: tiles, columns: columns,
+                depth: channels.count, accumulate: channels.lowerBound > 0)
         }
     }
+
+    private func transformOutput(_ runs: [Run], from m: Positions, columns: Range<Int>) {
+        let out = output.channels
+        var product = m.base
+        for run in runs {
+            let (y, x) = (4 * run.row, 4 * run.columns.lowerBound)
+            let offset = ((run.image * output.height + y) * output.width + x) * out + columns.lowerBound
+            var epilogue = output.epilogue(image: run.image, offset: offset, channel: columns.lowerBound)
+            compute.kernels.winograd_output(
+                product, columns.count, m.stride, run.columns.count, columns.count, output.image.pointer + offset,
+                output.width * out, out, min(4, output.height - y), min(output.width - x, 4 * run.columns.count),
+                &epilogue)
+            product += run.columns.count * columns.count
+        }
+    }
+
+    /// Some tiles of one row of tiles.
+    fileprivate struct Run {
+        let image: Int
+        let row: Int
+        let columns: Range<Int>
+    }
+
+    /// Matrices for the 36 positions, `stride` floats apart.
+    private struct Positions {
+        let base: UnsafeMutablePointer<Float>
+        let stride: Int
+
+        init(_ base: UnsafeMutablePointer<Float>, _ stride: Int) { (self.base, self.stride) = (base, stride) }
+
+        subscript(position: Int) -> UnsafeMutablePointer<Float> { base + position * stride }
+
+        func advanced(by floats: Int) -> Positions { Positions(base + floats, stride) }
+    }
+}
+
+extension [WinogradConvolution.Run] {
+    fileprivate var tileCount: Int { reduce(0) { $0 + $1.columns.count } }
 }

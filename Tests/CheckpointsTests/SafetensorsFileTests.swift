@@ -8,7 +8,7 @@ import Testing
     ])
     func readsWhatTheReferenceReads(_ name: String) throws {
         let goldens = try JSONDecoder().decode(
-            [String: [String: ExpectedTensor]].self, from: Data(contentsOf: fixture("expected.json")))
+            [String: [String: ExpectedTensor]].self, from: Data(contentsOf: fixture("safetensors.json")))
         let expected = try #require(goldens[name])
         let file = try SafetensorsFile(fixture(name))
         #expect(Set(file.tensors.map(\.key)) == Set(expected.keys))

@@ -61,7 +61,7 @@ func checkpointError(_ body: () throws -> Void) -> CheckpointError? {
     return nil
 }
 
-/// One tensor of `expected.json`: what the reference implementation read.
+/// One tensor of `safetensors.json`: what the reference implementation read.
 struct ExpectedTensor: Decodable {
     let dtype: String
     let shape: [Int]
@@ -86,4 +86,10 @@ func float32Bits(_ tensor: StoredTensor) throws -> [UInt32] {
         }
     default: throw CheckpointError.unsupported(file: "", reason: "no golden holds \(tensor.dataType)")
     }
+}
+
+/// The members of a JSON object.
+func jsonObject(_ data: Data?) throws -> [String: Any] {
+    let data = try #require(data)
+    return try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
 }

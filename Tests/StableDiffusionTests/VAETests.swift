@@ -12,7 +12,7 @@ import Testing
         let golden = try fixture.golden
         for run in try fixture.runs {
             let picture = PixelImage(
-                width: run.size[0], height: run.size[1], rgb: try golden["\(run.name).image"].bytes)
+                width: run.size[0], height: run.size[1], rgb: try golden["\(run.name).photo"].bytes)
             let expected = try golden["\(run.name).image_latents"]
             let latents = encoder(picture.tensor(on: compute))
             #expect([1, latents.shape[3], latents.shape[1], latents.shape[2]] == expected.shape)
@@ -31,7 +31,7 @@ import Testing
             let latents = try golden[last]
             let scaled = latents.floats.map { $0 / configuration.scalingFactor }
             let output = decoder(compute.tensor(channelsFirst: scaled, latents.shape))
-            #expect(relativeError(output.channelsFirstValues, try golden["\(run.name).decoded"].floats) < tolerance)
+            #expect(relativeError(output.channelsFirstValues, try golden["\(run.name).output"].floats) < tolerance)
         }
     }
 }

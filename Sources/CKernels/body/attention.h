@@ -61,7 +61,8 @@ static void NAME(attention)(const float *queries, size_t ldq, const float *keys,
     float scores[6 * KEY_TILE];
     const float to_base2 = scale * 1.44269504088896341f;  // softmax in powers of two
     for (size_t r = 0; r < rows; r++) {
-        for (size_t i = 0; i < padded_depth; i++) q[r * padded_depth + i] = i < depth ? queries[r * ldq + i] * to_base2 : 0;
+        for (size_t i = 0; i < padded_depth; i += 8)
+            store(q + r * padded_depth + i, load_part(queries + r * ldq + i, depth - i) * splat(to_base2));
         maxima[r] = -3e38f;
         sums[r] = 0;
     }
@@ -78,7 +79,7 @@ static void NAME(attention)(const float *queries, size_t ldq, const float *keys,
             const float *x = q + i * padded_depth;
             for (size_t j = 0; j < padded; j += CK_PANEL)
                 multiply_tile(group, 2, x, ld, keys + (tile + j) * padded_depth, CK_PANEL, scores + j, KEY_TILE, padded_depth, 0);
-            for (size_t r = 0; r < group; r++) {
+            for (size_t r = 0; r < group && (causal_from >= 0 || left < padded); r++) {
                 size_t visible = left;
                 if (causal_from >= 0) {
                     size_t last = (size_t)causal_from + i + r + 1;
@@ -94,7 +95,8 @@ static void NAME(attention)(const float *queries, size_t ldq, const float *keys,
         }
     }
     for (size_t r = 0; r < rows; r++) {
-        float inverse = 1.0f / sums[r];
-        for (size_t i = 0; i < depth; i++) output[r * ldo + i] = o[r * padded_depth + i] * inverse;
+        vf inverse = splat(1.0f / sums[r]);
+        for (size_t i = 0; i < depth; i += 8)
+            store_part(output + r * ldo + i, load(o + r * padded_depth + i) * inverse, depth - i);
     }
 }

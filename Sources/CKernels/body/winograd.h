@@ -80,12 +80,12 @@ INLINE void weights_1d(vf a, vf b, vf c, vf o[6]) {
     o[5] = c;
 }
 
-static void NAME(winograd_weights)(const void *weight, int half, size_t n, size_t channels, size_t first, float *panel,
-                                   size_t position_stride) {
+static void NAME(winograd_weights)(const void *weight, int half, size_t n, size_t channels, size_t first, size_t from, size_t count,
+                                   float *panel, size_t position_stride) {
     for (size_t h = 0; h < CK_PANEL; h += 8)
-        for (size_t c = 0; c < channels; c += 8) {
+        for (size_t c = 0; c < count; c += 8) {
             vf g[72];  // [channel of 8][tap], over 8 output channels
-            for (size_t i = 0; i < 9; i++) load_transposed(weight, half, n, channels * 9, first + h, c * 9 + 8 * i, g + 8 * i);
+            for (size_t i = 0; i < 9; i++) load_transposed(weight, half, n, channels * 9, first + h, (from + c) * 9 + 8 * i, g + 8 * i);
             for (size_t i = 0; i < 8; i++) {
                 vf columns[6][3];
                 for (int x = 0; x < 3; x++) {

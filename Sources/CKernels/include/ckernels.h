@@ -43,9 +43,10 @@ typedef struct {
     void (*pack)(const void *weight, int half, size_t n, size_t k, size_t first, float *panel);
     // The same for a convolution [n x channels x taps], the panel ordered [taps][channels][16].
     void (*pack_convolution)(const void *weight, int half, size_t n, size_t channels, size_t taps, size_t first, float *panel);
-    // U = G g G^T for output channels [first, first + 16): panel[position][channels][16], positions `position_stride` apart.
-    void (*winograd_weights)(const void *weight, int half, size_t n, size_t channels, size_t first, float *panel,
-                             size_t position_stride);
+    // U = G g G^T of a [n x channels x 3 x 3] convolution for output channels [first, first + 16) and input channels
+    // [from, from + count): panel[position][count][16], positions `position_stride` apart.
+    void (*winograd_weights)(const void *weight, int half, size_t n, size_t channels, size_t first, size_t from, size_t count,
+                             float *panel, size_t position_stride);
     // V = B^T d B for one row of `tiles` tiles of a padded strip [6][strip_width][strip_channels]: v[position][tile][channel].
     void (*winograd_input)(const float *strip, size_t strip_width, size_t strip_channels, size_t tiles, size_t channels,
                            float *v, size_t ldv, size_t position_stride);

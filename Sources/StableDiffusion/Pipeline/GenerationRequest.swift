@@ -79,4 +79,10 @@ public struct StageValue: Sendable {
     public let name: String
     public let shape: [Int]
     public let values: [Float]
+
+    public init(name: String, shape: [Int], values: [Float]) {
+        self.name = name
+        self.shape = shape
+        self.values = values
+    }
 }

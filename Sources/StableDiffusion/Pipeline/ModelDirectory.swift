@@ -90,9 +90,9 @@ public struct ModelDirectory: Sendable {
             "cross_attention_dim is \(unet.crossAttentionDim), but the text encoder's hidden_size is "
                 + "\(textEncoder.hiddenSize)")
         try require(
-            tokenizer.maximumLength <= textEncoder.maxPositionEmbeddings, .textEncoder,
+            tokenizer.modelMaxLength <= textEncoder.maxPositionEmbeddings, .textEncoder,
             "max_position_embeddings is \(textEncoder.maxPositionEmbeddings), but the tokenizer gives "
-                + "\(tokenizer.maximumLength) tokens")
+                + "\(tokenizer.modelMaxLength) tokens")
         try require(
             tokenizer.vocabularySize <= textEncoder.vocabSize, .textEncoder,
             "vocab_size is \(textEncoder.vocabSize), but the tokenizer knows \(tokenizer.vocabularySize) tokens")

@@ -1,6 +1,6 @@
 """Makes the safetensors fixtures with the reference implementation: `python make_safetensors.py`, in this folder.
 
-`expected.json` holds, per file and key, what the reference reads back: dtype, shape and the values as float32 bits.
+`safetensors.json` holds, per file and key, what the reference reads back: dtype, shape and the values as float32 bits.
 """
 import json, os
 import torch
@@ -32,5 +32,5 @@ for name, state in shards.items():
 with open("sharded.safetensors.index.json", "w") as f:
     json.dump({"metadata": {"total_size": 40}, "weight_map": {k: n for n, s in shards.items() for k in s}}, f, indent=2)
 
-with open("expected.json", "w") as f:
+with open("safetensors.json", "w") as f:
     json.dump({n: describe(n) for n in ["mixed.safetensors", *shards]}, f, indent=1, sort_keys=True)

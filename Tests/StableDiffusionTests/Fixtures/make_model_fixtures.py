@@ -7,13 +7,16 @@ spelling, weight format and prediction type that the program supports. Freshly i
 (norms are 1 and 0, the text hardly matters, an epsilon does not show), so `liven` and `shrink` make all of them count,
 and `check_sensitivity` fails if a norm's epsilon, an activation or an input could be wrong unnoticed.
 """
-import json, os, re, shutil, sys
-import numpy as np, torch, diffusers
+import copy, json, os, re, shutil, sys
+import numpy as np, torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
-from diffusers import AutoencoderKL, StableDiffusionInstructPix2PixPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from PIL import Image
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../parity"))
+from parity import distance, load, reference_stages, token_ids
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOKENIZER = f"{HERE}/../../../Models/cartoonizer-mini/tokenizer"
@@ -23,7 +26,8 @@ END = 512 + MERGES + 1  # the tiny vocabulary: bytes, bytes that end a word, mer
 MODELS = {
     # Stable Diffusion's shape, names and formats as published files have them.
     "tiny-sd": dict(
-        dtype=torch.float16, old_names=True, max_length=77, pad="<|endoftext|>", drop={"vae": ["scaling_factor"]},
+        seed=106, dtype=torch.float16, old_names=True, max_length=77, pad="<|endoftext|>",
+        drop={"vae": ["scaling_factor"]},
         unet=dict(in_channels=8, block_out_channels=(8, 16, 16, 24), layers_per_block=2, norm_num_groups=4,
                   cross_attention_dim=24, attention_head_dim=4),
         vae=dict(block_out_channels=(8, 8, 16, 16), layers_per_block=1, norm_num_groups=4, levels=4),
@@ -33,15 +37,16 @@ MODELS = {
                        beta_start=0.00085, clip_sample=False, num_train_timesteps=1000, prediction_type="epsilon",
                        set_alpha_to_one=False, skip_prk_steps=True, steps_offset=1, trained_betas=None),
         runs=[
-            dict(name="euler-a", steps=3, seed=7, guidance=7.5, image_guidance=1.5, size=(56, 40)),
-            dict(name="euler", sampler="EulerDiscreteScheduler", steps=3, seed=8, guidance=4.0, image_guidance=1.0,
+            dict(name="euler-a", steps=3, seed=7, guidance=2.5, image_guidance=1.5, size=(56, 40)),
+            dict(name="euler", sampler="EulerDiscreteScheduler", steps=3, seed=8, guidance=2.0, image_guidance=1.0,
                  size=(56, 40), negative="a dark photo"),
             dict(name="pndm", sampler="PNDMScheduler", steps=2, seed=9, guidance=3.0, image_guidance=2.0, size=(24, 8)),
-            dict(name="ddim", sampler="DDIMScheduler", steps=2, seed=10, guidance=1.0, image_guidance=1.5, size=(16, 8)),
+            dict(name="ddim", sampler="DDIMScheduler", steps=2, seed=10, guidance=1.0, image_guidance=1.5,
+                 size=(16, 8)),
         ]),
     # Everything that a list or a switch can say, in another order, with the names of today's libraries.
     "tiny-v": dict(
-        dtype=torch.bfloat16, old_names=False, max_length=20, pad="!", drop={},
+        seed=109, dtype=torch.bfloat16, old_names=False, max_length=20, pad="!", drop={},
         unet=dict(in_channels=8, block_out_channels=(8, 16, 24), layers_per_block=[1, 2, 1], norm_num_groups=4,
                   down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
                   up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
@@ -58,7 +63,7 @@ MODELS = {
         runs=[dict(name="ddim", steps=3, seed=11, guidance=2.5, image_guidance=1.25, size=(26, 22))]),
     # A prediction of the clean latents, of three channels, without a middle; 72x104 pixels.
     "tiny-sample": dict(
-        dtype=torch.float32, old_names=False, max_length=16, pad="<|endoftext|>", drop={},
+        seed=102, dtype=torch.float32, old_names=False, max_length=16, pad="<|endoftext|>", drop={},
         unet=dict(in_channels=6, out_channels=3, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=2,
                   down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
                   up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"), mid_block_type=None, cross_attention_dim=[12, 12],
@@ -81,7 +86,7 @@ PLAIN_UNET = dict(in_channels=8, block_out_channels=(4, 8), layers_per_block=1, 
                   down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2,
                   mid_block_type="UNetMidBlock2D", cross_attention_dim=8, attention_head_dim=1)
 
-TARGET = 0.27  # of the prediction's norm, moved by the text and by the image
+TARGET = 0.4  # of the prediction's norm, moved by the text and by the image
 INSTRUCTION = "Turn it into a cartoon"
 
 
@@ -94,22 +99,18 @@ def photo(width, height, seed):
     return Image.fromarray(np.clip(base + g.normal(0, 20, base.shape), 0, 255).astype("uint8"))
 
 
-def token_ids(tokenizer, *texts):
-    return tokenizer(list(texts), padding="max_length", max_length=tokenizer.model_max_length, truncation=True,
-                     return_tensors="pt").input_ids
-
-
 @torch.no_grad()
 def shrink(unet, vae, text):
     """Small activations before the norms, so that their epsilons count, and gates where GELU's forms differ."""
     for model in (unet, vae):
         for name, p in model.named_parameters():
             if re.search(r"(^|\.)(conv1|conv2|time_emb_proj|conv_in)\.", name): p.mul_(0.02)
-            if re.search(r"(conv_shortcut|samplers\.0\.conv|proj_out|attentions\.\d\.to_out\.0)\.bias", name): p.mul_(0.02)
+            if re.search(r"(conv_shortcut|samplers\.0\.conv|proj_out|attentions\.\d\.to_out\.0)\.bias", name):
+                p.mul_(0.02)
             if re.search(r"transformer_blocks.*(to_out\.0|net\.2)\.|proj_in\.", name): p.mul_(0.03)
             if re.search(r"attentions\.\d\.to_out\.0\.", name): p.mul_(0.05)
             if "net.0.proj.bias" in name: p[p.shape[0] // 2:].sub_(2.0)
-            if "net.2.weight" in name: p.mul_(12)
+            if "net.2.weight" in name: p.mul_(6)
     for name, p in text.named_parameters():
         if re.search(r"embedding", name): p.mul_(0.5)
         if re.search(r"out_proj|fc2", name): p.mul_(0.03)
@@ -214,49 +215,17 @@ def make_model(name, m, seed):
     return folder
 
 
-def load(folder):
-    pipe = StableDiffusionInstructPix2PixPipeline.from_pretrained(
-        folder, torch_dtype=torch.float32, safety_checker=None, requires_safety_checker=False, feature_extractor=None)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
-
-
-def run_stages(pipe, run, seed):
-    """Every stage of one run, as the pipeline itself computes them."""
-    width, height = run["size"]
-    image, stages = photo(width, height, seed), {}
-    stages["image"] = torch.from_numpy(np.array(image))
-    scheduler = pipe.scheduler
-    if "sampler" in run: pipe.scheduler = getattr(diffusers, run["sampler"]).from_config(scheduler.config)
-    negative = run.get("negative", "")
-    ids = token_ids(pipe.tokenizer, INSTRUCTION, negative)
-    stages["token_ids"], stages["text"] = ids.int(), pipe.text_encoder(ids)[0]
-    stages["image_latents"] = pipe.vae.encode(pipe.image_processor.preprocess(image)).latent_dist.mode()
-    step = 0
-
-    def keep_prediction(module, args, output):
-        nonlocal step
-        for i, prediction in enumerate(output[0]): stages[f"branch.{i}.{step}"] = prediction[None].clone()
-        step += 1
-
-    def keep_latents(pipe, i, t, tensors):
-        stages[f"latents.{i}"] = tensors["latents"].clone()
-        return tensors
-
-    def keep_decoded(module, args, output): stages["decoded"] = output.clone()
-
-    hooks = [pipe.unet.register_forward_hook(keep_prediction), pipe.vae.decoder.register_forward_hook(keep_decoded)]
-    out = pipe(INSTRUCTION, image=image, negative_prompt=negative, num_inference_steps=run["steps"],
-               guidance_scale=run["guidance"], image_guidance_scale=run["image_guidance"],
-               generator=torch.Generator("cpu").manual_seed(run["seed"]), output_type="np",
-               callback_on_step_end=keep_latents).images
-    for hook in hooks: hook.remove()
-    stages["output"] = torch.from_numpy((out[0] * 255).round().astype("uint8"))
-    pipe.scheduler = scheduler
-    return stages
-
-
-def distance(a, b): return ((a - b).norm() / b.norm()).item()
+def check_conditioning(name, pipe):
+    """Fails if the reference's own rounding is not far below the tolerance of the tests."""
+    g = torch.Generator().manual_seed(1)
+    unet, words = pipe.unet, pipe.text_encoder(token_ids(pipe.tokenizer, INSTRUCTION, ""))[0]
+    for height, width in ((5, 7), (2, 3)):
+        sample = torch.randn(2, unet.config.in_channels, height, width, generator=g)
+        single = unet(sample, 187.25, encoder_hidden_states=words).sample
+        double = copy.deepcopy(unet).double()(
+            sample.double(), torch.tensor(187.25), encoder_hidden_states=words.double()).sample
+        print(f"  {name} error of float32 {distance(single.double(), double):.1e}")
+        assert distance(single.double(), double) < 2e-6
 
 
 def check_sensitivity(name, pipe):
@@ -298,7 +267,7 @@ def check_sensitivity(name, pipe):
     faults.append(("unet", "other text", distance(
         unet(sample, 187.3, encoder_hidden_states=words.flip(0)).sample, base)))
     for part, fault, moved in faults:
-        print(f"  {name} {part:8s} {fault:44s} {moved:.1e}{'' if moved > 5e-4 else '   too little'}")
+        print(f"  {name} {part:8s} {fault:44s} {moved:.1e}{'' if moved > 4e-4 else '   too little'}")
     return [(name, part, fault, moved) for part, fault, moved in faults]
 
 
@@ -306,20 +275,24 @@ def check_sensitivity(name, pipe):
 def main():
     seen = {}
     for number, (name, m) in enumerate(MODELS.items()):
-        folder = make_model(name, m, seed=100 + number)
+        folder = make_model(name, m, m["seed"])
         pipe = load(folder)
+        check_conditioning(name, pipe)
         for _, part, fault, moved in check_sensitivity(name, pipe):
             seen[part, fault] = max(moved, seen.get((part, fault), 0))
         golden, runs = {}, []
         for run in m["runs"]:
-            for key, value in run_stages(pipe, run, seed=number).items(): golden[f"{run['name']}.{key}"] = value
-            width, height = run["size"]
-            runs.append({"instruction": INSTRUCTION, "negative": "", "sampler": None, **run})
-            if f"{run['name']}.branch.2.0" in golden:
-                text, image, blank = (golden[f"{run['name']}.branch.{i}.0"] for i in range(3))
-                assert min(distance(text, image), distance(blank, image)) > 0.2
-                print(f"  {name} {run['name']}: text moves the prediction by {distance(text, image):.2f}, "
+            run = {"instruction": INSTRUCTION, "negative": "", "sampler": None, **run}
+            image = photo(*run["size"], seed=number)
+            stages = reference_stages(pipe, image, **{k: v for k, v in run.items() if k not in ("name", "size")})
+            stages["photo"] = torch.from_numpy(np.array(image))
+            for key, value in stages.items(): golden[f"{run['name']}.{key}"] = value
+            runs.append(run)
+            for step in range(run["steps"] if f"{run['name']}.branch.2.0" in golden else 0):
+                text, image, blank = (golden[f"{run['name']}.branch.{i}.{step}"] for i in range(3))
+                print(f"  {name} {run['name']}: text moves prediction {step} by {distance(text, image):.2f}, "
                       f"image by {distance(blank, image):.2f}")
+                assert min(distance(text, image), distance(blank, image)) > (0.25 if step == 0 else 0.12)
         save_file({k: v.contiguous() for k, v in golden.items()}, f"{folder}/golden.safetensors")
         json.dump({"runs": runs}, open(f"{folder}/golden.json", "w"), indent=2)
     torch.manual_seed(7)
@@ -339,7 +312,7 @@ def main():
     x = torch.from_numpy(x.astype(np.float32))
     levels = ((x * 0.5 + 0.5).clamp(0, 1).numpy() * 255).round().astype("uint8")
     save_file({"values": x, "levels": torch.from_numpy(levels)}, f"{HERE}/rounding.safetensors")
-    missed = [f"{part} {fault}" for (part, fault), moved in seen.items() if moved <= 5e-4]
+    missed = [f"{part} {fault}" for (part, fault), moved in seen.items() if moved <= 4e-4]
     if missed: sys.exit(f"no model would show these faults: {missed}")
 
 

@@ -1,0 +1,89 @@
+import Foundation
+
+/// A part of a model: its folder in the diffusers layout and the stem of its weight file there.
+public enum ModelPart: String, CaseIterable, Sendable {
+    case unet
+    case vae
+    case textEncoder = "text_encoder"
+
+    public var weightName: String { self == .textEncoder ? "model" : "diffusion_pytorch_model" }
+}
+
+/// A whole model in one file of the original layout (`.ckpt`, `.pt`, `.bin`, `.safetensors`), seen as the diffusers layout
+/// sees it: tensors under diffusers' names, and the configuration files that such a file lacks, from the tensors' shapes.
+///
+/// Judge: diffusers' `from_single_file`.
+public struct SingleFileCheckpoint {
+    /// Whether the file also holds averaged UNet weights (`model_ema.`).
+    public let hasEMA: Bool
+    /// The JSON files of the diffusers folder by relative path, `unet/config.json` and so on.
+    public let configurations: [String: Data]
+    private let file: String
+    private let tensors: [ModelPart: [TensorEntry]]
+
+    /// - Parameter useEMA: take the averaged UNet weights instead of the last ones; diffusers takes the last.
+    /// - Throws: `CheckpointError` for a file that cannot be read, is not of this layout, holds tensors this layout does not
+    ///   know, or is another kind of model than InstructPix2Pix with CLIP ViT.
+    public init(_ url: URL, useEMA: Bool = false) throws {
+        let file = url.path
+        let all = try readTensors(url)
+        func under(_ prefix: String) -> [(key: String, entry: TensorEntry)] {
+            all.filter { $0.key.hasPrefix(prefix) }.map { (String($0.key.dropFirst(prefix.count)), $0) }
+        }
+        func unsupported(_ reason: String) -> CheckpointError { .unsupported(file: file, reason: reason) }
+
+        var unet = under(KeyLayout.unetPrefix)
+        guard !unet.isEmpty else {
+            throw unsupported("it holds no \(KeyLayout.unetPrefix)*: it is no model in the original single-file layout")
+        }
+        hasEMA = all.contains { $0.key.hasPrefix("model_ema.diffusion_model") }
+        if useEMA {
+            let averaged = Dictionary(all.map { ($0.key, $0) }) { first, _ in first }
+            unet = try unet.map { key, _ in
+                // The averages' names are the weights' without their dots.
+                let name = "model_ema.diffusion_model\(key.filter { $0 != "." })"
+                guard let entry = averaged[name] else {
+                    throw CheckpointError.missingTensor(key: name, file: file, nearNames: [])
+                }
+                return (key, entry)
+            }
+        }
+        let vae = under(KeyLayout.vaePrefix).filter { !$0.key.hasPrefix("loss.") }  // of the VAE's own training
+        let text = under(KeyLayout.textPrefix)
+        if text.isEmpty {
+            throw unsupported(
+                "it holds no \(KeyLayout.textPrefix)*: models with another text encoder are not supported")
+        }
+
+        func renamed(
+            _ tensors: [(key: String, entry: TensorEntry)], prefix: String, _ name: (String) -> String?
+        ) throws -> [TensorEntry] {
+            var sources: [String: String] = [:]
+            return try tensors.map { key, entry in
+                guard let newKey = name(key) else {
+                    throw unsupported("its tensor \(printable(prefix + key)) has no place in the original layout")
+                }
+                guard sources.updateValue(key, forKey: newKey) == nil else {
+                    throw unsupported("it holds \(printable(newKey)) under two names")
+                }
+                return entry.renamed(newKey)
+            }
+        }
+        let layers = KeyLayout.layersPerBlock(unet.lazy.map(\.key))
+        let levels = KeyLayout.vaeLevels(vae.lazy.map(\.key))
+        tensors = [
+            .unet: try renamed(unet, prefix: KeyLayout.unetPrefix) { KeyLayout.unet($0, layersPerBlock: layers) },
+            .vae: try renamed(vae, prefix: KeyLayout.vaePrefix) { KeyLayout.vae($0, levels: levels) }
+                // Attention is written as 1x1 convolutions, and is a linear layer.
+                .map { $0.key.contains(".attentions.") ? $0.dropping(trailingAxesBeyond: 2) : $0 },
+            .textEncoder: text.map { $0.entry.renamed($0.key) },
+        ]
+        configurations = try DerivedConfigurations(tensors, file: file).files
+        self.file = file
+    }
+
+    /// A part's tensors, ready to be loaded.
+    public func weightStore(_ part: ModelPart) -> WeightStore {
+        WeightStore(file: file, tensors: tensors[part, default: []])
+    }
+}

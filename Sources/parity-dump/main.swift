@@ -1,0 +1,65 @@
+// Writes every stage of one run as safetensors, for Tests/parity/parity.py to compare with diffusers.
+//
+//     parity-dump RUN.json
+
+import Checkpoints
+import Foundation
+import StableDiffusion
+import TensorKernels
+
+/// What to run and where the values go.
+struct Run: Decodable {
+    let model: String
+    /// A file of `width * height * 3` bytes of RGB.
+    let pixels: String
+    let width: Int
+    let height: Int
+    let instruction: String
+    let negative: String
+    let steps: Int
+    let guidance: Float
+    let imageGuidance: Float
+    let seed: UInt64
+    /// A name of the command line or of diffusers; nil for the model's own.
+    let sampler: String?
+    let threads: Int
+    let output: String
+}
+
+func stages(of run: Run) throws -> [StageValue] {
+    let request = GenerationRequest(
+        image: PixelImage(
+            width: run.width, height: run.height, rgb: [UInt8](try Data(contentsOf: URL(fileURLWithPath: run.pixels)))),
+        instruction: run.instruction, negativeInstruction: run.negative, steps: run.steps, guidanceScale: run.guidance,
+        imageGuidanceScale: run.imageGuidance, seed: run.seed, sampler: run.sampler.flatMap(SamplerKind.init(name:)))
+    let pipeline = try InstructPix2Pix(
+        model: ModelDirectory(URL(fileURLWithPath: run.model)), compute: Compute(threads: run.threads))
+    var stages: [StageValue] = []
+    let image = try pipeline.generate(request, observer: { stages.append($0) }).image
+    return stages + [
+        StageValue(name: "image", shape: [image.height, image.width, 3], values: image.rgb.map { Float($0) })
+    ]
+}
+
+func write(_ stages: [StageValue], to url: URL) throws {
+    let values = Dictionary(uniqueKeysWithValues: stages.map { ($0.name, $0.values) })
+    let writer = try SafetensorsWriter(
+        url, tensors: stages.map { .init(key: $0.name, dataType: .float32, shape: $0.shape) })
+    for tensor in writer.tensors {
+        try (values[tensor.key] ?? []).withUnsafeBytes { try writer.append($0) }
+    }
+    try writer.finish()
+}
+
+do {
+    guard CommandLine.arguments.count == 2 else {
+        FileHandle.standardError.write(Data("usage: parity-dump RUN.json\n".utf8))
+        exit(2)
+    }
+    let run = try JSONDecoder().decode(
+        Run.self, from: Data(contentsOf: URL(fileURLWithPath: CommandLine.arguments[1])))
+    try write(stages(of: run), to: URL(fileURLWithPath: run.output))
+} catch {
+    FileHandle.standardError.write(Data("parity-dump: \(error)\n".utf8))
+    exit(1)
+}

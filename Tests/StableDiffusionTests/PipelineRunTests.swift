@@ -1,0 +1,81 @@
+import Foundation
+import StableDiffusion
+import TensorKernels
+import Testing
+
+@Suite struct PipelineRunTests {
+    private struct Cancelled: Error {}
+
+    private func request(_ fixture: ModelFixture, seed: UInt64 = 5) throws -> GenerationRequest {
+        GenerationRequest(
+            image: PixelImage(width: 16, height: 24, rgb: (0..<16 * 24 * 3).map { UInt8($0 * 7 % 256) }),
+            instruction: "Turn it into a cartoon", steps: 2, guidanceScale: 3, imageGuidanceScale: 1.5, seed: seed)
+    }
+
+    private func pipeline(_ fixture: ModelFixture, threads: Int = 2) throws -> InstructPix2Pix {
+        try InstructPix2Pix(model: ModelDirectory(fixture.folder), compute: Compute(threads: threads))
+    }
+
+    @Test func progressTellsEachStage() throws {
+        let fixture = ModelFixture(name: "tiny-sd")
+        var events: [ProgressEvent] = []
+        let result = try pipeline(fixture).generate(request(fixture), progress: { events.append($0) })
+        #expect(
+            events == [
+                .loading("text encoder"), .loading("image encoder"), .encoding, .loading("UNet"), .step(0, of: 2),
+                .step(1, of: 2), .step(2, of: 2), .loading("image decoder"), .decoding,
+            ])
+        #expect(result.timings.steps.count == 2 && result.image.width == 16 && result.image.height == 24)
+    }
+
+    @Test func throwingFromProgressEndsTheRun() throws {
+        let fixture = ModelFixture(name: "tiny-sd")
+        var steps = 0
+        #expect(throws: Cancelled.self) {
+            try pipeline(fixture).generate(
+                request(fixture),
+                progress: { event in
+                    if case .step(let index, _) = event {
+                        steps = index
+                        if index == 1 { throw Cancelled() }
+                    }
+                })
+        }
+        #expect(steps == 1)
+    }
+
+    @Test(arguments: ModelFixture.all) func threadsDoNotChangeTheBytes(fixture: ModelFixture) throws {
+        let one = try pipeline(fixture, threads: 1).generate(request(fixture))
+        let three = try pipeline(fixture, threads: 3).generate(request(fixture))
+        #expect(one.image == three.image)
+    }
+
+    @Test func seedsDiffer() throws {
+        let fixture = ModelFixture(name: "tiny-sd")
+        let pipeline = try pipeline(fixture)
+        let first = try pipeline.generate(request(fixture)).image
+        #expect(try pipeline.generate(request(fixture)).image == first)
+        #expect(try pipeline.generate(request(fixture, seed: 6)).image != first)
+    }
+
+    /// Damaged weights must end in an error, not in a trap where floats become pixels.
+    @Test func valuesThatAreNoNumbersAreReported() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let fixture = ModelFixture(name: "tiny-sample")
+        try FileManager.default.copyItem(at: fixture.folder, to: folder)
+        for (path, stage) in [
+            ("vae/diffusion_pytorch_model.safetensors", "image latents"),
+            ("unet/diffusion_pytorch_model.safetensors", "step 1"),
+        ] {
+            let file = folder.appendingPathComponent(path)
+            let sound = try Data(contentsOf: file)
+            // Float32 NaNs after the header.
+            let length = sound.prefix(8).enumerated().reduce(8) { $0 + Int($1.element) << (8 * $1.offset) }
+            try (sound.prefix(length) + Data(repeating: 0xFF, count: sound.count - length)).write(to: file)
+            let damaged = try InstructPix2Pix(model: ModelDirectory(folder), compute: Compute(threads: 1))
+            #expect(throws: GenerationError.notFinite(stage: stage)) { try damaged.generate(request(fixture)) }
+            try sound.write(to: file)
+        }
+    }
+}

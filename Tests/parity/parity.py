@@ -1,0 +1,121 @@
+"""Compare a whole run, stage by stage, with diffusers' StableDiffusionInstructPix2PixPipeline in float32 on the CPU.
+
+    python parity.py MODEL PHOTO --binary .build/release/parity-dump [--size 512] [--steps 4] [--sampler NAME] ...
+
+Prints each stage's relative error in the Euclidean norm and fails above --tolerance. Token ids must be identical. The
+guidance's differences (text - image, image - nothing) are stages of their own: they show what the predictions hide.
+Needs the packages of requirements.txt beside this file.
+"""
+import argparse, json, os, subprocess, sys, tempfile
+import numpy as np, torch, diffusers
+from PIL import Image, ImageOps
+from safetensors.torch import load_file
+from diffusers import StableDiffusionInstructPix2PixPipeline
+
+
+def load(folder):
+    pipe = StableDiffusionInstructPix2PixPipeline.from_pretrained(
+        folder, torch_dtype=torch.float32, safety_checker=None, requires_safety_checker=False, feature_extractor=None)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def token_ids(tokenizer, *texts):
+    return tokenizer(list(texts), padding="max_length", max_length=tokenizer.model_max_length, truncation=True,
+                     return_tensors="pt").input_ids
+
+
+@torch.no_grad()
+def reference_stages(pipe, image, instruction, negative, steps, guidance, image_guidance, seed, sampler=None):
+    """Every stage of one run, as the pipeline itself computes them; `image` has the size to work at."""
+    stages, scheduler = {}, pipe.scheduler
+    if sampler: pipe.scheduler = getattr(diffusers, sampler).from_config(scheduler.config)
+    ids = token_ids(pipe.tokenizer, instruction, negative)
+    stages["token_ids"], stages["text"] = ids.int(), pipe.text_encoder(ids)[0]
+    stages["image_latents"] = pipe.vae.encode(pipe.image_processor.preprocess(image)).latent_dist.mode()
+    step = 0
+
+    def keep_predictions(module, args, output):
+        nonlocal step
+        for i, prediction in enumerate(output[0]): stages[f"branch.{i}.{step}"] = prediction[None].clone()
+        step += 1
+
+    def keep_latents(pipe, i, t, tensors):
+        stages[f"latents.{i}"] = tensors["latents"].clone()
+        return tensors
+
+    def keep_output(module, args, output): stages["output"] = output.clone()
+
+    hooks = [pipe.unet.register_forward_hook(keep_predictions), pipe.vae.decoder.register_forward_hook(keep_output)]
+    out = pipe(instruction, image=image, negative_prompt=negative, num_inference_steps=steps, guidance_scale=guidance,
+               image_guidance_scale=image_guidance, generator=torch.Generator("cpu").manual_seed(seed),
+               output_type="np", callback_on_step_end=keep_latents).images
+    for hook in hooks: hook.remove()
+    pipe.scheduler = scheduler
+    stages["image"] = torch.from_numpy((out[0] * 255).round().astype("uint8"))
+    return stages
+
+
+def distance(a, b): return ((a.double() - b.double()).norm() / b.double().norm()).item()
+
+
+def compare(ours, theirs, tolerance):
+    """Prints a line for each stage; whether all are within their limits."""
+    failures = []
+
+    def check(name, value, reference, limit=tolerance):
+        error = distance(value, reference)
+        if not error <= limit: failures.append(name)
+        print(f"{name:28s} {error:.2e}{'' if error <= limit else '   FAILED'}")
+
+    # Without guidance there is no negative text here; the reference's lists have it, last.
+    for name, limit in (("token_ids", 0), ("text", tolerance)):
+        check(name, ours[name], theirs[name][:len(ours[name])], limit)
+    check("image_latents", ours["image_latents"], theirs["image_latents"])
+    for step in range(sum(k.startswith("latents.") for k in theirs)):
+        branches = [f"branch.{i}.{step}" for i in range(3) if f"branch.{i}.{step}" in ours]
+        for name in branches: check(name, ours[name], theirs[name])
+        for a, b in zip(branches, branches[1:]): check(f"{a} - {b}", ours[a] - ours[b], theirs[a] - theirs[b])
+        check(f"latents.{step}", ours[f"latents.{step}"], theirs[f"latents.{step}"])
+    check("output", ours["output"], theirs["output"])
+    error = (ours["image"].double() - theirs["image"].double()).pow(2).mean().item()
+    decibels = 99.0 if error == 0 else 10 * np.log10(255 ** 2 / error)
+    if decibels < 50: failures.append("image")
+    print(f"{'image':28s} {decibels:.1f} dB{'' if decibels >= 50 else '   FAILED'}")
+    return not failures
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("model"); p.add_argument("photo")
+    p.add_argument("--binary", default=".build/release/parity-dump")
+    p.add_argument("--size", type=int, default=256, help="the longer side is at most this")
+    p.add_argument("--instruction", default="Cartoonize the following image"); p.add_argument("--negative", default="")
+    p.add_argument("--steps", type=int, default=4); p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--guidance", type=float, default=7.5); p.add_argument("--image-guidance", type=float, default=1.5)
+    p.add_argument("--sampler", help="diffusers' class name"); p.add_argument("--tolerance", type=float, default=2e-4)
+    p.add_argument("--threads", type=int, default=os.cpu_count())
+    a = p.parse_args()
+    levels = len(json.load(open(f"{a.model}/vae/config.json"))["block_out_channels"])
+    factor = 2 ** (levels - 1)
+    photo = ImageOps.exif_transpose(Image.open(a.photo)).convert("RGB")
+    photo.thumbnail((a.size, a.size), Image.Resampling.LANCZOS)
+    width, height = (side // factor * factor for side in photo.size)
+    image = photo.resize((width, height), Image.Resampling.LANCZOS)
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f"{folder}/pixels", "wb") as f: f.write(image.tobytes())
+        run = dict(model=a.model, pixels=f"{folder}/pixels", width=width, height=height, instruction=a.instruction,
+                   negative=a.negative, steps=a.steps, guidance=a.guidance, imageGuidance=a.image_guidance, seed=a.seed,
+                   sampler=a.sampler, threads=a.threads, output=f"{folder}/stages.safetensors")
+        with open(f"{folder}/run.json", "w") as f: json.dump(run, f)
+        subprocess.run([a.binary, f"{folder}/run.json"], check=True)
+        ours = load_file(run["output"])
+    theirs = reference_stages(load(a.model), image, a.instruction, a.negative, a.steps, a.guidance, a.image_guidance,
+                              a.seed, a.sampler)
+    good = compare(ours, theirs, a.tolerance)
+    print(f"{a.model}, {width}x{height}: {'equal to diffusers' if good else 'NOT equal to diffusers'}")
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
