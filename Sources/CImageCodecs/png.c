@@ -60,6 +60,16 @@ void cimage_png_reader_destroy(cimage_png_reader *reader) {
 
 const char *cimage_png_reader_message(const cimage_png_reader *reader) { return reader->message; }
 
+// libpng takes memory for a chunk before it looks whether the file holds it.
+static void check_chunk_lengths(const cimage_png_reader *reader) {
+    enum { signature = 8, around_content = 12 };  // length, type and check sum
+    for (size_t position = signature; reader->size - position >= around_content;) {
+        size_t length = png_get_uint_32(reader->data + position);
+        if (length > reader->size - position - around_content) png_error(reader->png, "the file ends early");
+        position += around_content + length;
+    }
+}
+
 bool cimage_png_read_header(cimage_png_reader *reader, cimage_png_header *header) {
     png_structp png = reader->png;
     png_infop info = reader->info;
@@ -69,6 +79,7 @@ bool cimage_png_read_header(cimage_png_reader *reader, cimage_png_header *header
     png_set_chunk_malloc_max(png, max_chunk_bytes);
     png_set_chunk_cache_max(png, max_kept_chunks);
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    if (reader->size >= 8) check_chunk_lengths(reader);
     png_read_info(png, info);
 
     header->width = png_get_image_width(png, info);
@@ -192,8 +203,10 @@ static bool write_picture(png_writer *writer, const cimage_picture *picture, png
     }
     png_set_write_fn(png, writer, write_bytes, flush_nothing);
     png_set_benign_errors(png, 1);  // a profile that libpng finds fault with is left out; the picture is written
-    png_set_IHDR(png, info, picture->width, picture->height, 8, picture->alpha ? PNG_COLOR_TYPE_RGBA : PNG_COLOR_TYPE_RGB,
-                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_compression_level(png, 4);  // half the time of the default, 6, for files 2 % (photos) to 13 % larger
+    png_set_IHDR(png, info, picture->width, picture->height, 8,
+                 picture->alpha ? PNG_COLOR_TYPE_RGBA : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     if (picture->icc) {
         png_set_iCCP(png, info, "ICC profile", PNG_COMPRESSION_TYPE_BASE, picture->icc, picture->icc_size);
     }

@@ -59,9 +59,8 @@ extension DecodedImage {
             }
         }
         guard done, let bytes = output.bytes else {
-            throw ImageError.encodingFailed(format, reason: message.withUnsafeBufferPointer { buffer in
-                buffer.baseAddress.map { String(cString: $0) } ?? ""
-            })
+            let reason = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+            throw ImageError.encodingFailed(format, reason: String(decoding: reason, as: UTF8.self))
         }
         return Data(bytesNoCopy: bytes, count: output.size, deallocator: .free)
     }

@@ -31,7 +31,9 @@ public enum Lanczos {
         }
     }
 
-    private static func resizeColumns(_ pixels: [UInt8], rowBytes: Int, from height: Int, to newHeight: Int) -> [UInt8] {
+    private static func resizeColumns(_ pixels: [UInt8], rowBytes: Int, from height: Int, to newHeight: Int)
+        -> [UInt8]
+    {
         resample(pixels, count: newHeight * rowBytes, from: height, to: newHeight) { source, filter, output in
             cimage_resample_vertically(source, rowBytes, filter, output)
         }

@@ -51,6 +51,24 @@ import Testing
         }
     }
 
+    /// libpng would take 2 GB for this chunk before it finds that the file does not hold it.
+    @Test func refusesChunkThatIsNotThereBeforeTakingMemory() throws {
+        var text = pngChunk("tEXt", "Software\0test".utf8)
+        text.replaceSubrange(0..<4, with: [0x7F, 0xFF, 0xFF, 0xFF])
+        let before = try memoryPeak()
+        #expect(throws: ImageError.damaged(.png, reason: "the file ends early")) {
+            try ImageFile.decode(pngSignature + pngHeader(2, 1, depth: 8, colour: 2) + text)
+        }
+        #expect(try memoryPeak() < before + 256 << 20)
+    }
+
+    /// The largest size that the process has had in memory, in bytes.
+    private func memoryPeak() throws -> Int {
+        let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
+        return try #require(Int(line.filter(\.isNumber))) << 10
+    }
+
     @Test func refusesScanAfterScan() throws {
         let data = try fixture("jpeg/separate-scans.jpg")
         let last = try #require(data.range(of: Data([0xFF, 0xDA]), options: .backwards))

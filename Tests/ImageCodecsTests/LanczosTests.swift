@@ -25,8 +25,8 @@ import Testing
             parameters: "kept")
         let small = image.resized(width: 7, height: 5)
         #expect(small.rgb == Lanczos.resize(image.rgb, width: 20, height: 10, channels: 3, toWidth: 7, height: 5))
-        #expect(
-            small.alpha == Lanczos.resize(syntheticBytes(200), width: 20, height: 10, channels: 1, toWidth: 7, height: 5))
+        let alpha = Lanczos.resize(syntheticBytes(200), width: 20, height: 10, channels: 1, toWidth: 7, height: 5)
+        #expect(small.alpha == alpha)
         #expect(small.iccProfile == image.iccProfile && small.parameters == "kept")
     }
 }

@@ -305,7 +305,8 @@ class JPEGWriter:
         return coefficients.reshape(rows // 8, columns // 8, 64)[:, :, ZIGZAG]
 
     def scan(self, components):
-        header = bytes([len(components)]) + b"".join(bytes([self.ids[c], 0x11 if c in (1, 2) else 0]) for c in components)
+        tables = [(self.ids[c], 0x11 if c in (1, 2) else 0) for c in components]
+        header = bytes([len(components)]) + b"".join(map(bytes, tables))
         output = self.segment(0xDA, header + b"\0\x3f\0")
         if len(components) == 1:
             h, v = self.factors[components[0]]
