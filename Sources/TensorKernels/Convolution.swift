@@ -25,13 +25,12 @@ extension Tensor {
     ///   - padding: zeros around the (enlarged, normalised) input.
     ///   - size: the size to which the input is enlarged first, nearest neighbour; nil leaves it.
     ///   - norm: a group norm applied to the input first, followed by SiLU.
-    ///   - perImage: `[batch, out]`, added to every pixel of its image (the time embedding).
     ///   - residual: a tensor of the result's shape, added last.
     /// - Returns: `[batch, outHeight, outWidth, out]`.
     public func convolution(
         _ weight: WeightTensor, bias: Tensor? = nil, stride: Int = 1, padding: Padding = .all(1),
         upsampledTo size: (height: Int, width: Int)? = nil, normalizedBySiLU norm: ChannelAffine? = nil,
-        addingPerImage perImage: Tensor? = nil, adding residual: Tensor? = nil
+        adding residual: Tensor? = nil
     ) -> Tensor {
         let input = ConvolutionInput(image: self, size: size ?? (shape[1], shape[2]), norm: norm)
         let (out, kernelHeight, kernelWidth) = (weight.shape[0], weight.shape[2], weight.shape[3])
@@ -40,7 +39,7 @@ extension Tensor {
         let width = (input.width + padding.left + padding.right - kernelWidth) / stride + 1
         let result = compute.empty([shape[0], height, width, out])
         precondition(residual?.shape ?? result.shape == result.shape, "residual \(residual?.shape ?? [])")
-        let output = ConvolutionOutput(image: result, bias: bias, perImage: perImage, residual: residual)
+        let output = ConvolutionOutput(image: result, bias: bias, residual: residual)
         if kernelHeight == 3, kernelWidth == 3, stride == 1, padding == .all(1), shape[3] % 8 == 0, out % 8 == 0 {
             WinogradConvolution(weight: weight, input: input, output: output).run()
         } else {
@@ -105,18 +104,16 @@ struct ConvolutionOutput {
     /// `[batch, height, width, channels]`
     let image: Tensor
     let bias: Tensor?
-    let perImage: Tensor?
     let residual: Tensor?
 
     var height: Int { image.shape[1] }
     var width: Int { image.shape[2] }
     var channels: Int { image.shape[3] }
 
-    /// The epilogue for the block of image `b` that starts at `offset` floats and channel `channel`.
-    func epilogue(image b: Int, offset: Int, channel: Int) -> ck_epilogue {
+    /// The epilogue for the block that starts at `offset` floats and channel `channel`.
+    func epilogue(offset: Int, channel: Int) -> ck_epilogue {
         ck_epilogue(
             bias: bias.map { UnsafePointer($0.pointer + channel) },
-            per_image: perImage.map { UnsafePointer($0.pointer + b * channels + channel) },
             residual: residual.map { UnsafePointer($0.pointer + offset) }, activation: CK_NONE)
     }
 }

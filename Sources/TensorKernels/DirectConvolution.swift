@@ -57,7 +57,7 @@ struct DirectConvolution {
                         packed.panel(column: 0, row: tap * channels), panelStride: packed.stride, result, out,
                         rows: pixels, columns: out, depth: together * channels, accumulate: tap > 0)
                 }
-                var epilogue = output.epilogue(image: b, offset: offset, channel: 0)
+                var epilogue = output.epilogue(offset: offset, channel: 0)
                 compute.kernels.finish(result, out, out, pixels, out, &epilogue)
             }
         }

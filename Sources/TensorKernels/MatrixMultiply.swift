@@ -30,7 +30,7 @@ extension Tensor {
             guard bias != nil || residual != nil || activation != .none else { return }
             let first = rows.lowerBound * n + columns.lowerBound
             var epilogue = ck_epilogue(
-                bias: bias.map { UnsafePointer($0.pointer + columns.lowerBound) }, per_image: nil,
+                bias: bias.map { UnsafePointer($0.pointer + columns.lowerBound) },
                 residual: residual.map { UnsafePointer($0.pointer + first) }, activation: activation.kernel)
             kernels.finish(y + first, n, n, rows.count, columns.count, &epilogue)
         }

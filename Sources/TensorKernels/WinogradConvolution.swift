@@ -175,7 +175,7 @@ struct WinogradConvolution {
         for run in runs {
             let (y, x) = (4 * run.row, 4 * run.columns.lowerBound)
             let offset = ((run.image * output.height + y) * output.width + x) * out + columns.lowerBound
-            var epilogue = output.epilogue(image: run.image, offset: offset, channel: columns.lowerBound)
+            var epilogue = output.epilogue(offset: offset, channel: columns.lowerBound)
             compute.kernels.winograd_output(
                 product, columns.count, m.stride, run.columns.count, columns.count, output.image.pointer + offset,
                 output.width * out, out, min(4, output.height - y), min(output.width - x, 4 * run.columns.count),

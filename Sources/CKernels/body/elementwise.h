@@ -20,7 +20,6 @@ INLINE void store_part(float *p, vf v, size_t n) {
 
 INLINE vf finished(vf x, const ck_epilogue *e, const float *residual, size_t j, size_t left, const ck_activation activation) {
     if (e->bias) x = x + load_part(e->bias + j, left);
-    if (e->per_image) x = x + load_part(e->per_image + j, left);
     x = activated(x, activation);
     if (residual) x = x + load_part(residual + j, left);
     return x;

@@ -52,9 +52,7 @@ static void NAME(winograd_output)(const float *m, size_t ldm, size_t position_st
                 output_1d(d, o);
                 for (int i = 0; i < 4; i++) rows[i][x] = o[i];
             }
-            vf bias = splat(0);
-            if (e->bias) bias = bias + load(e->bias + c);
-            if (e->per_image) bias = bias + load(e->per_image + c);
+            vf bias = e->bias ? load(e->bias + c) : splat(0);
             size_t w = width - 4 * t < 4 ? width - 4 * t : 4;
             for (size_t i = 0; i < height; i++) {
                 vf o[4];

@@ -17,10 +17,9 @@ typedef enum { CK_NONE = 0, CK_SILU = 1, CK_QUICK_GELU = 2, CK_GELU = 3 } ck_act
 
 // What is added to a finished block of a matrix product or convolution: each pointer may be NULL.
 typedef struct {
-    const float *bias;       // [columns]
-    const float *per_image;  // [columns], already the right image's row
-    const float *residual;   // the result's layout
-    ck_activation activation;  // applied after the biases, before the residual
+    const float *bias;         // [columns]
+    const float *residual;     // the result's layout
+    ck_activation activation;  // applied after the bias, before the residual
 } ck_epilogue;
 
 // One instruction set's kernels.

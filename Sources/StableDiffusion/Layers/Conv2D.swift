@@ -17,13 +17,15 @@ struct Conv2D {
     }
 
     /// - Parameters:
+    ///   - size: the size to which the input is enlarged first.
     ///   - norm: applied to the input first, followed by SiLU.
     ///   - bias: `[out]`, in place of the layer's own.
     ///   - residual: added to the result.
     func callAsFunction(
-        _ x: Tensor, after norm: ChannelAffine? = nil, bias: Tensor? = nil, adding residual: Tensor? = nil
+        _ x: Tensor, upsampledTo size: (height: Int, width: Int)? = nil, after norm: ChannelAffine? = nil, bias: Tensor? = nil, adding residual: Tensor? = nil
     ) -> Tensor {
         x.convolution(
-            weight, bias: bias ?? self.bias, stride: stride, padding: padding, normalizedBySiLU: norm, adding: residual)
+            weight, bias: bias ?? self.bias, stride: stride, padding: padding, upsampledTo: size, normalizedBySiLU: norm,
+            adding: residual)
     }
 }

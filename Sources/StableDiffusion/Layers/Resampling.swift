@@ -22,6 +22,6 @@ struct Upsample {
     }
 
     func callAsFunction(_ x: Tensor, height: Int, width: Int) -> Tensor {
-        conv(x.upsampledNearest(height: height, width: width))
+        conv(x, upsampledTo: (height, width))
     }
 }
