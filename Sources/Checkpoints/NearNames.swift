@@ -1,5 +1,5 @@
 /// Up to three of `candidates` that look like `key`, nearest first: what a user may have meant, or an older spelling.
-func nearNames(to key: String, among candidates: some Sequence<String>) -> [String] {
+package func nearNames(to key: String, among candidates: some Sequence<String>) -> [String] {
     // Bounds for hostile files; real keys have fewer than a hundred bytes and real parts fewer than two thousand keys.
     let lengthLimit = 200
     let wanted = Array(key.utf8)

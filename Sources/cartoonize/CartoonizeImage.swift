@@ -102,17 +102,20 @@ struct CartoonizeImage: ParsableCommand {
     ) {
         guard !output.quiet else { return }
         let guidance = settings.guidanceIsOn ? "" : ", guidance off (one pass a step)"
-        let seedText = seeds.count == 1 ? "seed \(seeds[0])" : "seeds \(seeds[0]) to \(seeds[0] + UInt64(seeds.count - 1))"
+        let seedText =
+            seeds.count == 1 ? "seed \(seeds[0])" : "seeds \(seeds[0]) to \(seeds[0] + UInt64(seeds.count - 1))"
         Console.line(
             "\(photo): \(sizes.working), model \(settings.modelName), \(settings.steps) steps of \(settings.sampler.rawValue)"
                 + "\(guidance), \(seedText)")
         if !settings.guidanceIsOn, let ignored = generation.optionsWithoutEffectUnguided() {
             Console.line(
-                "note: \(ignored) has no effect: guidance is on only above --guidance 1 with --image-guidance 1 or more")
+                "note: \(ignored) has no effect: guidance is on only above --guidance 1 with --image-guidance 1 or more"
+            )
         }
         if size.size == nil, sizes.working.isMuchSmaller(than: input) {
             Console.line(
-                "note: the picture is worked at \(sizes.working) and brought back to \(input); --max-pixels sets the limit")
+                "note: the picture is worked at \(sizes.working) and brought back to \(input); --max-pixels sets the limit"
+            )
         }
         if output.verbose {
             Console.line("model folder \(settings.modelFolder.path), \(settings.threads) threads")

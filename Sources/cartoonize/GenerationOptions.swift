@@ -15,7 +15,8 @@ struct GenerationOptions: ParsableArguments {
     var steps: Int?
 
     @Option(
-        help: ArgumentHelp("How strongly the instruction counts; 1 or less is off. (default: the model's)", valueName: "x")
+        help: ArgumentHelp(
+            "How strongly the instruction counts; 1 or less is off. (default: the model's)", valueName: "x")
     )
     var guidance: Float?
 
@@ -59,7 +60,8 @@ struct GenerationOptions: ParsableArguments {
             throw ValidationError("--count takes a number from 1 to 10000, not \(count)")
         }
         if let seed, seed.addingReportingOverflow(UInt64(count - 1)).overflow {
-            throw ValidationError("--seed \(seed) is too large for --count \(count): the last seed would pass \(UInt64.max)")
+            throw ValidationError(
+                "--seed \(seed) is too large for --count \(count): the last seed would pass \(UInt64.max)")
         }
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads takes a number from 1 to 1024, not \(threads)")

@@ -37,7 +37,8 @@ struct GenerationParameters: Equatable {
         if !fields.isEmpty { lines.removeLast() }
         let negativeStart = lines.firstIndex { $0.hasPrefix(Self.negativeLabel) } ?? lines.endIndex
         instruction = lines[..<negativeStart].joined(separator: "\n")
-        negativeInstruction = String(lines[negativeStart...].joined(separator: "\n").dropFirst(Self.negativeLabel.count))
+        negativeInstruction = String(
+            lines[negativeStart...].joined(separator: "\n").dropFirst(Self.negativeLabel.count))
     }
 
     private static let negativeLabel = "Negative prompt: "

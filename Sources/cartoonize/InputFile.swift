@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import ImageCodecs
 
@@ -21,7 +22,12 @@ struct InputFile {
             throw CommandFailure(.usage, "standard input is a terminal; pipe a picture into it, or name a file")
         }
         let descriptor = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Self.failure(path, systemMessage(errno)) }
+        guard descriptor >= 0 else {
+            let reason = systemMessage(errno)
+            // A mistyped command is taken for a photo.
+            let command = nearNames(to: path, among: Commands.named.compactMap { $0.configuration.commandName }).first
+            throw Self.failure(path, reason + (command.map { "; did you mean the command '\($0)'?" } ?? ""))
+        }
         defer { close(descriptor) }
 
         var status = stat()

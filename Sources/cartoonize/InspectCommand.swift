@@ -17,7 +17,9 @@ struct InspectCommand: ParsableCommand {
         if json {
             try StandardStreams.printResult(Report(inspected, name: picture).jsonLine())
         } else if let parameters = inspected.parameters {
-            try StandardStreams.printResult(parameters)
+            // Anybody may have written them: nothing in them may reach a terminal as a command.
+            let lines = parameters.split(separator: "\n", omittingEmptySubsequences: false)
+            try StandardStreams.printResult(lines.map { singleLine(String($0)) }.joined(separator: "\n"))
         } else {
             Console.line("\(picture): \(inspected.format), \(inspected.size), no parameters inside")
         }

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 
 /// A model folder that was found, and where.
@@ -173,9 +174,11 @@ struct ModelSearch {
 
     private func notFound(_ request: String, searched: [String]) -> CommandFailure {
         let names = installed().map(\.name)
+        let near = nearNames(to: request, among: names).first
         return CommandFailure(
             .model,
-            "no model '\(request)'; searched \(searched.joined(separator: ", "))"
+            "no model '\(request)'" + (near.map { " (did you mean '\($0)'?)" } ?? "")
+                + "; searched \(searched.joined(separator: ", "))"
                 + (names.isEmpty ? "" : "; installed: \(names.joined(separator: ", "))"))
     }
 }

@@ -12,10 +12,13 @@ struct OutputOptions: ParsableArguments {
             valueName: "output"), completion: .file())
     var output: String?
 
-    @Option(help: ArgumentHelp("The kind of picture to write. (default: by the output's extension)", valueName: "format"))
+    @Option(
+        help: ArgumentHelp("The kind of picture to write. (default: by the output's extension)", valueName: "format"))
     var format: ImageFormat?
 
-    @Option(help: ArgumentHelp("The quality of a JPEG, 1 to 100. (default: \(OutputOptions.defaultQuality))", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "The quality of a JPEG, 1 to 100. (default: \(OutputOptions.defaultQuality))", valueName: "n"))
     var quality: Int?
 
     @Flag(name: [.short, .long], help: "Replace an existing output.")

@@ -29,7 +29,8 @@ struct OutputPlan {
                 throw CommandFailure(.usage, "--count writes several pictures, which -o - cannot hold; name a file")
             }
             guard !StandardStreams.isTerminal(STDOUT_FILENO) else {
-                throw CommandFailure(.usage, "a picture is not written to a terminal; redirect it or name a file with -o")
+                throw CommandFailure(
+                    .usage, "a picture is not written to a terminal; redirect it or name a file with -o")
             }
             self.format = format ?? .png
             destinations = [.standardOutput]
@@ -60,7 +61,8 @@ struct OutputPlan {
         let fileExtension = FilePath(path).fileExtension
         guard let format = format ?? ImageFormat(fileExtension: fileExtension) else {
             throw CommandFailure(
-                .usage, "the kind of picture is not clear from the name \(path); end it in .png or .jpg, or give --format")
+                .usage,
+                "the kind of picture is not clear from the name \(path); end it in .png or .jpg, or give --format")
         }
         self.format = format
         destinations = seeds.map { seed in
@@ -100,7 +102,8 @@ struct OutputPlan {
     func check(size: PixelSize) throws {
         if max(size.width, size.height) > format.maximumSide {
             throw CommandFailure(
-                .output, "a \(format) picture has at most \(format.maximumSide) pixels a side, and \(size) are asked for; "
+                .output,
+                "a \(format) picture has at most \(format.maximumSide) pixels a side, and \(size) are asked for; "
                     + "give --format png or a --size")
         }
     }

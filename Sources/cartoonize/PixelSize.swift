@@ -32,7 +32,12 @@ extension PixelSize {
         func side(_ length: Int) -> Int {
             max(smallestSide, Int(Double(length) * scale) / factor * factor)
         }
-        return PixelSize(width: side(width), height: side(height))
+        // A short side that was enlarged to its least can make a long picture too large again.
+        func shortened(_ side: Int, beside other: Int) -> Int {
+            max(smallestSide, min(side, limit / other / factor * factor))
+        }
+        let shortWidth = shortened(side(width), beside: side(height))
+        return PixelSize(width: shortWidth, height: shortened(side(height), beside: shortWidth))
     }
 
     /// Whether this is smaller than `other` by more than rounding the sides down explains.

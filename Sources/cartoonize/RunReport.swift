@@ -54,7 +54,8 @@ extension RunReport.Timings {
     /// One line for a person.
     var summary: String {
         String(
-            format: "load %.2f s, text %.2f s, encode %.2f s, step %.2f s, decode %.2f s, total %.2f s", load, text, encode,
+            format: "load %.2f s, text %.2f s, encode %.2f s, step %.2f s, decode %.2f s, total %.2f s", load, text,
+            encode,
             step, decode, total)
     }
 }

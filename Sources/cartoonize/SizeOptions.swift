@@ -20,7 +20,9 @@ struct SizeOptions: ParsableArguments {
     var maxPixels: Int?
 
     func validate() throws {
-        if let maxPixels, maxPixels < 1 { throw ValidationError("--max-pixels takes a number above 0, not \(maxPixels)") }
+        if let maxPixels, maxPixels < 1 {
+            throw ValidationError("--max-pixels takes a number above 0, not \(maxPixels)")
+        }
         if size != nil, maxPixels != nil { throw ValidationError("--size and --max-pixels exclude each other") }
     }
 

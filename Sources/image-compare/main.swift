@@ -28,12 +28,14 @@ func signalToNoise(_ first: DecodedImage, _ second: DecodedImage) -> Double {
 }
 
 let arguments = CommandLine.arguments.dropFirst()
-guard arguments.count == 2 || arguments.count == 3, let least = Double(arguments.count == 3 ? arguments.last ?? "" : "0")
+guard arguments.count == 2 || arguments.count == 3,
+    let least = Double(arguments.count == 3 ? arguments.last ?? "" : "0")
 else { fail("usage: image-compare A B [LEAST]") }
 let pictures = arguments.prefix(2).map(picture)
 guard pictures[0].width == pictures[1].width, pictures[0].height == pictures[1].height else {
     fail(
-        "the pictures are \(pictures[0].width)x\(pictures[0].height) and \(pictures[1].width)x\(pictures[1].height) pixels")
+        "the pictures are \(pictures[0].width)x\(pictures[0].height) and \(pictures[1].width)x\(pictures[1].height) pixels"
+    )
 }
 let ratio = signalToNoise(pictures[0], pictures[1])
 print(String(format: "%.2f", ratio))

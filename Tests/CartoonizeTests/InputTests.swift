@@ -102,11 +102,19 @@ struct InputTests {
         #expect(outcome.errors == "cartoonize: error: cannot read a\\u{1b}[2J\\nb.png: No such file or directory\n")
     }
 
+    @Test func mistypedCommand() throws {
+        let outcome = try Program.run(["inspct"], in: TemporaryFolder())
+        #expect(outcome.status == 4)
+        #expect(outcome.errors.contains("did you mean the command 'inspect'?"))
+    }
+
     @Test func failureAsJSON() throws {
         let outcome = try Program.run(["none.png", "--json"], in: TemporaryFolder())
         #expect(outcome.status == 4)
         let report = try JSONDecoder().decode(Failure.self, from: outcome.output)
-        #expect(report == Failure(input: "none.png", error: "cannot read none.png: No such file or directory", exit_code: 4))
+        #expect(
+            report == Failure(input: "none.png", error: "cannot read none.png: No such file or directory", exit_code: 4)
+        )
     }
 
     private struct Failure: Decodable, Equatable {

@@ -34,6 +34,10 @@ struct ModelTests {
             ])
     }
 
+    @Test func nearNameIsOffered() throws {
+        try expectRefusal("cartoonizr-mini", in: folderWithPhoto(), saying: ["did you mean 'cartoonizer-mini'?"])
+    }
+
     @Test func environmentsPlacesAreSearched() throws {
         let folder = try folderWithPhoto()
         let environment = [

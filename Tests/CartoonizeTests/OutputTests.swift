@@ -64,7 +64,9 @@ struct OutputTests {
         #expect(outcome.errors.contains("is the input itself"))
     }
 
-    @Test(arguments: [("none/b.png", "no folder none"), ("none/", "no folder none/"), ("a.png/b.png", "no folder a.png")])
+    @Test(arguments: [
+        ("none/b.png", "no folder none"), ("none/", "no folder none/"), ("a.png/b.png", "no folder a.png"),
+    ])
     func folderIsMissing(output: String, message: String) throws {
         try expectRefusal(["a.png", "-o", output], in: folderWithPhoto(), saying: message)
     }
@@ -110,6 +112,19 @@ struct OutputTests {
         #expect(outcome.status == 5)
         #expect(outcome.errors == "cartoonize: error: cannot write into the folder .: Permission denied\n")
         #expect(folder.contents == ["a.png"])
+    }
+
+    /// A file that somebody else writes while the picture is computed is kept, too.
+    @Test func fileThatAppearsMeanwhileIsKept() throws {
+        let folder = try folderWithPhoto()
+        let running = try Program.launch(["a.png", "--steps", "40"], in: folder)
+        try running.waitForErrors(containing: "10% (")
+        try folder.write("a.cartoon.png", Data("precious".utf8))
+        let outcome = try running.finish()
+        #expect(outcome.status == 5)
+        #expect(outcome.errors.contains("a.cartoon.png exists"))
+        #expect(try folder.data("a.cartoon.png") == Data("precious".utf8))
+        #expect(folder.contents == ["a.cartoon.png", "a.png"])
     }
 
     @Test func closedPipeEndsQuietly() throws {

@@ -81,6 +81,13 @@ enum Program {
             (try? String(contentsOf: streams.appendingPathComponent("errors"), encoding: .utf8)) ?? ""
         }
 
+        /// Waits until standard error has `text`, a minute at most.
+        func waitForErrors(containing text: String) throws {
+            let deadline = Date(timeIntervalSinceNow: 60)
+            while !errorsSoFar.contains(text), Date() < deadline { usleep(5_000) }
+            try #require(errorsSoFar.contains(text))
+        }
+
         func finish() throws -> Outcome {
             process.waitUntilExit()
             defer { try? FileManager.default.removeItem(at: streams) }

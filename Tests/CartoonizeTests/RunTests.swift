@@ -24,7 +24,9 @@ struct RunTests {
     private func reports(_ outcome: Program.Outcome) throws -> [Report] {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
-        return try outcome.outputText.split(separator: "\n").map { try decoder.decode(Report.self, from: Data($0.utf8)) }
+        return try outcome.outputText.split(separator: "\n").map {
+            try decoder.decode(Report.self, from: Data($0.utf8))
+        }
     }
 
     private func folderWithPhoto(width: Int = 16, height: Int = 16) throws -> TemporaryFolder {
@@ -62,7 +64,8 @@ struct RunTests {
 
     @Test func countMakesOnePictureASeed() throws {
         let folder = try folderWithPhoto()
-        let outcome = try Program.run(["photo.png", "--count", "2", "--seed", "41", "--steps", "1", "--json"], in: folder)
+        let outcome = try Program.run(
+            ["photo.png", "--count", "2", "--seed", "41", "--steps", "1", "--json"], in: folder)
         #expect(try reports(outcome).map(\.seed) == [41, 42])
         #expect(folder.contents == ["photo.cartoon-41.png", "photo.cartoon-42.png", "photo.png"])
         #expect(try folder.data("photo.cartoon-41.png") != folder.data("photo.cartoon-42.png"))
@@ -73,7 +76,8 @@ struct RunTests {
 
     @Test func streams() throws {
         let folder = try folderWithPhoto()
-        let outcome = try Program.runShell("cat photo.png | $program - -o - --seed 5 --steps 1 -q | tee x.png", in: folder)
+        let outcome = try Program.runShell(
+            "cat photo.png | $program - -o - --seed 5 --steps 1 -q | tee x.png", in: folder)
         #expect(outcome.errors.isEmpty)
         _ = try Program.run(["photo.png", "-o", "y.png", "--seed", "5", "--steps", "1", "-q"], in: folder)
         #expect(try outcome.output == folder.data("y.png"))
@@ -90,7 +94,8 @@ struct RunTests {
     @Test func reportHasTheDocumentedFields() throws {
         let folder = try folderWithPhoto(width: 21, height: 13)
         let outcome = try Program.run(
-            ["photo.png", "--json", "-q", "--seed", "7", "-i", "Turn it into a sketch", "--guidance", "2.5"], in: folder)
+            ["photo.png", "--json", "-q", "--seed", "7", "-i", "Turn it into a sketch", "--guidance", "2.5"], in: folder
+        )
         let report = try #require(reports(outcome).first)
         #expect(report.input == "photo.png" && report.output == "photo.cartoon.png")
         #expect(report.model == "cartoonizer-mini" && report.instruction == "Turn it into a sketch")
@@ -193,7 +198,8 @@ struct RunTests {
         let outcome = try Program.run(arguments, in: folder)
         #expect(outcome.errors.matches(of: /guidance off/).count == 1)
         #expect(outcome.errors.matches(of: /--guidance, --image-guidance has no effect/).count == 1)
-        let on = try Program.run(["photo.png", "--steps", "1", "--guidance", "5", "--force", "-o", "x.png"], in: folder)
+        let on = try Program.run(
+            ["photo.png", "--steps", "1", "--guidance", "5", "--force", "-o", "x.png"], in: folder)
         #expect(!on.errors.contains("guidance off"))
     }
 
@@ -242,6 +248,14 @@ struct RunTests {
         #expect(outcome.errors.contains("photo.png: 32x16, "))
         #expect(outcome.errors.contains("brought back to 64x32"))
         #expect(try folder.picture("photo.cartoon.png").width == 64)
+    }
+
+    /// The shorter side is enlarged to the least that the model takes; the limit holds all the same.
+    @Test func pixelLimitHoldsForLongPictures() throws {
+        let folder = try folderWithPhoto(width: 1, height: 300)
+        let outcome = try Program.run(["photo.png", "--max-pixels", "100", "--steps", "1"], in: folder)
+        #expect(outcome.errors.contains("photo.png: 2x50, "))
+        #expect(try folder.picture("photo.cartoon.png").height == 300)
     }
 
     @Test func alphaAndColourProfileStay() throws {

@@ -7,8 +7,7 @@ struct SignalTests {
     private func startLongRun(in folder: TemporaryFolder) throws -> Program.Running {
         try folder.write("photo.png", SamplePicture.png(width: 64, height: 64))
         let running = try Program.launch(["photo.png", "--steps", "1000"], in: folder)
-        let deadline = Date(timeIntervalSinceNow: 60)
-        while !running.errorsSoFar.contains("seed"), Date() < deadline { usleep(10_000) }
+        try running.waitForErrors(containing: "seed")
         return running
     }
 

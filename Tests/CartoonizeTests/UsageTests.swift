@@ -48,7 +48,9 @@ struct UsageTests {
         #expect(folder.contents == ["a.png"])
     }
 
-    @Test(arguments: ["$program a.png -o -", "$program a.png -o /dev/tty", "$program a.png -o /dev/stdout", "$program -"])
+    @Test(arguments: [
+        "$program a.png -o -", "$program a.png -o /dev/tty", "$program a.png -o /dev/stdout", "$program -",
+    ])
     func binaryAndTerminalsDoNotMix(command: String) throws {
         let folder = try TemporaryFolder()
         try folder.write("a.png", SamplePicture.png())
