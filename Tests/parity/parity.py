@@ -1,10 +1,10 @@
 """Compare whole runs, stage by stage, with diffusers' StableDiffusionInstructPix2PixPipeline in float32 on the CPU.
 
-    python parity.py [MODEL ...] [--photo FILE] [--size 256] [--steps 4] [--sampler CLASS ...] ...
+    python parity.py [MODEL [PHOTO]] [--size 256] [--steps 4] [--sampler CLASS ...] ...
 
 Prints each stage's relative error in the Euclidean norm and fails above --tolerance. Token ids must be identical. The
 guidance's differences (text - image, image - nothing) are stages of their own: they show what the predictions hide.
-Without arguments the embedded model and, with every sampler, a tiny one are compared. Needs the packages of
+Without a model the embedded one and, with every sampler, a tiny one are compared. Needs the packages of
 requirements.txt beside this file, and parity-dump: swift build -c release --product parity-dump.
 """
 import argparse, json, os, subprocess, sys, tempfile
@@ -113,7 +113,8 @@ def compare_run(a, model, sampler):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("model", nargs="*"); p.add_argument("--photo", default=f"{ROOT}/Tests/smoke/photos/astronaut.jpg")
+    p.add_argument("model", nargs="?")
+    p.add_argument("photo", nargs="?", default=f"{ROOT}/Tests/smoke/photos/astronaut.jpg")
     p.add_argument("--binary", default=f"{ROOT}/.build/release/parity-dump")
     p.add_argument("--size", type=int, default=256, help="the longer side is at most this")
     p.add_argument("--instruction", default="Cartoonize the following image"); p.add_argument("--negative", default="")
@@ -122,7 +123,7 @@ def main():
     p.add_argument("--sampler", nargs="*", help="diffusers' class names")
     p.add_argument("--threads", type=int, default=2); p.add_argument("--tolerance", type=float, default=2e-4)
     a = p.parse_args()
-    runs = [(model, sampler) for model in a.model for sampler in a.sampler or [None]]
+    runs = [(a.model, sampler) for sampler in a.sampler or [None]]
     if not a.model:
         tiny = f"{ROOT}/Tests/StableDiffusionTests/Fixtures/tiny-sd"
         runs = [(f"{ROOT}/Models/cartoonizer-mini", None)] + [(tiny, sampler) for sampler in a.sampler or SAMPLERS]
