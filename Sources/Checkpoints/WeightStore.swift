@@ -86,8 +86,10 @@ public struct WeightStore {
     }
 
     /// Throws `CheckpointError.unreadTensors` unless everything was read.
-    public func requireAllRead() throws {
-        let keys = unreadKeys
+    ///
+    /// - Parameter others: prefixes of the keys of another part in the same file.
+    public func requireAllRead(except others: [String] = []) throws {
+        let keys = unreadKeys.filter { key in !others.contains { key.hasPrefix($0) } }
         guard keys.isEmpty else { throw CheckpointError.unreadTensors(file: contents.file, keys: keys) }
     }
 }

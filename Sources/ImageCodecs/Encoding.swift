@@ -13,7 +13,8 @@ extension DecodedImage {
         let bytes = isLatin1 ? scalars.map { UInt8($0.value) } : Array(String(String.UnicodeScalarView(scalars)).utf8)
         let text = (bytes + [0]).map { CChar(bitPattern: $0) }
         return try encode(as: .png) { picture, output, message in
-            cimage_png_encode(picture, "parameters", scalars.isEmpty ? nil : text, !isLatin1, output, message)
+            cimage_png_encode(
+                picture, PNGReader.parametersKey, scalars.isEmpty ? nil : text, !isLatin1, output, message)
         }
     }
 

@@ -3,7 +3,8 @@ import Foundation
 
 /// libpng's reader.
 final class PNGReader {
-    private static let parametersKey = "parameters"
+    /// The key of the text chunk that holds the generation parameters.
+    static let parametersKey = "parameters"
     /// Deflate never packs better than this.
     private static let maximumCompression = 1032
 

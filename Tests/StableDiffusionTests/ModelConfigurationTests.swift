@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct ModelConfigurationTests {
     private func unet(_ fields: [String: JSONValue]) throws -> UNetConfiguration {
-        try UNetConfiguration(ConfigurationFields(fields, file: "unet/config.json", defaults: UNetConfiguration.defaults))
+        try UNetConfiguration(
+            ConfigurationFields(fields, file: "unet/config.json", defaults: UNetConfiguration.defaults))
     }
 
     private func vae(_ fields: [String: JSONValue]) throws -> VAEConfiguration {
@@ -49,38 +50,42 @@ import Testing
         #expect(try unet(fields) == unet([:]))
     }
 
-    @Test(arguments: [
-        ("class_embed_type", "timestep"), ("addition_embed_type", "text"), ("time_embedding_type", "fourier"),
-        ("resnet_time_scale_shift", "scale_shift"), ("dual_cross_attention", true), ("only_cross_attention", true),
-        ("conv_in_kernel", 5), ("conv_out_kernel", 1), ("num_attention_heads", 8), ("time_embedding_dim", 64),
-        ("encoder_hid_dim", 4), ("encoder_hid_dim_type", "text_proj"), ("num_class_embeds", 3),
-        ("timestep_post_act", "silu"), ("time_cond_proj_dim", 8), ("attention_type", "gated"),
-        ("class_embeddings_concat", true), ("cross_attention_norm", "layer_norm"), ("resnet_skip_time_act", true),
-        ("resnet_out_scale_factor", 0.5), ("mid_block_scale_factor", 2), ("time_embedding_act_fn", "silu"),
-        ("reverse_transformer_layers_per_block", [1, 1, 1, 1]), ("mid_block_only_cross_attention", true),
-        ("mid_block_type", "UNetMidBlock2DSimpleCrossAttn"), ("act_fn", "gelu"), ("_class_name", "UNet2DModel"),
-        ("transformer_layers_per_block", [[1], [1], [1], [1]]), ("downsample_padding", 2),
-        ("down_block_types", ["DownBlock2D", "DownBlock2D", "DownBlock2D", "AttnDownBlock2D"]),
-        ("up_block_types", ["UpBlock2D"]), ("cross_attention_dim", [8, 8, 8, 16]),
-        // Sizes that no file should have.
-        ("in_channels", 0), ("in_channels", -8), ("out_channels", 1e30), ("in_channels", 8.5), ("in_channels", "8"),
-        ("block_out_channels", []), ("block_out_channels", [320, 640, 1280, -1280]), ("block_out_channels", 320),
-        ("block_out_channels", [320, 640, 1280, 9_223_372_036_854_775_807]), ("layers_per_block", 0),
-        ("layers_per_block", [2, 2]), ("layers_per_block", 1_000_000), ("norm_num_groups", 0), ("norm_num_groups", nil),
-        ("norm_num_groups", 48), ("attention_head_dim", 0), ("attention_head_dim", [8, 8, 8, 7]),
-        ("attention_head_dim", nil), ("norm_eps", 0), ("norm_eps", -1e-5), ("norm_eps", 1e-60), ("norm_eps", 1e60),
-        ("freq_shift", 160), ("freq_shift", "no"), ("flip_sin_to_cos", 1), ("cross_attention_dim", nil),
-    ] as [(String, JSONValue)])
+    @Test(
+        arguments: [
+            ("class_embed_type", "timestep"), ("addition_embed_type", "text"), ("time_embedding_type", "fourier"),
+            ("resnet_time_scale_shift", "scale_shift"), ("dual_cross_attention", true), ("only_cross_attention", true),
+            ("conv_in_kernel", 5), ("conv_out_kernel", 1), ("num_attention_heads", 8), ("time_embedding_dim", 64),
+            ("encoder_hid_dim", 4), ("encoder_hid_dim_type", "text_proj"), ("num_class_embeds", 3),
+            ("timestep_post_act", "silu"), ("time_cond_proj_dim", 8), ("attention_type", "gated"),
+            ("class_embeddings_concat", true), ("cross_attention_norm", "layer_norm"), ("resnet_skip_time_act", true),
+            ("resnet_out_scale_factor", 0.5), ("mid_block_scale_factor", 2), ("time_embedding_act_fn", "silu"),
+            ("reverse_transformer_layers_per_block", [1, 1, 1, 1]), ("mid_block_only_cross_attention", true),
+            ("mid_block_type", "UNetMidBlock2DSimpleCrossAttn"), ("act_fn", "gelu"), ("_class_name", "UNet2DModel"),
+            ("transformer_layers_per_block", [[1], [1], [1], [1]]), ("downsample_padding", 2),
+            ("down_block_types", ["DownBlock2D", "DownBlock2D", "DownBlock2D", "AttnDownBlock2D"]),
+            ("up_block_types", ["UpBlock2D"]), ("cross_attention_dim", [8, 8, 8, 16]),
+            // Sizes that no file should have.
+            ("in_channels", 0), ("in_channels", -8), ("out_channels", 1e30), ("in_channels", 8.5), ("in_channels", "8"),
+            ("block_out_channels", []), ("block_out_channels", [320, 640, 1280, -1280]), ("block_out_channels", 320),
+            ("block_out_channels", [320, 640, 1280, 9_223_372_036_854_775_807]), ("layers_per_block", 0),
+            ("layers_per_block", [2, 2]), ("layers_per_block", 1_000_000), ("norm_num_groups", 0),
+            ("norm_num_groups", nil),
+            ("norm_num_groups", 48), ("attention_head_dim", 0), ("attention_head_dim", [8, 8, 8, 7]),
+            ("attention_head_dim", nil), ("norm_eps", 0), ("norm_eps", -1e-5), ("norm_eps", 1e-60), ("norm_eps", 1e60),
+            ("freq_shift", 160), ("freq_shift", "no"), ("flip_sin_to_cos", 1), ("cross_attention_dim", nil),
+        ] as [(String, JSONValue)])
     func unetRefusesByName(field: String, value: JSONValue) {
         #expect { try unet([field: value]) } throws: { names($0, field) }
     }
 
-    @Test(arguments: [
-        ("shift_factor", 0.1), ("latents_mean", [0, 0, 0, 0]), ("latents_std", [1, 1, 1, 1]), ("act_fn", "mish"),
-        ("down_block_types", ["AttnDownEncoderBlock2D"]), ("up_block_types", ["UpDecoderBlock2D", "UpDecoderBlock2D"]),
-        ("block_out_channels", [64, 64]), ("scaling_factor", 0), ("scaling_factor", nil), ("latent_channels", -4),
-        ("norm_num_groups", 7), ("layers_per_block", [1]), ("use_quant_conv", "yes"), ("_class_name", "VQModel"),
-    ] as [(String, JSONValue)])
+    @Test(
+        arguments: [
+            ("shift_factor", 0.1), ("latents_mean", [0, 0, 0, 0]), ("latents_std", [1, 1, 1, 1]), ("act_fn", "mish"),
+            ("down_block_types", ["AttnDownEncoderBlock2D"]),
+            ("up_block_types", ["UpDecoderBlock2D", "UpDecoderBlock2D"]),
+            ("block_out_channels", [64, 64]), ("scaling_factor", 0), ("scaling_factor", nil), ("latent_channels", -4),
+            ("norm_num_groups", 7), ("layers_per_block", [1]), ("use_quant_conv", "yes"), ("_class_name", "VQModel"),
+        ] as [(String, JSONValue)])
     func vaeRefusesByName(field: String, value: JSONValue) {
         #expect { try vae([field: value]) } throws: { error in
             // More levels than block types: the lists are named.
@@ -88,11 +93,13 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ("hidden_act", "relu"), ("num_attention_heads", 7), ("num_attention_heads", 0), ("hidden_size", 1e12),
-        ("num_hidden_layers", 100_000), ("layer_norm_eps", "small"), ("use_attention_mask", true), ("vocab_size", 0),
-        ("max_position_embeddings", nil),
-    ] as [(String, JSONValue)])
+    @Test(
+        arguments: [
+            ("hidden_act", "relu"), ("num_attention_heads", 7), ("num_attention_heads", 0), ("hidden_size", 1e12),
+            ("num_hidden_layers", 100_000), ("layer_norm_eps", "small"), ("use_attention_mask", true),
+            ("vocab_size", 0),
+            ("max_position_embeddings", nil),
+        ] as [(String, JSONValue)])
     func textEncoderRefusesByName(field: String, value: JSONValue) {
         #expect { try text([field: value]) } throws: { names($0, field) }
     }

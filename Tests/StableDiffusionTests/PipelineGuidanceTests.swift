@@ -4,7 +4,8 @@ import Testing
 @Suite struct PipelineGuidanceTests {
     @Test(arguments: [
         (Float(7.5), Float(1.5), Guidance.textAndImage(text: 7.5, image: 1.5)), (7.5, 1, .text(7.5)),
-        (7.5, 0.99, .off), (1, 1.5, .off), (0.5, 1, .off), (.nan, 1.5, .off), (1.01, 1.01, .textAndImage(text: 1.01, image: 1.01)),
+        (7.5, 0.99, .off), (1, 1.5, .off), (0.5, 1, .off), (.nan, 1.5, .off),
+        (1.01, 1.01, .textAndImage(text: 1.01, image: 1.01)),
     ])
     func isOnAsInDiffusers(text: Float, image: Float, expected: Guidance) {
         #expect(Guidance(textScale: text, imageScale: image) == expected)

@@ -22,8 +22,8 @@ import Testing
     }
 
     @Test func namesOfBothKinds() {
-        #expect(SamplerKind(name: "euler-a") == .eulerAncestral)
-        #expect(SamplerKind(name: "EulerAncestralDiscreteScheduler") == .eulerAncestral)
+        #expect(SamplerKind(name: "euler-a") == .eulerA)
+        #expect(SamplerKind(name: "EulerAncestralDiscreteScheduler") == .eulerA)
         #expect(SamplerKind(name: "DPMSolverMultistepScheduler") == .dpmSolverMultistep)
         #expect(SamplerKind(name: "Euler") == nil)
         let names = ["ddim", "pndm", "euler", "euler-a", "heun", "dpm++-2m", "dpm++-2m-karras", "unipc", "lcm"]

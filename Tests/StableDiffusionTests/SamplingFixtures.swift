@@ -35,7 +35,7 @@ struct SamplingFixtures {
                 return Run(
                     kind: kind, configuration: SchedulerConfiguration(fields: config), steps: Int(steps),
                     isEulerAtZeroSNR: config["rescale_betas_zero_snr"] == .bool(true)
-                        && (kind == .euler || kind == .eulerAncestral),
+                        && (kind == .euler || kind == .eulerA),
                     name: "\(kind?.rawValue ?? "the file's own"), \(Int(steps)) steps, \(config)")
             }
         }

@@ -28,14 +28,19 @@ public final class InstructPix2Pix {
         try validate(request)
         let sampler = try makeSampler(kind: request.sampler, configuration: model.scheduler, steps: request.steps)
         var run = Run(observer: observer)
+        // Each stage's memory goes back to the system before the next takes its own.
         try progress(.loading("text encoder"))
         let text = try encodeText(of: request, &run)
+        compute.trim()
         try progress(.loading("image encoder"))
         let imageLatents = try encode(request.image, &run, progress)
+        compute.trim()
         try progress(.loading("UNet"))
         let latents = try denoise(request, sampler, text, imageLatents, &run, progress)
+        compute.trim()
         try progress(.loading("image decoder"))
         let image = try decode(latents, &run, progress)
+        compute.trim()
         return GenerationResult(image: image, timings: run.timings)
     }
 

@@ -46,7 +46,7 @@ public func makeSampler(
     case .ddim: return try DDIMSampler(configuration, steps: steps)
     case .pndm: return try PNDMSampler(configuration, steps: steps)
     case .euler: return try EulerSampler(configuration, steps: steps)
-    case .eulerAncestral: return try EulerAncestralSampler(configuration, steps: steps)
+    case .eulerA: return try EulerAncestralSampler(configuration, steps: steps)
     case .heun: return try HeunSampler(configuration, steps: steps)
     case .dpmSolverMultistep:
         // The name without Karras means without; only when the file itself chooses does its own flag count.

@@ -3,7 +3,7 @@ public enum SamplerKind: String, CaseIterable, Sendable {
     case ddim
     case pndm
     case euler
-    case eulerAncestral = "euler-a"
+    case eulerA = "euler-a"
     case heun
     case dpmSolverMultistep = "dpm++-2m"
     case dpmSolverMultistepKarras = "dpm++-2m-karras"
@@ -24,7 +24,7 @@ public enum SamplerKind: String, CaseIterable, Sendable {
         case .ddim: "DDIMScheduler"
         case .pndm: "PNDMScheduler"
         case .euler: "EulerDiscreteScheduler"
-        case .eulerAncestral: "EulerAncestralDiscreteScheduler"
+        case .eulerA: "EulerAncestralDiscreteScheduler"
         case .heun: "HeunDiscreteScheduler"
         case .dpmSolverMultistep, .dpmSolverMultistepKarras: "DPMSolverMultistepScheduler"
         case .uniPC: "UniPCMultistepScheduler"

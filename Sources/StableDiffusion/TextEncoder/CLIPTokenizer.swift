@@ -1,0 +1,71 @@
+import Foundation
+
+/// CLIP's byte-level byte-pair tokenizer: the ids of transformers' `CLIPTokenizer`, from a model's `tokenizer` folder.
+///
+/// Text is brought to Unicode's composed form (NFC) and lower case, split into words, single digits and runs of
+/// punctuation, and each piece's UTF-8 bytes are merged by rank (Sennrich et al., 2016; Radford et al., 2019).
+public struct CLIPTokenizer: Sendable {
+    /// Tokens in an encoded text, begin, end and padding counted.
+    public let modelMaxLength: Int
+    /// The largest id of the vocabulary and one more: the rows that the text encoder's embedding must have.
+    public let vocabularySize: Int
+    public let beginToken: Int
+    public let endToken: Int
+    public let padToken: Int
+
+    private let pairEncoding: BytePairEncoding
+    private let specialTokens: CLIPSpecialTokens
+
+    /// Reads `vocab.json`, `merges.txt` and, where they are, `tokenizer_config.json` and `special_tokens_map.json`.
+    ///
+    /// Throws `ConfigurationError` for files that are missing, malformed or do not fit together.
+    public init(folder: URL) throws {
+        let settings = try CLIPTokenizerSettings(folder: folder)
+        let vocabulary = try CLIPVocabulary(json: folder.appendingPathComponent("vocab.json"))
+        func id(of token: String) throws -> Int {
+            guard let id = vocabulary.id(of: token) else {
+                throw ConfigurationError(
+                    file: folder.appendingPathComponent("vocab.json").path,
+                    reason: "the special token “\(token)” is not in it")
+            }
+            return Int(id)
+        }
+        modelMaxLength = settings.modelMaxLength
+        vocabularySize = vocabulary.size
+        beginToken = try id(of: settings.beginToken)
+        endToken = try id(of: settings.endToken)
+        padToken = try id(of: settings.padToken)
+        pairEncoding = try BytePairEncoding(
+            merges: folder.appendingPathComponent("merges.txt"), vocabulary: vocabulary,
+            unknownToken: Int32(truncatingIfNeeded: id(of: settings.unknownToken)))
+        specialTokens = CLIPSpecialTokens(
+            try settings.specialTokens.map { ($0.content, id: try id(of: $0.content), $0.isMatchedNormalized) })
+    }
+
+    /// The ids that the text encoder takes: `modelMaxLength` of them, cut (the end token stays) or padded.
+    public func encode(_ text: String) -> [Int] {
+        let tokens = tokens(of: text).prefix(modelMaxLength - 2)
+        let padding = repeatElement(padToken, count: modelMaxLength - 2 - tokens.count)
+        return [beginToken] + tokens + [endToken] + padding
+    }
+
+    /// The ids of the text alone: no begin, no end, no padding, as many as there are.
+    public func tokens(of text: String) -> [Int] {
+        var tokens: [Int] = []
+        for segment in specialTokens.split(Array(text.unicodeScalars), normalized: false) {
+            switch segment {
+            case .special(let id):
+                tokens.append(id)
+            case .text(let scalars):
+                for part in specialTokens.split(CLIPTextSplitter.normalize(scalars), normalized: true) {
+                    switch part {
+                    case .special(let id): tokens.append(id)
+                    case .text(let scalars):
+                        CLIPTextSplitter.forEachPiece(of: scalars) { pairEncoding.encode($0, into: &tokens) }
+                    }
+                }
+            }
+        }
+        return tokens
+    }
+}

@@ -1,0 +1,96 @@
+import Foundation
+
+/// What a tokenizer folder's small files say: lengths and special tokens.
+struct CLIPTokenizerSettings {
+    struct SpecialToken {
+        let content: String
+        /// Found in the text only after normalisation, or before it.
+        let isMatchedNormalized: Bool
+    }
+
+    /// What CLIP was trained with; for files that give no length, or transformers' “no limit”.
+    private static let usualLength = 77
+    private static let longestLength = 1 << 16
+
+    let modelMaxLength: Int
+    let beginToken: String
+    let endToken: String
+    let unknownToken: String
+    let padToken: String
+    /// Every token that text may spell out, once each.
+    let specialTokens: [SpecialToken]
+
+    init(folder: URL) throws {
+        let configurationFile = folder.appendingPathComponent("tokenizer_config.json")
+        var fields = try CLIPTokenizerSettings.fieldsIfPresent(configurationFile)
+        let declared = fields["added_tokens_decoder"]?.object
+        if declared == nil {
+            // The older file overrides; files that declare their tokens need it no more.
+            let map = try CLIPTokenizerSettings.fieldsIfPresent(
+                folder.appendingPathComponent("special_tokens_map.json"))
+            fields.merge(map) { $1 }
+        }
+
+        func failure(_ reason: String) -> ConfigurationError {
+            ConfigurationError(file: configurationFile.path, reason: reason)
+        }
+        switch fields["model_max_length"] {
+        case nil, .null:
+            modelMaxLength = CLIPTokenizerSettings.usualLength
+        case .number(let length) where length > Double(CLIPTokenizerSettings.longestLength):
+            modelMaxLength = CLIPTokenizerSettings.usualLength
+        case .number(let length) where length >= 2 && length == length.rounded():
+            modelMaxLength = Int(length)
+        case .some(let other):
+            throw failure("model_max_length is \(other); expected a whole number of 2 or more")
+        }
+
+        var tokens: [SpecialToken] = []
+        for (id, value) in (declared ?? [:]).sorted(by: { $0.key < $1.key }) {
+            guard let token = try CLIPTokenizerSettings.token(value, failure: failure) else {
+                throw failure("added_tokens_decoder's token \(id) is \(value)")
+            }
+            tokens.append(token)
+        }
+        var named: [String: String] = [:]
+        for name in ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"] {
+            guard let value = fields[name], value != .null else { continue }
+            guard let token = try CLIPTokenizerSettings.token(value, failure: failure) else {
+                throw failure("\(name) is \(value); expected a token")
+            }
+            named[name] = token.content
+            if declared == nil || !tokens.contains(where: { $0.content == token.content }) { tokens.append(token) }
+        }
+        beginToken = named["bos_token"] ?? "<|startoftext|>"
+        endToken = named["eos_token"] ?? "<|endoftext|>"
+        unknownToken = named["unk_token"] ?? "<|endoftext|>"
+        padToken = named["pad_token"] ?? "<|endoftext|>"
+        for content in [beginToken, endToken, unknownToken, padToken]
+        where !tokens.contains(where: { $0.content == content }) {
+            tokens.append(SpecialToken(content: content, isMatchedNormalized: false))
+        }
+        // Of a token named twice with different flags the last counts.
+        let lastIndices = Dictionary(tokens.indices.map { (tokens[$0].content, $0) }) { $1 }
+        specialTokens = lastIndices.values.sorted().map { tokens[$0] }
+    }
+
+    /// A token given as text, or as an object with flags. Flags that strip white space change nothing, as no white
+    /// space becomes a token.
+    private static func token(
+        _ value: JSONValue, failure: (String) -> ConfigurationError
+    ) throws -> SpecialToken? {
+        if let content = value.string, !content.isEmpty {
+            return SpecialToken(content: content, isMatchedNormalized: false)
+        }
+        guard let fields = value.object, let content = fields["content"]?.string, !content.isEmpty else { return nil }
+        if fields["single_word"] == .bool(true) {
+            throw failure("the token “\(content)” is matched as a single word only, which is not supported")
+        }
+        return SpecialToken(content: content, isMatchedNormalized: fields["normalized"] == .bool(true))
+    }
+
+    private static func fieldsIfPresent(_ file: URL) throws -> [String: JSONValue] {
+        guard FileManager.default.fileExists(atPath: file.path) else { return [:] }
+        return try ConfigurationFile.fields(of: file)
+    }
+}

@@ -1,0 +1,162 @@
+import Foundation
+import StableDiffusion
+import Testing
+
+/// The tokenizer against transformers' `CLIPTokenizer`; `make_tokenizer_fixtures.py` made the golden files.
+@Suite struct TokenizerTests {
+    static let modelFolder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("../../Models/cartoonizer-mini/tokenizer").standardizedFileURL
+
+    @Test func idsAreTransformers() throws {
+        let tokenizer = try CLIPTokenizer(folder: Self.modelFolder)
+        guard
+            case .array(let texts) = try JSONValue(
+                parsing: [UInt8](Data(contentsOf: SamplingFixtures.url("tokenizer-texts.json"))))
+        else { throw SamplingFixtures.Failure.malformed }
+        var golden = try LittleEndianReader("tokenizer-tokens.bin")
+        for text in texts {
+            let text = try #require(text.string)
+            let count: UInt16 = try golden.integer()
+            let expected = try (0..<count).map { _ in Int(try golden.integer(UInt16.self)) }
+            let tokens = [tokenizer.beginToken] + tokenizer.tokens(of: text) + [tokenizer.endToken]
+            #expect(tokens == expected, "\(text.debugDescription)")
+
+            let encoded = tokenizer.encode(text)
+            let cut = expected.count > 77 ? Array(expected.prefix(76)) + [49407] : expected
+            let padded: [Int] = cut + [Int](repeating: 49407, count: 77 - cut.count)
+            #expect(encoded == padded)
+        }
+        #expect(golden.isAtEnd)
+        #expect(texts.count == 2600)
+    }
+
+    /// Special tokens, padding and length from small files of several ages.
+    @Test func settingsComeFromTheFolder() throws {
+        guard
+            case .array(let cases) = try JSONValue(
+                parsing: [UInt8](Data(contentsOf: SamplingFixtures.url("tokenizer-settings.json"))))
+        else { throw SamplingFixtures.Failure.malformed }
+        for testCase in cases {
+            guard case .array(let parts) = testCase, parts.count == 3, let files = parts[0].object,
+                case .array(let texts) = parts[1], case .array(let ids) = parts[2]
+            else { throw SamplingFixtures.Failure.malformed }
+            let folder = try TokenizerFolder(files.compactMapValues(\.string))
+            let tokenizer = try CLIPTokenizer(folder: folder.url)
+            for (text, expected) in zip(texts, ids) {
+                let text = try #require(text.string)
+                let encoded = JSONValue.array(tokenizer.encode(text).map { .number(Double($0)) })
+                #expect(encoded == expected, "\(text) with \(files)")
+            }
+        }
+        #expect(cases.count == 9)
+    }
+
+    @Test func sizesAndTokens() throws {
+        let tokenizer = try CLIPTokenizer(folder: Self.modelFolder)
+        #expect(tokenizer.modelMaxLength == 77)
+        #expect(tokenizer.vocabularySize == 49408)
+        #expect(tokenizer.beginToken == 49406)
+        #expect(tokenizer.endToken == 49407)
+        #expect(tokenizer.padToken == 49407)
+    }
+
+    /// A megabyte of what is slowest, in far less than the minutes that quadratic time would take.
+    @Test(arguments: [
+        "a", "hello World, it's 2 cats! ", "é日本のΣ ", "!?", "e\u{301}", "\u{301}", "\u{315}\u{301}", "<|",
+        "<|endoftext|>", "\u{1112}\u{1161}\u{11AB}",
+    ])
+    func aMegabyteIsFast(unit: String) throws {
+        let tokenizer = try CLIPTokenizer(folder: Self.modelFolder)
+        let text = String(repeating: unit, count: 1_000_000 / unit.utf8.count)
+        let duration = ContinuousClock().measure { #expect(tokenizer.tokens(of: text).count > 10_000) }
+        #expect(duration < .seconds(10))
+    }
+}
+
+/// Files that do not fit together or are no such files: an error that names the file, never a trap.
+@Suite struct TokenizerHostileFileTests {
+    private static let vocabulary =
+        #"{"a": 0, "b": 1, "ab</w>": 2, "b</w>": 3, "<|startoftext|>": 4, "<|endoftext|>": 5}"#
+    private static let merges = "#version: 0.2\na b</w>\n"
+
+    private func refusal(_ files: [String: String]) throws -> String {
+        let defaults = ["vocab.json": Self.vocabulary, "merges.txt": Self.merges]
+        let folder = try TokenizerFolder(defaults.merging(files) { $1 })
+        do {
+            let tokenizer = try CLIPTokenizer(folder: folder.url)
+            _ = tokenizer.encode("ab ba é <|endoftext|>")
+            return "accepted"
+        } catch let error as ConfigurationError {
+            return error.description
+        }
+    }
+
+    @Test func aSmallVocabulary() throws {
+        let folder = try TokenizerFolder(["vocab.json": Self.vocabulary, "merges.txt": Self.merges])
+        let tokenizer = try CLIPTokenizer(folder: folder.url)
+        #expect(tokenizer.tokens(of: "ab aab") == [2, 0, 2])
+        #expect(tokenizer.tokens(of: "ac") == [0, 5])  // what the vocabulary lacks becomes the unknown token
+        #expect(tokenizer.vocabularySize == 6)
+        #expect(tokenizer.encode("").count == 77)
+    }
+
+    @Test(arguments: [
+        "", "{", "[]", "{}", #"{"a": 1.5}"#, #"{"a": -1}"#, #"{"a": 99999999999999999999}"#, #"{"a": 20000000}"#,
+        #"{"a": "b"}"#, #"{"a" 1}"#, #"{"a": 1, "a": 2}"#, #"{"a": 1"#, #"{"a": 1} {}"#, #"{"\ud800": 1}"#,
+        #"{"a": 0, "b": 1, "b</w>": 3}"#, "\u{0}", #"{"a": 0, "b": 1, "ab</w>": 2, "b</w>": 3}"#,
+    ])
+    func vocabularies(text: String) throws {
+        let refusal = try refusal(["vocab.json": text])
+        #expect(refusal.contains("vocab.json: ") || refusal.contains("merges.txt: "), "\(refusal)")
+    }
+
+    @Test(arguments: ["a", "a  b</w>", "a b", "x y", " ", "a b</w> c", "\u{0}", "a b</w>\nb"])
+    func mergeFiles(text: String) throws {
+        #expect(try refusal(["merges.txt": text]).contains("merges.txt: line"))
+    }
+
+    @Test(arguments: ["", "\n\n", "a b</w>", "a b</w>\r\n", "#version: 0.2\n\na b</w>\na b</w>\n"])
+    func mergeFilesThatWillDo(text: String) throws {
+        #expect(try refusal(["merges.txt": text]) == "accepted")
+    }
+
+    @Test(arguments: [
+        #"[]"#, #"{"model_max_length": 1}"#, #"{"model_max_length": "x"}"#, #"{"model_max_length": 7.5}"#,
+        #"{"model_max_length": NaN}"#, #"{"model_max_length": -Infinity}"#, #"{"pad_token": 3}"#, #"{"pad_token": ""}"#,
+        #"{"bos_token": {"content": 1}}"#, #"{"added_tokens_decoder": {"4": 7}}"#,
+        #"{"eos_token": {"content": "b", "single_word": true}}"#,
+    ])
+    func settings(text: String) throws {
+        #expect(try refusal(["tokenizer_config.json": text]).contains("tokenizer_config.json"))
+    }
+
+    @Test func tokensThatTheVocabularyLacks() throws {
+        #expect(try refusal(["special_tokens_map.json": #"{"pad_token": "<pad>"}"#]).contains("“<pad>” is not in it"))
+        #expect(try refusal(["tokenizer_config.json": #"{"model_max_length": 1e30}"#]) == "accepted")
+    }
+
+    @Test func missingFiles() throws {
+        let folder = try TokenizerFolder(["vocab.json": Self.vocabulary])
+        #expect(throws: ConfigurationError.self) { try CLIPTokenizer(folder: folder.url) }
+    }
+}
+
+/// A folder with the given files, with the model's vocabulary and merges where none are given; deleted with the value.
+private final class TokenizerFolder {
+    let url = FileManager.default.temporaryDirectory.appendingPathComponent("tokenizer-\(UUID().uuidString)")
+
+    init(_ files: [String: String]) throws {
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        for (name, text) in files { try Data(text.utf8).write(to: url.appendingPathComponent(name)) }
+        if files["vocab.json"] == nil {
+            for name in ["vocab.json", "merges.txt"] {
+                try FileManager.default.copyItem(
+                    at: TokenizerTests.modelFolder.appendingPathComponent(name), to: url.appendingPathComponent(name))
+            }
+        }
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(at: url)
+    }
+}
