@@ -22,7 +22,8 @@ struct ModelSearch {
     /// The model used when none is named.
     static let defaultName = "cartoonizer-mini"
 
-    private static let index = "model_index.json"
+    /// The file that makes a folder a model.
+    static let index = "model_index.json"
 
     /// `$CARTOONIZE_HOME/models`, or `models` in the program's XDG data folder.
     let dataFolder: URL

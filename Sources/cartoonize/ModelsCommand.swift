@@ -1,11 +1,12 @@
 import ArgumentParser
 import Foundation
+import StableDiffusion
 
 /// Lists the models that a name can mean.
 struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "models",
-        abstract: "List the installed models: name, size on disk, where found, folder.")
+        abstract: "List the installed models: name, kind, size on disk, where found, folder.")
 
     @Flag(help: "Print one JSON object a model.")
     var json = false
@@ -16,25 +17,32 @@ struct ModelsCommand: ParsableCommand {
             for entry in entries { try StandardStreams.printResult(entry.jsonLine()) }
             return
         }
-        let nameWidth = entries.map(\.name.count).max() ?? 0
-        let originWidth = entries.map(\.origin.count).max() ?? 0
-        for entry in entries {
+        let rows = entries.map { entry in
             let size = String(format: "%7.1f MB", Double(entry.bytes) / 1e6)
-            let name = entry.name.padding(toLength: nameWidth, withPad: " ", startingAt: 0)
-            let origin = entry.origin.padding(toLength: originWidth, withPad: " ", startingAt: 0)
-            try StandardStreams.printResult("\(singleLine(name))  \(size)  \(origin)  \(singleLine(entry.folder))")
+            return [entry.name, entry.kind ?? "damaged", size, entry.origin, entry.folder].map(singleLine)
         }
-        if entries.isEmpty { Console.line("no models are installed") }
+        for row in rows {
+            let padded = row.indices.map { column in
+                let width = rows.map { $0[column].count }.max() ?? 0
+                return row[column] + String(repeating: " ", count: width - row[column].count)
+            }
+            try StandardStreams.printResult(padded.joined(separator: "  "))
+        }
+        if rows.isEmpty { Console.line("no models are installed") }
     }
 
     private struct Entry: Encodable {
         var name: String
+        /// What the model's index says it is; nil when it cannot be read.
+        var kind: String?
         var origin: String
         var bytes: Int
         var folder: String
 
         init(_ model: FoundModel) {
             name = model.name
+            let index = try? ConfigurationFile.fields(of: model.folder.appendingPathComponent(ModelSearch.index))
+            kind = index?["_class_name"]?.string
             origin = model.origin.rawValue
             folder = model.folder.path
             bytes = Self.bytesOnDisk(in: model.folder)

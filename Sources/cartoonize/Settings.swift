@@ -69,7 +69,7 @@ extension SamplerKind {
         case .ddim: "DDIM"
         case .pndm: "PLMS"
         case .euler: "Euler"
-        case .eulerAncestral: "Euler a"
+        case .eulerA: "Euler a"
         case .heun: "Heun"
         case .dpmSolverMultistep: "DPM++ 2M"
         case .dpmSolverMultistepKarras: "DPM++ 2M Karras"
