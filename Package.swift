@@ -37,9 +37,13 @@ let package = Package(
 
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(name: "TensorKernelsTests", dependencies: ["TensorKernels", "TestSupport"]),
-        .testTarget(name: "ImageCodecsTests", dependencies: ["ImageCodecs", "TestSupport"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "StableDiffusionTests", dependencies: ["StableDiffusion", "TestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "ImageCodecsTests", dependencies: ["ImageCodecs", "TestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "StableDiffusionTests", dependencies: ["StableDiffusion", "TestSupport"],
+            resources: [.copy("Fixtures")]),
         .testTarget(
             name: "CartoonizeTests", dependencies: ["cartoonize", "ImageCodecs", "TestSupport"],
             resources: [.copy("Fixtures")]),
