@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Seeds the faults of faults.txt one at a time into a copy of the sources and runs the tests that must catch them.
+# Writes the table in README.md; fails if a fault went unnoticed or did not compile.
+#
+#     Tests/faults/run.sh [PART OF A NAME]
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+only=${1:-}
+tree=$root/.build/faults
+log=$tree.log
+rm -rf "$tree/Sources" "$tree/Tests"
+mkdir -p "$tree"
+(cd "$root" && git ls-files -z | tar --null -cf - -T -) | tar -xf - -C "$tree"
+
+run_tests() { (cd "$tree" && swift build -c release --build-tests && swift test -c release --skip-build --filter "$1") >"$log" 2>&1; }
+
+echo "without a fault: building and testing"
+run_tests 'StableDiffusionTests|TensorKernelsTests|ImageCodecsTests' || { tail -20 "$log"; echo "the tests fail without a fault"; exit 1; }
+
+# Replaces the lines of one fault (fields by \x1f: name, filter, file, old, new); refuses what does not stand there once.
+seed() {
+    FILE="$tree/$1" OLD=$2 NEW=$3 perl -0777 -i -pe '
+        BEGIN { $old = $ENV{OLD}; $new = $ENV{NEW} }
+        my $count = () = /\Q$old\E/g;
+        die "the lines stand $count times in $ENV{FILE}\n" unless $count == 1;
+        s/\Q$old\E/$new/' "$tree/$1"
+}
+
+table=$(mktemp)
+unnoticed=0
+seeded=0
+while IFS=$'\x1f' read -r -d $'\x1e' name filter file old new; do
+    [[ -z $only || $name == *"$only"* ]] || continue
+    seeded=$((seeded + 1))
+    old=${old//$'\x1d'/$'\n'} new=${new//$'\x1d'/$'\n'}
+    seed "$file" "$old" "$new"
+    if run_tests "$filter"; then
+        result="NOT NOTICED"
+        unnoticed=$((unnoticed + 1))
+    elif grep -q 'error: ' "$log" && ! grep -qE '^(✘|.*(Fatal error|Precondition failed))' "$log"; then
+        result="DOES NOT COMPILE"
+        unnoticed=$((unnoticed + 1))
+        grep 'error: ' "$log" | head -3
+    else
+        tests=$(sed -nE 's/^✘ Test ([A-Za-z0-9_]+)\(.*(failed|recorded).*/\1/p' "$log" | sort -u)
+        if [[ -z $tests ]]; then result="stops the program"; else
+            result=$(head -3 <<<"$tests" | paste -sd, | sed 's/,/, /g')
+            more=$(($(wc -l <<<"$tests") - 3))
+            ((more <= 0)) || result="$result and $more more"
+        fi
+    fi
+    echo "$name: $result"
+    echo "| $name | \`${file##*/}\` | $result |" >>"$table"
+    cp "$root/$file" "$tree/$file"
+done < <(perl -00 -ne '
+    next if /^#/;
+    my ($name, $filter, $file, @lines) = split /\n/;
+    my $old = join "\x1d", map { substr $_, 1 } grep { /^-/ } @lines;
+    my $new = join "\x1d", map { substr $_, 1 } grep { /^\+/ } @lines;
+    print join("\x1f", $name, $filter, $file, $old, $new), "\x1e"' "$root/Tests/faults/faults.txt")
+
+if [[ -z $only ]]; then
+    {
+        echo "# Seeded faults"
+        echo
+        echo "\`make faults\` seeds each of these $seeded faults into a copy of the sources, one at a time, and runs the tests:"
+        echo "$((seeded - unnoticed)) of $seeded are noticed. The table is written by it."
+        echo
+        echo "| fault | in | noticed by |"
+        echo "|---|---|---|"
+        cat "$table"
+    } >"$root/Tests/faults/README.md"
+fi
+rm -f "$table"
+echo "$((seeded - unnoticed)) of $seeded faults noticed"
+exit $((unnoticed > 0))
