@@ -52,7 +52,7 @@ private final class ModelCopy {
 
     @Test func namesTheModelsSamplerAndFactor() throws {
         let directories = try ModelFixture.all.map { try ModelDirectory($0.folder) }
-        #expect(directories.map(\.sampler) == [.eulerAncestral, .ddim, .ddim])
+        #expect(directories.map(\.sampler) == [.eulerA, .ddim, .ddim])
         #expect(directories.map(\.vaeScaleFactor) == [8, 2, 8])
     }
 
