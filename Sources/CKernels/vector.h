@@ -45,28 +45,10 @@ INLINE vf load_half(const uint16_t *p) {
 #endif
 }
 
-// exp(x), relative error below 2 ulp (Cephes' polynomial); 0 below -87.3, large but finite above 88.
-INLINE vf exp_vf(vf x) {
-    x = min_vf(max_vf(x, splat(-87.33654f)), splat(88.37f));
+// 2^x for x in [-126, 127], relative error below 2 ulp: a polynomial fitted to 2^r on [-1/2, 1/2] (relative error 2e-9)
+// and the whole part added to the exponent.
+INLINE vf exp2_vf(vf x) {
     // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the low bits.
-    vf shifted = x * splat(1.44269504088896341f) + splat(12582912.0f);
-    vf n = shifted - splat(12582912.0f);
-    vf r = x - n * splat(0.693359375f);
-    r = r - n * splat(-2.12194440e-4f);
-    vf p = splat(1.9875691500e-4f);
-    p = p * r + splat(1.3981999507e-3f);
-    p = p * r + splat(8.3334519073e-3f);
-    p = p * r + splat(4.1665795894e-2f);
-    p = p * r + splat(1.6666665459e-1f);
-    p = p * r + splat(5.0000001201e-1f);
-    p = p * (r * r) + (r + splat(1.0f));
-    return as_float(as_int(p) + (as_int(shifted) << 23));
-}
-
-// 2^x for x <= 0, relative error below 2 ulp; 0 stands for everything below 2^-126. (A polynomial fitted to 2^r on
-// [-1/2, 1/2], relative error 2e-9.) Softmax weights need no more, and it is a third shorter than exp.
-INLINE vf exp2_negative(vf x) {
-    x = max_vf(x, splat(-126.0f));
     vf shifted = x + splat(12582912.0f);
     vf r = x - (shifted - splat(12582912.0f));
     vf p = splat(0.00015337577497120947f);
@@ -79,8 +61,11 @@ INLINE vf exp2_negative(vf x) {
     return as_float(as_int(p) + (as_int(shifted) << 23));
 }
 
-// x * sigmoid(scale * x)
-INLINE vf sigmoid_gated(vf x, float scale) { return x / (splat(1.0f) + exp_vf(x * splat(-scale))); }
+// x * sigmoid(scale * x); the exponential stops where the result leaves float32's range.
+INLINE vf sigmoid_gated(vf x, float scale) {
+    vf power = min_vf(max_vf(x * splat(-scale * 1.44269504088896341f), splat(-126.0f)), splat(126.0f));
+    return x / (splat(1.0f) + exp2_vf(power));
+}
 
 // x * Phi(x), exact GELU. The error function is Eigen's rational approximation; its absolute error of 4e-7 makes this
 // one's at most 2.7e-7 |x|, which is PyTorch's own.

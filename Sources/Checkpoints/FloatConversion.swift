@@ -1,107 +1,120 @@
-/// Float formats converted eight values at a time with integer arithmetic, which every processor vectorises; the scalar
-/// conversions of `Float16` are calls into a library where the compiler may not assume F16C.
+/// Float formats converted with integer arithmetic and no branches, in loops that the compiler vectorises for every
+/// processor; the conversions of `Float16` are calls into a library where it may not assume F16C. (The loops count with
+/// `while` and wrapping steps because the overflow check of a range's iterator keeps them from being vectorised.)
 ///
-/// Rounding is to nearest, ties to even, as IEEE 754 and PyTorch do. All pointers may be misaligned.
+/// Rounding is to nearest, ties to even, as IEEE 754 and PyTorch do. Buffers may be misaligned.
 /// Source of the bit tricks: Fabian Giesen, "Float->half variants" and "Half->float" (public domain).
 package enum FloatConversion {
-    private typealias Words = SIMD8<UInt32>
-    private typealias Halves = SIMD8<UInt16>
-    private static let lanes = 8
-
     /// Narrows float32 to float16 and returns how many finite values became infinite.
     package static func narrow(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> Int {
-        var overflows = SIMD8<UInt32>()
-        convert(source, bytesEach: 4, into: target, bytesEach: 2) { (words: Words) -> Halves in
-            let (halves, overflowed) = float16(words)
-            overflows = overflows &+ Words().replacing(with: 1, where: overflowed)
-            return halves
+        let (from, to, count) = bases(source, 4, target, 2)
+        guard let from, let to else { return 0 }
+        var overflows: UInt32 = 0
+        var index = 0
+        while index < count {
+            let word = from.loadUnaligned(fromByteOffset: index &* 4, as: UInt32.self)
+            let half = float16(word)
+            to.storeBytes(of: UInt16(truncatingIfNeeded: half), toByteOffset: index &* 2, as: UInt16.self)
+            overflows &+= overflowed(word, half)
+            index &+= 1
         }
-        return Int(overflows.wrappedSum())
+        return Int(overflows)
     }
 
     /// Narrows bfloat16 to float16 and returns how many finite values became infinite.
-    package static func narrowBFloat16(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer)
-        -> Int
-    {
-        var overflows = SIMD8<UInt32>()
-        convert(source, bytesEach: 2, into: target, bytesEach: 2) { (brains: Halves) -> Halves in
-            let (halves, overflowed) = float16(Words(truncatingIfNeeded: brains) &<< 16)
-            overflows = overflows &+ Words().replacing(with: 1, where: overflowed)
-            return halves
+    package static func narrowBFloat16(
+        _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer
+    ) -> Int {
+        let (from, to, count) = bases(source, 2, target, 2)
+        guard let from, let to else { return 0 }
+        var overflows: UInt32 = 0
+        var index = 0
+        while index < count {
+            let word = UInt32(from.loadUnaligned(fromByteOffset: index &* 2, as: UInt16.self)) &<< 16
+            let half = float16(word)
+            to.storeBytes(of: UInt16(truncatingIfNeeded: half), toByteOffset: index &* 2, as: UInt16.self)
+            overflows &+= overflowed(word, half)
+            index &+= 1
         }
-        return Int(overflows.wrappedSum())
+        return Int(overflows)
     }
 
     /// Widens float16 to float32, exactly.
     package static func widen(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) {
-        convert(source, bytesEach: 2, into: target, bytesEach: 4) { (halves: Halves) -> Words in
-            float32(Words(truncatingIfNeeded: halves))
+        let (from, to, count) = bases(source, 2, target, 4)
+        guard let from, let to else { return }
+        var index = 0
+        while index < count {
+            let half = UInt32(from.loadUnaligned(fromByteOffset: index &* 2, as: UInt16.self))
+            to.storeBytes(of: float32(half), toByteOffset: index &* 4, as: UInt32.self)
+            index &+= 1
         }
     }
 
     /// Widens bfloat16 to float32, exactly.
     package static func widenBFloat16(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) {
-        convert(source, bytesEach: 2, into: target, bytesEach: 4) { (brains: Halves) -> Words in
-            Words(truncatingIfNeeded: brains) &<< 16
+        let (from, to, count) = bases(source, 2, target, 4)
+        guard let from, let to else { return }
+        var index = 0
+        while index < count {
+            let brain = UInt32(from.loadUnaligned(fromByteOffset: index &* 2, as: UInt16.self))
+            to.storeBytes(of: brain &<< 16, toByteOffset: index &* 4, as: UInt32.self)
+            index &+= 1
         }
     }
 
-    /// Applies `body` to eight values at a time; the last values are padded with zeros.
-    @inline(__always)
-    private static func convert<Source: SIMD, Target: SIMD>(
-        _ source: UnsafeRawBufferPointer, bytesEach from: Int,
-        into target: UnsafeMutableRawBufferPointer, bytesEach to: Int, _ body: (Source) -> Target
-    ) {
-        let count = source.count / from
-        precondition(source.count % from == 0 && target.count == count * to, "\(source.count) to \(target.count) bytes")
-        let whole = count - count % lanes
-        for index in stride(from: 0, to: whole, by: lanes) {
-            let values = source.loadUnaligned(fromByteOffset: index * from, as: Source.self)
-            withUnsafeBytes(of: body(values)) { converted in
-                UnsafeMutableRawBufferPointer(rebasing: target[index * to..<(index + lanes) * to]).copyMemory(
-                    from: converted)
-            }
-        }
-        guard whole < count else { return }
-        var rest = Source()
-        withUnsafeMutableBytes(of: &rest) {
-            $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[(whole * from)...]))
-        }
-        withUnsafeBytes(of: body(rest)) { converted in
-            UnsafeMutableRawBufferPointer(rebasing: target[(whole * to)...])
-                .copyMemory(from: UnsafeRawBufferPointer(rebasing: converted[..<((count - whole) * to)]))
-        }
+    /// Where the values begin, and how many there are.
+    private static func bases(
+        _ source: UnsafeRawBufferPointer, _ sourceSize: Int, _ target: UnsafeMutableRawBufferPointer, _ targetSize: Int
+    ) -> (UnsafeRawPointer?, UnsafeMutableRawPointer?, count: Int) {
+        let count = source.count / sourceSize
+        precondition(
+            source.count == count * sourceSize && target.count == count * targetSize && count <= UInt32.max,
+            "\(source.count) bytes into \(target.count)")
+        return (source.baseAddress, target.baseAddress, count)
     }
 
-    /// The float16 patterns of float32 patterns, and which lanes are finite but too large.
+    // MARK: - One value
+
+    /// All ones where `a < b`, both below 2^31; else zero. A mask instead of a branch lets the loops be vectorised.
     @inline(__always)
-    private static func float16(_ words: Words) -> (Halves, SIMDMask<SIMD8<Int32>>) {
-        let sign = words & 0x8000_0000
-        let size = words ^ sign
+    private static func isLess(_ a: UInt32, _ b: UInt32) -> UInt32 {
+        UInt32(bitPattern: Int32(bitPattern: a &- b) &>> 31)
+    }
+
+    @inline(__always)
+    private static func choose(_ mask: UInt32, _ ones: UInt32, _ zeros: UInt32) -> UInt32 {
+        zeros ^ ((zeros ^ ones) & mask)
+    }
+
+    /// 1 for a finite float32 pattern whose float16 is infinite, else 0.
+    @inline(__always)
+    private static func overflowed(_ word: UInt32, _ half: UInt32) -> UInt32 {
+        isLess(0x7BFF, half & 0x7FFF) & isLess(word & 0x7FFF_FFFF, 0x7F80_0000) & 1
+    }
+
+    /// The float16 pattern of a float32 pattern.
+    @inline(__always)
+    private static func float16(_ word: UInt32) -> UInt32 {
+        let sign = word & 0x8000_0000
+        let size = word ^ sign
         // Normal numbers: rebias the exponent, and add just under half of the last kept bit, more when that bit is odd.
-        let odd = (size &>> 13) & 1
-        var halves = (size &- 0x3800_0000 &+ 0xFFF &+ odd) &>> 13
+        let normal = (size &- 0x3800_0000 &+ 0xFFF &+ ((size &>> 13) & 1)) &>> 13
         // Below 2^-14: adding 0.5 lets the processor's own addition round at float16's smallest step of 2^-24.
-        let tiny = unsafeBitCast(size, to: SIMD8<Float>.self) + SIMD8(repeating: 0.5)
-        let subnormal = unsafeBitCast(tiny, to: Words.self) &- 0x3F00_0000
-        halves.replace(with: subnormal, where: size .< 0x3880_0000)
-        halves.replace(with: 0x7C00, where: size .>= 0x4780_0000)  // 65536 and more
-        halves.replace(with: 0x7E00, where: size .> 0x7F80_0000)  // not a number
-        let overflowed = (halves .== 0x7C00) .& (size .< 0x7F80_0000)
-        return (Halves(truncatingIfNeeded: halves | (sign &>> 16)), overflowed)
+        let subnormal = (Float(bitPattern: size) + 0.5).bitPattern &- 0x3F00_0000
+        let large = 0x7C00 | (isLess(0x7F80_0000, size) & 0x200)  // 65536 and more, or not a number
+        let half = choose(isLess(size, 0x3880_0000), subnormal, normal)
+        return choose(isLess(size, 0x4780_0000), half, large) | (sign &>> 16)
     }
 
-    /// The float32 patterns of float16 patterns.
+    /// The float32 pattern of a float16 pattern.
     @inline(__always)
-    private static func float32(_ halves: Words) -> Words {
-        let shifted = (halves & 0x7FFF) &<< 13
-        let exponent = shifted & 0x0F80_0000
-        var words = shifted &+ 0x3800_0000
-        words.replace(with: words &+ 0x3800_0000, where: exponent .== 0x0F80_0000)  // infinite or not a number
-        let raised =
-            unsafeBitCast(words &+ 0x0080_0000, to: SIMD8<Float>.self)
-            - SIMD8(repeating: Float(bitPattern: 0x3880_0000))
-        words.replace(with: unsafeBitCast(raised, to: Words.self), where: exponent .== 0)  // subnormal
-        return words | (halves & 0x8000) &<< 16
+    private static func float32(_ half: UInt32) -> UInt32 {
+        let shifted = (half & 0x7FFF) &<< 13
+        // Rebias the exponent, twice for infinity and what is not a number.
+        let normal = shifted &+ 0x3800_0000 &+ (isLess(0x0F7F_FFFF, shifted) & 0x3800_0000)
+        // Subnormal: let a subtraction normalise what is read as a number of the smallest normal exponent.
+        let subnormal = (Float(bitPattern: shifted &+ 0x3880_0000) - Float(bitPattern: 0x3880_0000)).bitPattern
+        return choose(isLess(shifted, 0x0080_0000), subnormal, normal) | (half & 0x8000) &<< 16
     }
 }

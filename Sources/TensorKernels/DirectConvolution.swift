@@ -18,8 +18,13 @@ struct DirectConvolution {
     private static let stripLimit = 1 << 16
 
     func run() {
+        let depth = input.channels * weight.shape[2] * weight.shape[3]
+        for columns in PackedMatrix.chunks(of: output.channels, depth: depth) { run(columns) }
+    }
+
+    private func run(_ columns: Range<Int>) {
         let compute = input.image.compute
-        let packed = PackedMatrix(convolution: weight, on: compute)
+        let packed = PackedMatrix(convolution: weight, rows: columns, on: compute)
         let (channels, out) = (input.channels, output.channels)
         let (kernelHeight, kernelWidth) = (weight.shape[2], weight.shape[3])
         let width = min(output.width, Self.blockWidth)
@@ -48,17 +53,17 @@ struct DirectConvolution {
                     to: strip + y * stripWidth * channels, stride: channels)
             }
             for row in 0..<rows {
-                let offset = ((b * output.height + top + row) * output.width + left) * out
+                let offset = ((b * output.height + top + row) * output.width + left) * out + columns.lowerBound
                 let result = output.image.pointer + offset
                 for tap in Swift.stride(from: 0, to: kernelHeight * kernelWidth, by: together) {
                     let (i, j) = (tap / kernelWidth, tap % kernelWidth)
                     compute.multiply(
                         strip + ((row * stride + i) * stripWidth + j) * channels, stride * channels,
                         packed.panel(column: 0, row: tap * channels), panelStride: packed.stride, result, out,
-                        rows: pixels, columns: out, depth: together * channels, accumulate: tap > 0)
+                        rows: pixels, columns: columns.count, depth: together * channels, accumulate: tap > 0)
                 }
-                var epilogue = output.epilogue(offset: offset, channel: 0)
-                compute.kernels.finish(result, out, out, pixels, out, &epilogue)
+                var epilogue = output.epilogue(offset: offset, channel: columns.lowerBound)
+                compute.kernels.finish(result, out, out, pixels, columns.count, &epilogue)
             }
         }
     }

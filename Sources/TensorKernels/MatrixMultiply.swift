@@ -5,8 +5,6 @@ import CKernels
 private let rowBlock = 96
 /// Columns of a thread's block.
 private let columnBlock = 320
-/// Floats of weights that are widened at a time: they should stay in the last-level cache.
-private let packedLimit = 2 << 20
 
 extension Tensor {
     /// `x W^T + bias`, then the activation, then `residual` added.
@@ -45,7 +43,7 @@ extension Tensor {
             }
             return result
         }
-        for chunk in Self.chunks(of: n, depth: k) {
+        for chunk in PackedMatrix.chunks(of: n, depth: k) {
             let packed = PackedMatrix(weight, rows: chunk, on: compute)
             compute.blocks(rows: rows, columns: chunk.count) { rows, columns, _ in
                 compute.multiply(
@@ -73,7 +71,7 @@ extension Tensor {
         let (x, y, kernels) = (pointer, result.pointer, compute.kernels)
         let gateSize = rowBlock * columnBlock
         let gates = compute.scratch(compute.threads * gateSize)
-        for chunk in Self.chunks(of: n, depth: 2 * k) {
+        for chunk in PackedMatrix.chunks(of: n, depth: 2 * k) {
             let values = PackedMatrix(weight, rows: chunk, on: compute)
             let packedGates = PackedMatrix(weight, rows: (n + chunk.lowerBound)..<(n + chunk.upperBound), on: compute)
             compute.blocks(rows: rows, columns: chunk.count) { rows, columns, worker in
@@ -93,12 +91,6 @@ extension Tensor {
             }
         }
         return result
-    }
-
-    /// Ranges of columns, multiples of 16 but for the last, whose packed weights of `depth` rows keep to the limit.
-    private static func chunks(of columns: Int, depth: Int) -> [Range<Int>] {
-        let size = max(packedLimit / depth / columnBlock * columnBlock, 64)
-        return stride(from: 0, to: columns, by: size).map { $0..<min(columns, $0 + size) }
     }
 }
 

@@ -26,18 +26,27 @@ struct PackedMatrix {
         (self.storage, self.depth, columns) = (storage, depth, range.count)
     }
 
-    /// Packs a convolution's weight `[out, channels, height, width]`, the depth ordered `[height][width][channels]`.
-    init(convolution weight: WeightTensor, on compute: Compute) {
+    /// Packs output channels `range` of a convolution's weight `[out, channels, height, width]`, the depth ordered
+    /// `[height][width][channels]`; `range` starts at a multiple of 16.
+    init(convolution weight: WeightTensor, rows range: Range<Int>, on compute: Compute) {
         let (out, channels, taps) = (weight.shape[0], weight.shape[1], weight.shape[2] * weight.shape[3])
-        let (panels, depth) = ((out + Self.panel - 1) / Self.panel, channels * taps)
+        let (panels, depth) = ((range.count + Self.panel - 1) / Self.panel, channels * taps)
         let storage = compute.scratch(panels * depth * Self.panel)
         let target = storage.pointer
         compute.parallel(panels) { index, _ in
             compute.kernels.pack_convolution(
-                weight.base, weight.isHalf, out, channels, taps, index * Self.panel,
+                weight.base, weight.isHalf, out, channels, taps, range.lowerBound + index * Self.panel,
                 target + index * depth * Self.panel)
         }
-        (self.storage, self.depth, columns) = (storage, depth, out)
+        (self.storage, self.depth, columns) = (storage, depth, range.count)
+    }
+
+    /// Ranges of columns, multiples of 16 but for the last, whose packed weights of `depth` rows should stay in the
+    /// last-level cache.
+    static func chunks(of columns: Int, depth: Int) -> [Range<Int>] {
+        let limit = 2 << 20
+        let size = max(limit / depth / 64 * 64, 64)
+        return Swift.stride(from: 0, to: columns, by: size).map { $0..<min(columns, $0 + size) }
     }
 
     /// The panel that starts at `column` (a multiple of 16), from `row` on.

@@ -3,7 +3,7 @@ import CKernels
 /// A 3x3 convolution at stride 1 with a border of one by Winograd's F(4x4, 3x3) (Lavin & Gray 2016): each 4x4 tile of the
 /// output takes 36 products a channel pair instead of 144.
 ///
-/// Tiles of all images of the batch are numbered row by row. Weights U and inputs V are transformed, multiplied at each of
+/// Weights U and inputs V are transformed, multiplied at each of
 /// the 36 positions, and the products transformed back for a few output channels at a time, so that those never leave the
 /// cache. The larger of U and V is made piece by piece next to its use, the smaller one is held as a whole:
 /// large images share U, small ones with many channels share V.
@@ -13,8 +13,9 @@ struct WinogradConvolution {
     let output: ConvolutionOutput
 
     private static let positions = Int(CK_POSITIONS)
-    /// Tiles of a block.
+    /// Tiles of a block, at most, and those of its rows.
     private static let tileBlock = 48
+    private static let blockWidth = 16
     /// Output channels worked at together: their products of a block of tiles take 442 KB.
     private static let columnBlock = 64
     /// Input channels of a strip.
@@ -46,15 +47,15 @@ struct WinogradConvolution {
         let products = compute.scratch(compute.threads * productsSize)
         let strips = compute.scratch(compute.threads * stripSize)
         compute.parallel(blocks.count) { index, worker in
-            let runs = blocks[index]
-            let tiles = runs.tileCount
+            let block = blocks[index]
+            let tiles = block.tileCount
             let v = Positions(inputs.pointer + worker * inputsSize, inputsPositionStride(tiles: tiles))
             let m = Positions(products.pointer + worker * productsSize, productsPositionStride(tiles: tiles))
-            transformInput(runs, to: v, strip: strips.pointer + worker * stripSize)
+            transformInput(block, to: v, strip: strips.pointer + worker * stripSize)
             for columns in columnBlocks() {
                 let u = weights.pointer + columns.lowerBound / 16 * panelSize
                 multiply(v, tiles: tiles, channels: 0..<channels, weights: u, columns: columns.count, to: m)
-                transformOutput(runs, from: m, columns: columns)
+                transformOutput(block, from: m, columns: columns)
             }
         }
     }
@@ -91,29 +92,26 @@ struct WinogradConvolution {
                 }
                 multiply(inputs, tiles: tiles, channels: channels, weights: u, columns: columns.count, to: m)
             }
-            for (index, runs) in blocks.enumerated() {
-                transformOutput(runs, from: m.advanced(by: starts[index] * columns.count), columns: columns)
+            for (index, block) in blocks.enumerated() {
+                transformOutput(block, from: m.advanced(by: starts[index] * columns.count), columns: columns)
             }
         }
     }
 
     // MARK: - Pieces
 
-    /// Blocks of whole rows of tiles where these are short, else of parts of one row.
-    private func tileBlocks() -> [[Run]] {
-        let rows = input.image.shape[0] * tilesDown
-        if tilesAcross <= Self.tileBlock {
-            let together = Self.tileBlock / tilesAcross
-            return stride(from: 0, to: rows, by: together).map { first in
-                (first..<min(rows, first + together)).map {
-                    Run(image: $0 / tilesDown, row: $0 % tilesDown, columns: 0..<tilesAcross)
+    /// The tiles of all images in rectangles, as near square as the block's size allows: rectangles share fewer border
+    /// pixels, which each of them reads and normalises for itself.
+    private func tileBlocks() -> [Block] {
+        let width = min(tilesAcross, Self.blockWidth)
+        let height = min(tilesDown, Self.tileBlock / width)
+        return (0..<input.image.shape[0]).flatMap { image in
+            stride(from: 0, to: tilesDown, by: height).flatMap { row in
+                stride(from: 0, to: tilesAcross, by: width).map { column in
+                    Block(
+                        image: image, rows: row..<min(tilesDown, row + height),
+                        columns: column..<min(tilesAcross, column + width))
                 }
-            }
-        }
-        return (0..<rows).flatMap { row in
-            stride(from: 0, to: tilesAcross, by: Self.tileBlock).map { first in
-                let columns = first..<min(tilesAcross, first + Self.tileBlock)
-                return [Run(image: row / tilesDown, row: row % tilesDown, columns: columns)]
             }
         }
     }
@@ -124,7 +122,8 @@ struct WinogradConvolution {
         }
     }
 
-    private var stripSize: Int { 6 * (4 * min(tilesAcross, Self.tileBlock) + 2) * Self.stripChannels }
+    /// Floats of a block's pixels with their border: at most those of a single column of tiles.
+    private var stripSize: Int { 6 * (4 * Self.tileBlock + 2) * Self.stripChannels }
     private func inputsPositionStride(tiles: Int) -> Int { tiles * input.channels + Self.skew }
     private func weightsPositionStride(channels: Int) -> Int { channels * 16 + Self.skew }
     private func productsPositionStride(tiles: Int) -> Int { tiles * Self.columnBlock + Self.skew }
@@ -135,23 +134,23 @@ struct WinogradConvolution {
             channels.count, target, weightsPositionStride(channels: channels.count))
     }
 
-    private func transformInput(_ runs: [Run], to v: Positions, strip: UnsafeMutablePointer<Float>) {
+    private func transformInput(_ block: Block, to v: Positions, strip: UnsafeMutablePointer<Float>) {
         let channels = input.channels
-        var target = v.base
-        for run in runs {
-            let columns = (4 * run.columns.lowerBound - 1)..<(4 * run.columns.upperBound + 1)
-            for first in stride(from: 0, to: channels, by: Self.stripChannels) {
-                let range = first..<min(channels, first + Self.stripChannels)
-                for y in 0..<6 {
-                    input.copyRow(
-                        image: run.image, y: 4 * run.row - 1 + y, columns: columns, channels: range,
-                        to: strip + y * columns.count * range.count, stride: range.count)
-                }
-                compute.kernels.winograd_input(
-                    strip, columns.count, range.count, run.columns.count, range.count, target + first, channels,
-                    v.stride)
+        let columns = (4 * block.columns.lowerBound - 1)..<(4 * block.columns.upperBound + 1)
+        let rows = (4 * block.rows.lowerBound - 1)..<(4 * block.rows.upperBound + 1)
+        for first in stride(from: 0, to: channels, by: Self.stripChannels) {
+            let range = first..<min(channels, first + Self.stripChannels)
+            let rowSize = columns.count * range.count
+            for (i, y) in rows.enumerated() {
+                input.copyRow(
+                    image: block.image, y: y, columns: columns, channels: range, to: strip + i * rowSize,
+                    stride: range.count)
             }
-            target += run.columns.count * channels
+            for row in 0..<block.rows.count {
+                compute.kernels.winograd_input(
+                    strip + 4 * row * rowSize, columns.count, range.count, block.columns.count, range.count,
+                    v.base + row * block.columns.count * channels + first, channels, v.stride)
+            }
         }
     }
 
@@ -169,26 +168,25 @@ struct WinogradConvolution {
         }
     }
 
-    private func transformOutput(_ runs: [Run], from m: Positions, columns: Range<Int>) {
-        let out = output.channels
-        var product = m.base
-        for run in runs {
-            let (y, x) = (4 * run.row, 4 * run.columns.lowerBound)
-            let offset = ((run.image * output.height + y) * output.width + x) * out + columns.lowerBound
+    private func transformOutput(_ block: Block, from m: Positions, columns: Range<Int>) {
+        let (out, x) = (output.channels, 4 * block.columns.lowerBound)
+        for (i, row) in block.rows.enumerated() {
+            let offset = ((block.image * output.height + 4 * row) * output.width + x) * out + columns.lowerBound
             var epilogue = output.epilogue(offset: offset, channel: columns.lowerBound)
             compute.kernels.winograd_output(
-                product, columns.count, m.stride, run.columns.count, columns.count, output.image.pointer + offset,
-                output.width * out, out, min(4, output.height - y), min(output.width - x, 4 * run.columns.count),
-                &epilogue)
-            product += run.columns.count * columns.count
+                m.base + i * block.columns.count * columns.count, columns.count, m.stride, block.columns.count,
+                columns.count, output.image.pointer + offset, output.width * out, out,
+                min(4, output.height - 4 * row), min(output.width - x, 4 * block.columns.count), &epilogue)
         }
     }
 
-    /// Some tiles of one row of tiles.
-    fileprivate struct Run {
+    /// A rectangle of tiles of one image, numbered row by row.
+    private struct Block {
         let image: Int
-        let row: Int
+        let rows: Range<Int>
         let columns: Range<Int>
+
+        var tileCount: Int { rows.count * columns.count }
     }
 
     /// Matrices for the 36 positions, `stride` floats apart.
@@ -202,8 +200,4 @@ struct WinogradConvolution {
 
         func advanced(by floats: Int) -> Positions { Positions(base + floats, stride) }
     }
-}
-
-extension [WinogradConvolution.Run] {
-    fileprivate var tileCount: Int { reduce(0) { $0 + $1.columns.count } }
 }

@@ -1,7 +1,8 @@
 import StableDiffusion
 import Testing
 
-/// The samplers against diffusers: noise scale, timesteps and the latents after each step.
+/// The samplers against diffusers: noise scale, timesteps, the latents after each step, and how many
+/// random values were drawn.
 @Suite struct SamplingGoldenTests {
     private static let latentCount = 20
 
@@ -43,6 +44,8 @@ import Testing
                 #expect(error <= tolerance, "step \(step), \(run.name)")
                 checked += 1
             }
+            // As many values drawn as there, the last step's too.
+            #expect(random.normal(count: 16)[0] == (try golden.float()), "\(run.name)")
         }
         #expect(golden.isAtEnd)
         #expect(checked > 10_000)

@@ -1,16 +1,21 @@
-"""Compare a whole run, stage by stage, with diffusers' StableDiffusionInstructPix2PixPipeline in float32 on the CPU.
+"""Compare whole runs, stage by stage, with diffusers' StableDiffusionInstructPix2PixPipeline in float32 on the CPU.
 
-    python parity.py MODEL PHOTO --binary .build/release/parity-dump [--size 512] [--steps 4] [--sampler NAME] ...
+    python parity.py [MODEL [PHOTO]] [--size 256] [--steps 4] [--sampler CLASS ...] ...
 
 Prints each stage's relative error in the Euclidean norm and fails above --tolerance. Token ids must be identical. The
 guidance's differences (text - image, image - nothing) are stages of their own: they show what the predictions hide.
-Needs the packages of requirements.txt beside this file.
+Without a model the embedded one and, with every sampler, a tiny one are compared. Needs the packages of
+requirements.txt beside this file, and parity-dump: swift build -c release --product parity-dump.
 """
 import argparse, json, os, subprocess, sys, tempfile
 import numpy as np, torch, diffusers
 from PIL import Image, ImageOps
 from safetensors.torch import load_file
 from diffusers import StableDiffusionInstructPix2PixPipeline
+
+ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
+SAMPLERS = ["DDIMScheduler", "PNDMScheduler", "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler",
+            "HeunDiscreteScheduler", "DPMSolverMultistepScheduler", "UniPCMultistepScheduler", "LCMScheduler"]
 
 
 def load(folder):
@@ -85,36 +90,46 @@ def compare(ours, theirs, tolerance):
     return not failures
 
 
+def compare_run(a, model, sampler):
+    """Runs both programs with the arguments `a`; whether all stages are within their limits."""
+    with open(f"{model}/vae/config.json") as f: factor = 2 ** (len(json.load(f)["block_out_channels"]) - 1)
+    photo = ImageOps.exif_transpose(Image.open(a.photo)).convert("RGB")
+    photo.thumbnail((a.size, a.size), Image.Resampling.LANCZOS)
+    width, height = (max(factor, side // factor * factor) for side in photo.size)
+    image = photo.resize((width, height), Image.Resampling.LANCZOS)
+    print(f"{model}, {sampler or 'its own sampler'}, {width}x{height}, {a.steps} steps", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f"{folder}/pixels", "wb") as f: f.write(image.tobytes())
+        run = dict(model=model, pixels=f"{folder}/pixels", width=width, height=height, instruction=a.instruction,
+                   negative=a.negative, steps=a.steps, guidance=a.guidance, imageGuidance=a.image_guidance, seed=a.seed,
+                   sampler=sampler, threads=a.threads, output=f"{folder}/stages.safetensors")
+        with open(f"{folder}/run.json", "w") as f: json.dump(run, f)
+        subprocess.run([a.binary, f"{folder}/run.json"], check=True)
+        ours = load_file(run["output"])
+    theirs = reference_stages(load(model), image, a.instruction, a.negative, a.steps, a.guidance, a.image_guidance,
+                              a.seed, sampler)
+    return compare(ours, theirs, a.tolerance)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("model"); p.add_argument("photo")
-    p.add_argument("--binary", default=".build/release/parity-dump")
+    p.add_argument("model", nargs="?")
+    p.add_argument("photo", nargs="?", default=f"{ROOT}/Tests/smoke/photos/astronaut.jpg")
+    p.add_argument("--binary", default=f"{ROOT}/.build/release/parity-dump")
     p.add_argument("--size", type=int, default=256, help="the longer side is at most this")
     p.add_argument("--instruction", default="Cartoonize the following image"); p.add_argument("--negative", default="")
     p.add_argument("--steps", type=int, default=4); p.add_argument("--seed", type=int, default=0)
     p.add_argument("--guidance", type=float, default=7.5); p.add_argument("--image-guidance", type=float, default=1.5)
-    p.add_argument("--sampler", help="diffusers' class name"); p.add_argument("--tolerance", type=float, default=2e-4)
-    p.add_argument("--threads", type=int, default=os.cpu_count())
+    p.add_argument("--sampler", nargs="*", help="diffusers' class names")
+    p.add_argument("--threads", type=int, default=2); p.add_argument("--tolerance", type=float, default=2e-4)
     a = p.parse_args()
-    levels = len(json.load(open(f"{a.model}/vae/config.json"))["block_out_channels"])
-    factor = 2 ** (levels - 1)
-    photo = ImageOps.exif_transpose(Image.open(a.photo)).convert("RGB")
-    photo.thumbnail((a.size, a.size), Image.Resampling.LANCZOS)
-    width, height = (side // factor * factor for side in photo.size)
-    image = photo.resize((width, height), Image.Resampling.LANCZOS)
-    with tempfile.TemporaryDirectory() as folder:
-        with open(f"{folder}/pixels", "wb") as f: f.write(image.tobytes())
-        run = dict(model=a.model, pixels=f"{folder}/pixels", width=width, height=height, instruction=a.instruction,
-                   negative=a.negative, steps=a.steps, guidance=a.guidance, imageGuidance=a.image_guidance, seed=a.seed,
-                   sampler=a.sampler, threads=a.threads, output=f"{folder}/stages.safetensors")
-        with open(f"{folder}/run.json", "w") as f: json.dump(run, f)
-        subprocess.run([a.binary, f"{folder}/run.json"], check=True)
-        ours = load_file(run["output"])
-    theirs = reference_stages(load(a.model), image, a.instruction, a.negative, a.steps, a.guidance, a.image_guidance,
-                              a.seed, a.sampler)
-    good = compare(ours, theirs, a.tolerance)
-    print(f"{a.model}, {width}x{height}: {'equal to diffusers' if good else 'NOT equal to diffusers'}")
-    sys.exit(0 if good else 1)
+    runs = [(a.model, sampler) for sampler in a.sampler or [None]]
+    if not a.model:
+        tiny = f"{ROOT}/Tests/StableDiffusionTests/Fixtures/tiny-sd"
+        runs = [(f"{ROOT}/Models/cartoonizer-mini", None)] + [(tiny, sampler) for sampler in a.sampler or SAMPLERS]
+    failed = [run for run in runs if not compare_run(a, *run)]
+    if failed: sys.exit(f"NOT equal to diffusers: {failed}")
+    print(f"equal to diffusers: {len(runs)} runs")
 
 
 if __name__ == "__main__":

@@ -39,14 +39,14 @@ INLINE void soften(float *scores, size_t rows, size_t keys, float *output, size_
         float highest = maxima[r];
         for (int i = 0; i < 8; i++) highest = top[i] > highest ? top[i] : highest;
         if (highest > maxima[r]) {
-            vf factor = exp2_negative(splat(maxima[r] - highest));
+            vf factor = exp2_vf(max_vf(splat(maxima[r] - highest), splat(-126.0f)));
             for (size_t j = 0; j < padded_depth; j += 8) store(output + r * padded_depth + j, load(output + r * padded_depth + j) * factor);
             sums[r] *= factor[0];
             maxima[r] = highest;
         }
         vf total = splat(0);
         for (size_t j = 0; j < keys; j += 8) {
-            vf w = exp2_negative(load(row + j) - splat(highest));
+            vf w = exp2_vf(max_vf(load(row + j) - splat(highest), splat(-126.0f)));
             total = total + w;
             store(row + j, w);
         }

@@ -22,10 +22,11 @@ struct Conv2D {
     ///   - bias: `[out]`, in place of the layer's own.
     ///   - residual: added to the result.
     func callAsFunction(
-        _ x: Tensor, upsampledTo size: (height: Int, width: Int)? = nil, after norm: ChannelAffine? = nil, bias: Tensor? = nil, adding residual: Tensor? = nil
+        _ x: Tensor, upsampledTo size: (height: Int, width: Int)? = nil, after norm: ChannelAffine? = nil,
+        bias: Tensor? = nil, adding residual: Tensor? = nil
     ) -> Tensor {
         x.convolution(
-            weight, bias: bias ?? self.bias, stride: stride, padding: padding, upsampledTo: size, normalizedBySiLU: norm,
-            adding: residual)
+            weight, bias: bias ?? self.bias, stride: stride, padding: padding, upsampledTo: size,
+            normalizedBySiLU: norm, adding: residual)
     }
 }

@@ -6,7 +6,8 @@ Writes, all little-endian:
   random-normals.bin      for each generator: seed (uint64), number of calls (uint32); for each call: number of values
                           (uint32) and torch.randn's bit patterns (uint32 each)
   samplers.json           groups of runs: the sampler's name (null: the file's own), a scheduler file, counts of steps
-  samplers.bin            for each run: the noise scale, the timesteps, each step's latents (float32), in that order
+  samplers.bin            for each run: the noise scale, the timesteps, each step's latents and the next normal value of the
+                          run's generator (float32), in that order
   samplers-timesteps.json groups of samplers, as above
   samplers-timesteps.bin  for each run: the timesteps (uint16)
 """
@@ -89,6 +90,7 @@ def run(kind, config, steps):
         options = {"generator": generator} if type(scheduler).__name__.startswith(("EulerA", "LCM")) else {}
         latents = scheduler.step(prediction, timestep, latents, **options).prev_sample
         out.append(latents.flatten().numpy())
+    out.append(torch.randn(16, generator=generator)[:1].numpy())
     values = np.concatenate(out).astype("<f4")
     assert np.isfinite(values).all(), (kind, config, steps)
     return values
@@ -135,7 +137,7 @@ def sampler_groups():
                  dict(euler_at_final=True, final_sigmas_type="sigma_min"), dict(lower_order_final=False),
                  dict(algorithm_type="deis", final_sigmas_type="sigma_min"),
                  dict(beta_schedule="squaredcos_cap_v2", lambda_min_clipped=-5.1)]:
-        add("dpm++-2m", [3, 10, 20], **STABLE | more)
+        add("dpm++-2m", [3, 10, 14, 15, 20], **STABLE | more)
     for more in [dict(solver_order=1), dict(solver_order=3), dict(solver_type="bh1", final_sigmas_type="sigma_min"),
                  dict(solver_type="bh1", solver_order=3, final_sigmas_type="sigma_min"),
                  dict(disable_corrector=[0, 2]), dict(lower_order_final=False, final_sigmas_type="sigma_min")]:
