@@ -4,8 +4,6 @@ SWIFT ?= swift
 PYTHON ?= python3
 PREFIX ?= /usr/local
 DESTDIR ?=
-MODEL ?= Models/cartoonizer-mini
-PHOTO ?= Tests/smoke/photos/cat.jpg
 
 PROGRAM := .build/release/cartoonize
 LIBRARIES := libpng libjpeg openblas
@@ -55,9 +53,9 @@ bench: build ## time the program and its kernels; PYTHON with diffusers adds the
 	$(SWIFT) build -c release --product kernel-bench
 	$(PYTHON) Tests/bench/bench.py
 
-parity: setup ## compare a run of MODEL on PHOTO with diffusers, stage by stage (PYTHON must have it)
+parity: setup ## compare whole runs with diffusers, stage by stage (PYTHON must have it)
 	$(SWIFT) build -c release --product parity-dump
-	$(PYTHON) Tests/parity/parity.py "$(MODEL)" "$(PHOTO)" --binary .build/release/parity-dump
+	$(PYTHON) Tests/parity/parity.py $(MODEL)
 
 faults: setup ## show that each seeded fault makes a test fail
 	Tests/faults/run.sh
