@@ -109,17 +109,24 @@ enum Workload {
             )
         case .groupNorm(let batch, let size, let channels):
             let x = Values.tensor([batch, size, size, channels], on: compute)
-            let (weight, bias) = (compute.tensor(.init(repeating: 1, count: channels), [channels]), compute.zeros([channels]))
+            let (weight, bias) = (
+                compute.tensor(.init(repeating: 1, count: channels), [channels]), compute.zeros([channels])
+            )
             let groups = channels % 32 == 0 ? 32 : 4
             return (
-                { x.normalized(by: x.groupNorm(groups: groups, weight: weight, bias: bias, epsilon: 1e-5), activation: .silu) },
+                {
+                    x.normalized(
+                        by: x.groupNorm(groups: groups, weight: weight, bias: bias, epsilon: 1e-5), activation: .silu)
+                },
                 { result in
                     let n = Double(size * size * channels / groups)
                     let statistics = (0..<(batch * groups)).map { index -> (mean: Double, deviation: Double) in
                         var (sum, squares) = (0.0, 0.0)
                         for p in 0..<(size * size) {
                             for c in 0..<(channels / groups) {
-                                let at = (index / groups * size * size + p) * channels + index % groups * (channels / groups) + c
+                                let at =
+                                    (index / groups * size * size + p) * channels + index % groups * (channels / groups)
+                                    + c
                                 sum += Double(Values.value(at))
                                 squares += Double(Values.value(at)) * Double(Values.value(at))
                             }
@@ -135,7 +142,9 @@ enum Workload {
             )
         case .layerNorm(let rows, let channels):
             let x = Values.tensor([rows, channels], on: compute)
-            let (weight, bias) = (compute.tensor(.init(repeating: 1, count: channels), [channels]), compute.zeros([channels]))
+            let (weight, bias) = (
+                compute.tensor(.init(repeating: 1, count: channels), [channels]), compute.zeros([channels])
+            )
             return (
                 { x.layerNorm(weight: weight, bias: bias, epsilon: 1e-5) },
                 {

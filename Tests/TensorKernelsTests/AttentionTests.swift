@@ -5,7 +5,9 @@ import Testing
 @Suite struct AttentionTests {
     @Test func attentionEqualsItsDefinition() {
         var random = RandomValues(seed: 7)
-        let edges = [(1, 1, 1, 1), (77, 77, 2, 64), (100, 300, 8, 40), (13, 17, 3, 5), (97, 16, 1, 160), (30, 520, 2, 9)]
+        let edges = [
+            (1, 1, 1, 1), (77, 77, 2, 64), (100, 300, 8, 40), (13, 17, 3, 5), (97, 16, 1, 160), (30, 520, 2, 9),
+        ]
         let others = (0..<12).map { _ in
             (random.int(in: 1...130), random.int(in: 1...280), random.int(in: 1...4), random.int(in: 1...90))
         }

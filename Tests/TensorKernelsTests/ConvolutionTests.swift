@@ -21,7 +21,9 @@ import Testing
             .init(batch: 1, height: 9, width: 10, channels: 32, out: 3),
             .init(batch: 2, height: 10, width: 11, channels: 16, out: 16, stride: 2),
             .init(batch: 1, height: 10, width: 11, channels: 8, out: 8, stride: 2, top: 0, left: 0),
-            .init(batch: 1, height: 6, width: 5, channels: 12, out: 9, kernelHeight: 1, kernelWidth: 1, top: 0, bottom: 0, left: 0, right: 0),
+            .init(
+                batch: 1, height: 6, width: 5, channels: 12, out: 9, kernelHeight: 1, kernelWidth: 1, top: 0, bottom: 0,
+                left: 0, right: 0),
             .init(batch: 1, height: 12, width: 13, channels: 600, out: 16, stride: 2),
         ]
         return chosen
@@ -93,9 +95,11 @@ import Testing
             let enlarged = (0..<(2 * toHeight * toWidth * channels)).map { i -> Double in
                 let (c, x, y) = (i % channels, i / channels % toWidth, i / channels / toWidth % toHeight)
                 let b = i / channels / toWidth / toHeight
-                return Double(image[((b * height + y * height / toHeight) * width + x * width / toWidth) * channels + c])
+                return Double(
+                    image[((b * height + y * height / toHeight) * width + x * width / toWidth) * channels + c])
             }
-            let s = NaiveKernels.ConvolutionShape(batch: 2, height: toHeight, width: toWidth, channels: channels, out: 8)
+            let s = NaiveKernels.ConvolutionShape(
+                batch: 2, height: toHeight, width: toWidth, channels: channels, out: 8)
             let expected = NaiveKernels.convolution(enlarged, weight.values, s)
             for compute in computes {
                 let result = compute.tensor(image, [2, height, width, channels]).convolution(

@@ -39,7 +39,8 @@ import Testing
                     * NaiveKernels.gelu(both[r * 2 * n + n + c] + Double(bias[n + c]))
             }
             for compute in computes {
-                let result = compute.tensor(x, [rows, k]).gatedLinear(weight.tensor, bias: compute.tensor(bias, [2 * n]))
+                let result = compute.tensor(x, [rows, k]).gatedLinear(
+                    weight.tensor, bias: compute.tensor(bias, [2 * n]))
                 #expect(relativeError(result.values, expected) < 2 * tolerance(length: k))
             }
         }

@@ -21,7 +21,9 @@ import Testing
                     epsilon: 1e-5)
                 // x * scale + shift cancels 100 / 0.58, the mean over the deviation, of the digits.
                 let limit = height * width == 1 ? 1e-2 : 400 * unit
-                #expect(relativeError(input.normalized(by: norm).values, expected) < limit, "\(batch) \(height) \(channels)")
+                #expect(
+                    relativeError(input.normalized(by: norm).values, expected) < limit, "\(batch) \(height) \(channels)"
+                )
             }
         }
     }

@@ -112,7 +112,9 @@ public enum NaiveKernels {
         return result
     }
 
-    public static func layerNorm(_ x: [Double], columns: Int, weight: [Double], bias: [Double], epsilon: Double) -> [Double] {
+    public static func layerNorm(_ x: [Double], columns: Int, weight: [Double], bias: [Double], epsilon: Double)
+        -> [Double]
+    {
         groupNorm(
             x, batch: x.count / columns, pixels: 1, channels: columns, groups: 1, weight: weight, bias: bias,
             epsilon: epsilon)
@@ -121,15 +123,4 @@ public enum NaiveKernels {
     public static func silu(_ x: Double) -> Double { x / (1 + exp(-x)) }
     public static func quickGELU(_ x: Double) -> Double { x / (1 + exp(-1.702 * x)) }
     public static func gelu(_ x: Double) -> Double { 0.5 * x * erfc(-x * 0.5.squareRoot()) }
-}
-
-/// `|actual - expected| / |expected|` in the Euclidean norm.
-public func relativeError(_ actual: [Float], _ expected: [Double]) -> Double {
-    precondition(actual.count == expected.count, "\(actual.count) values against \(expected.count)")
-    var (difference, norm) = (0.0, 0.0)
-    for (a, e) in zip(actual, expected) {
-        difference += (Double(a) - e) * (Double(a) - e)
-        norm += e * e
-    }
-    return norm > 0 ? (difference / norm).squareRoot() : difference.squareRoot()
 }
