@@ -10,10 +10,10 @@ LIBRARIES := libpng libjpeg openblas
 DEBIAN_PACKAGES := libjpeg-dev libopenblas-dev libpng-dev pkg-config
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench parity smoke faults install uninstall clean
+.PHONY: help setup build demo test check bench parity smoke faults old-processor install uninstall clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install the libraries that are missing (Debian, Ubuntu) and check the Swift toolchain
 	@if ! command -v $(SWIFT) >/dev/null; then \
@@ -51,7 +51,7 @@ smoke: setup ## cartoonize three photos and compare with stored pictures
 
 bench: build ## time the program and its kernels; PYTHON with diffusers adds the peers
 	$(SWIFT) build -c release --product kernel-bench
-	$(PYTHON) Tests/bench/bench.py
+	$(PYTHON) Tests/bench/bench.py --write-readme
 
 parity: setup ## compare whole runs with diffusers, stage by stage (PYTHON must have it)
 	$(SWIFT) build -c release --product parity-dump
@@ -59,6 +59,9 @@ parity: setup ## compare whole runs with diffusers, stage by stage (PYTHON must 
 
 faults: setup ## show that each seeded fault makes a test fail
 	Tests/faults/run.sh
+
+old-processor: setup ## run the kernels' and models' tests as on a processor without AVX2 (needs qemu-user)
+	Tests/old-processor/run.sh
 
 # The installed program carries the Swift libraries with it, so that it outlives the toolchain it was built with.
 INSTALL_BUILD := -c release --scratch-path .build/install --static-swift-stdlib

@@ -1,198 +1,195 @@
-/// A strict JSON reader (RFC 8259) that hands values to its caller one by one and builds no tree.
+/// What is wrong with a JSON text, and at which byte.
+package struct JSONError: Error, Equatable, CustomStringConvertible {
+    package let reason: String
+    package let offset: Int
+
+    package init(reason: String, offset: Int) {
+        self.reason = reason
+        self.offset = offset
+    }
+
+    package var description: String { "\(reason) at byte \(offset)" }
+}
+
+/// Reads JSON tokens off UTF-8 bytes, one at a time, for readers that want no tree (a vocabulary of 49,408 entries) and
+/// for `JSONValue`, which builds one.
 ///
-/// Weight files come from strangers: a header may be 100 MB of anything. Nothing is kept but what the caller keeps,
-/// nesting is bounded, and each member is seen, so that duplicate names can be refused (Foundation's parser keeps one
-/// of them silently).
-struct JSONScanner {
-    /// Nesting that values to be skipped may have; the formats read here need three levels.
-    private static let depthLimit = 64
+/// Beyond RFC 8259 it takes `NaN`, `Infinity` and `-Infinity`, which Python's `json` writes and real scheduler files
+/// hold; Foundation's reader refuses them.
+package struct JSONScanner {
+    private let bytes: [UInt8]
+    package private(set) var offset = 0
 
-    private let bytes: UnsafeRawBufferPointer
-    private let file: String
-    private var position = 0
-
-    init(_ bytes: UnsafeRawBufferPointer, file: String) {
+    package init(_ bytes: [UInt8]) {
         self.bytes = bytes
-        self.file = file
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { offset = 3 }  // byte order mark
     }
 
-    /// Reads `{ "name": value, ... }`; `member` must consume exactly the value of the name it is given.
-    mutating func object(_ member: (inout JSONScanner, String) throws -> Void) throws {
-        try expect(UInt8(ascii: "{"))
-        if consume(UInt8(ascii: "}")) { return }
-        repeat {
-            skipSpace()
-            let name = try string()
-            try expect(UInt8(ascii: ":"))
-            try member(&self, name)
-        } while consume(UInt8(ascii: ","))
-        try expect(UInt8(ascii: "}"))
-    }
-
-    /// Reads `[ value, ... ]`; `element` must consume exactly one value a call.
-    mutating func array(_ element: (inout JSONScanner) throws -> Void) throws {
-        try expect(UInt8(ascii: "["))
-        if consume(UInt8(ascii: "]")) { return }
-        repeat { try element(&self) } while consume(UInt8(ascii: ","))
-        try expect(UInt8(ascii: "]"))
-    }
-
-    /// Reads a number that is written as a non-negative integer and fits `Int`.
-    mutating func count() throws -> Int {
-        skipSpace()
-        let start = position
-        var value = 0
-        while let byte = peek, byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
-            let (scaled, overflow) = value.multipliedReportingOverflow(by: 10)
-            let (sum, carry) = scaled.addingReportingOverflow(Int(byte - UInt8(ascii: "0")))
-            guard !overflow, !carry else { throw fault("a number is too large") }
-            value = sum
-            position += 1
-        }
-        guard position > start else { throw fault("a non-negative integer was expected") }
-        guard position - start == 1 || bytes[start] != UInt8(ascii: "0") else { throw fault("a number starts with 0") }
-        if let byte = peek, [UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E")].contains(byte) {
-            throw fault("a non-negative integer was expected")
-        }
-        return value
-    }
-
-    mutating func string() throws -> String {
-        try expect(UInt8(ascii: "\""))
-        let start = position
-        while let byte = peek, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { position += 1 }
-        if peek == UInt8(ascii: "\"") {  // no escapes: the usual case, without a copy
-            let text = try validated(bytes[start..<position])
-            position += 1
-            return text
-        }
-        var unescaped = [UInt8](bytes[start..<position])
-        while let byte = peek {
-            position += 1
-            switch byte {
-            case UInt8(ascii: "\""): return try validated(unescaped)
-            case UInt8(ascii: "\\"): try appendEscape(to: &unescaped)
-            case ..<0x20: throw fault("a text holds a control character")
-            default: unescaped.append(byte)
+    /// The next byte that is not white space, not consumed; nil at the end.
+    package mutating func peek() -> UInt8? {
+        while offset < bytes.count {
+            switch bytes[offset] {
+            case 0x20, 0x09, 0x0A, 0x0D: offset += 1
+            default: return bytes[offset]
             }
         }
-        throw fault("a text does not end")
+        return nil
     }
 
-    /// Reads any value and forgets it.
-    mutating func skipValue(depth: Int = 0) throws {
-        guard depth < Self.depthLimit else { throw fault("values are nested too deeply") }
-        skipSpace()
-        switch peek {
-        case UInt8(ascii: "{"): try object { scanner, _ in try scanner.skipValue(depth: depth + 1) }
-        case UInt8(ascii: "["): try array { try $0.skipValue(depth: depth + 1) }
-        case UInt8(ascii: "\""): _ = try string()
-        case UInt8(ascii: "t"): try literal("true")
-        case UInt8(ascii: "f"): try literal("false")
-        case UInt8(ascii: "n"): try literal("null")
-        default: try skipNumber()
-        }
-    }
-
-    /// Checks that nothing but white space is left.
-    mutating func end() throws {
-        skipSpace()
-        guard position == bytes.count else { throw fault("there is text after the end") }
-    }
-
-    /// The error for what was found where the scanner stands.
-    func fault(_ reason: String) -> CheckpointError {
-        .malformed(file: file, reason: "its JSON is invalid at byte \(position): \(reason)")
-    }
-
-    // MARK: - Tokens
-
-    private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
-
-    private mutating func skipSpace() {
-        while let byte = peek, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
-    }
-
-    private mutating func consume(_ byte: UInt8) -> Bool {
-        skipSpace()
-        guard peek == byte else { return false }
-        position += 1
+    /// Consumes the byte, if it is the next that is not white space.
+    package mutating func skip(_ byte: Unicode.Scalar) -> Bool {
+        guard peek() == UInt8(ascii: byte) else { return false }
+        offset += 1
         return true
     }
 
-    private mutating func expect(_ byte: UInt8) throws {
-        guard consume(byte) else {
-            throw fault("'\(Character(UnicodeScalar(byte)))' was expected")
-        }
+    /// Consumes the byte or throws.
+    package mutating func expect(_ byte: Unicode.Scalar) throws {
+        if !skip(byte) { throw failure("expected “\(byte)”") }
     }
 
-    private mutating func literal(_ word: StaticString) throws {
-        for index in 0..<word.utf8CodeUnitCount {
-            guard peek == word.utf8Start[index] else { throw fault("an unknown word") }
-            position += 1
-        }
+    /// Throws unless only white space is left.
+    package mutating func expectEnd() throws {
+        if peek() != nil { throw failure("unexpected text after the value") }
     }
 
-    private mutating func skipNumber() throws {
-        func digits() throws {
-            let start = position
-            while let byte = peek, byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") { position += 1 }
-            guard position > start else { throw fault("a value was expected") }
-        }
-        if peek == UInt8(ascii: "-") { position += 1 }
-        if peek == UInt8(ascii: "0") { position += 1 } else { try digits() }
-        if peek == UInt8(ascii: ".") {
-            position += 1
-            try digits()
-        }
-        if peek == UInt8(ascii: "e") || peek == UInt8(ascii: "E") {
-            position += 1
-            if peek == UInt8(ascii: "+") || peek == UInt8(ascii: "-") { position += 1 }
-            try digits()
-        }
+    package func failure(_ reason: String) -> JSONError {
+        JSONError(reason: offset < bytes.count ? reason : "the text ends too early", offset: offset)
     }
 
-    private func validated(_ utf8: some Sequence<UInt8>) throws -> String {
-        guard let text = String(validating: utf8, as: UTF8.self) else { throw fault("a text is not valid UTF-8") }
+    // MARK: - Strings
+
+    /// Appends a string's UTF-8 bytes, unescaped and without its quotes, to `buffer`.
+    package mutating func string(into buffer: inout [UInt8]) throws {
+        try expect("\"")
+        var runStart = offset
+        while offset < bytes.count {
+            switch bytes[offset] {
+            case UInt8(ascii: "\""):
+                buffer.append(contentsOf: bytes[runStart..<offset])
+                offset += 1
+                return
+            case UInt8(ascii: "\\"):
+                buffer.append(contentsOf: bytes[runStart..<offset])
+                try escape(into: &buffer)
+                runStart = offset
+            case 0..<0x20:
+                throw failure("a control character inside a string")
+            default:
+                offset += 1
+            }
+        }
+        throw failure("a string without its end")
+    }
+
+    /// The next string.
+    package mutating func string() throws -> String {
+        let start = offset
+        var buffer: [UInt8] = []
+        try string(into: &buffer)
+        guard let text = String(validating: buffer, as: UTF8.self) else {
+            throw JSONError(reason: "a string that is not valid UTF-8", offset: start)
+        }
         return text
     }
 
-    private mutating func appendEscape(to text: inout [UInt8]) throws {
-        guard let byte = peek else { throw fault("a text does not end") }
-        position += 1
-        switch byte {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
-        case UInt8(ascii: "b"): text.append(0x08)
-        case UInt8(ascii: "f"): text.append(0x0C)
-        case UInt8(ascii: "n"): text.append(0x0A)
-        case UInt8(ascii: "r"): text.append(0x0D)
-        case UInt8(ascii: "t"): text.append(0x09)
+    private mutating func escape(into buffer: inout [UInt8]) throws {
+        guard offset + 1 < bytes.count else { throw failure("a string without its end") }
+        let kind = bytes[offset + 1]
+        switch kind {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): buffer.append(kind)
+        case UInt8(ascii: "b"): buffer.append(0x08)
+        case UInt8(ascii: "f"): buffer.append(0x0C)
+        case UInt8(ascii: "n"): buffer.append(0x0A)
+        case UInt8(ascii: "r"): buffer.append(0x0D)
+        case UInt8(ascii: "t"): buffer.append(0x09)
         case UInt8(ascii: "u"):
-            var code = UInt32(try hexUnit())
-            if code >= 0xD800, code < 0xDC00, peek == UInt8(ascii: "\\") {
-                position += 1
-                guard peek == UInt8(ascii: "u") else { throw fault("half a surrogate pair") }
-                position += 1
-                let low = UInt32(try hexUnit())
-                guard low >= 0xDC00, low < 0xE000 else { throw fault("half a surrogate pair") }
-                code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
+            try unicodeEscape(into: &buffer)
+            return
+        default: throw failure("an unknown escape in a string")
+        }
+        offset += 2
+    }
+
+    /// `\uXXXX`, or two of them for a scalar beyond the first plane.
+    private mutating func unicodeEscape(into buffer: inout [UInt8]) throws {
+        var code = try codeUnit()
+        if 0xD800..<0xDC00 ~= code {
+            let low = try codeUnit()
+            guard 0xDC00..<0xE000 ~= low else { throw failure("half of a surrogate pair in a string") }
+            code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
+        }
+        guard let scalar = Unicode.Scalar(code) else { throw failure("half of a surrogate pair in a string") }
+        buffer.append(contentsOf: String(scalar).utf8)
+    }
+
+    private mutating func codeUnit() throws -> UInt32 {
+        guard offset + 6 <= bytes.count, bytes[offset] == UInt8(ascii: "\\"), bytes[offset + 1] == UInt8(ascii: "u")
+        else { throw failure("half of a surrogate pair in a string") }
+        var code: UInt32 = 0
+        for byte in bytes[(offset + 2)..<(offset + 6)] {
+            guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+                throw failure("an unknown escape in a string")
             }
-            guard let scalar = UnicodeScalar(code) else { throw fault("half a surrogate pair") }
-            text.append(contentsOf: UTF8.encode(scalar) ?? .init())
-        default: throw fault("an unknown escape")
+            code = code << 4 | UInt32(digit)
+        }
+        offset += 6
+        return code
+    }
+
+    // MARK: - Numbers and names
+
+    /// A whole number without fraction or exponent, or nil (nothing consumed but white space) when there is none.
+    package mutating func integer() -> Int? {
+        guard peek() != nil else { return nil }
+        var end = offset
+        let isNegative = bytes[end] == UInt8(ascii: "-")
+        if isNegative { end += 1 }
+        let digitsStart = end
+        var value = 0
+        while end < bytes.count, 0x30...0x39 ~= bytes[end] {
+            let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = product.addingReportingOverflow(Int(bytes[end] - 0x30))
+            guard !overflow, !carry else { return nil }
+            value = sum
+            end += 1
+        }
+        guard end > digitsStart, end == bytes.count || !isNumberByte(bytes[end]) else { return nil }
+        offset = end
+        return isNegative ? -value : value
+    }
+
+    /// Any number, `NaN` and infinities too.
+    package mutating func number() throws -> Double {
+        _ = peek()
+        let start = offset
+        while offset < bytes.count, isNumberByte(bytes[offset]) { offset += 1 }
+        if let value = Double(String(decoding: bytes[start..<offset], as: UTF8.self)), value.isFinite, offset > start {
+            return value
+        }
+        offset = start
+        if skip(word: "NaN") { return .nan }
+        if skip(word: "Infinity") { return .infinity }
+        if skip(word: "-Infinity") { return -.infinity }
+        throw failure("expected a value")
+    }
+
+    /// Consumes a bare word such as `true`, if it comes next.
+    package mutating func skip(word: StaticString) -> Bool {
+        _ = peek()
+        return word.withUTF8Buffer { expected in
+            guard bytes[offset...].starts(with: expected) else { return false }
+            offset += expected.count
+            return true
         }
     }
 
-    /// Four hexadecimal digits.
-    private mutating func hexUnit() throws -> UInt16 {
-        var unit: UInt16 = 0
-        for _ in 0..<4 {
-            guard let byte = peek, let digit = Character(UnicodeScalar(byte)).hexDigitValue, byte < 0x80 else {
-                throw fault("an escape needs four hexadecimal digits")
-            }
-            unit = unit << 4 | UInt16(digit)
-            position += 1
+    private func isNumberByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "."), UInt8(ascii: "e"),
+            UInt8(ascii: "E"):
+            return true
+        default: return false
         }
-        return unit
     }
 }

@@ -64,21 +64,24 @@ public struct SafetensorsFile: Sendable {
             guard bytes.first == UInt8(ascii: "{") else {
                 throw CheckpointError.malformed(file: file, reason: "its header does not start with '{'")
             }
-            var scanner = JSONScanner(bytes, file: file)
-            try scanner.object { scanner, key in
-                guard keys.insert(key).inserted else {
-                    throw CheckpointError.malformed(file: file, reason: "it describes \(printable(key)) twice")
+            var scanner = JSONScanner([UInt8](bytes))
+            try JSONScanner.reading(file) {
+                try scanner.object { scanner, key in
+                    guard keys.insert(key).inserted else {
+                        throw CheckpointError.malformed(file: file, reason: "it describes \(printable(key)) twice")
+                    }
+                    if key == "__metadata__" {
+                        try scanner.object { scanner, name in metadata[name] = try scanner.string() }
+                        return
+                    }
+                    guard tensors.count < tensorLimit else {
+                        throw CheckpointError.malformed(
+                            file: file, reason: "it holds more than \(tensorLimit) tensors")
+                    }
+                    tensors.append(try Self.description(key, &scanner, file: file))
                 }
-                if key == "__metadata__" {
-                    try scanner.object { scanner, name in metadata[name] = try scanner.string() }
-                    return
-                }
-                guard tensors.count < tensorLimit else {
-                    throw CheckpointError.malformed(file: file, reason: "it holds more than \(tensorLimit) tensors")
-                }
-                tensors.append(try Self.description(key, &scanner, file: file))
+                try scanner.expectEnd()
             }
-            try scanner.end()
         }
 
         private static func description(

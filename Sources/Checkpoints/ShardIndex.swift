@@ -4,6 +4,7 @@ import Foundation
 /// each tensor.
 struct ShardIndex {
     private static let shardLimit = 1_000
+    private static let byteLimit = 100 << 20
 
     let tensors: [TensorEntry]
 
@@ -11,17 +12,23 @@ struct ShardIndex {
     ///   shard's name points outside the index's folder.
     init(_ url: URL) throws {
         let file = try MappedFile(url)
+        guard file.bytes.count <= Self.byteLimit else {
+            throw CheckpointError.malformed(
+                file: file.path, reason: "it has \(file.bytes.count) bytes, and no index has over \(Self.byteLimit)")
+        }
         var shardOfKey: [String: String] = [:]
-        var scanner = JSONScanner(file.bytes, file: file.path)
-        try scanner.object { scanner, name in
-            guard name == "weight_map" else { return try scanner.skipValue() }
-            try scanner.object { scanner, key in
-                guard shardOfKey.updateValue(try scanner.string(), forKey: key) == nil else {
-                    throw CheckpointError.malformed(file: file.path, reason: "it lists \(printable(key)) twice")
+        var scanner = JSONScanner([UInt8](file.bytes))
+        try JSONScanner.reading(file.path) {
+            try scanner.object { scanner, name in
+                guard name == "weight_map" else { return try scanner.skipValue() }
+                try scanner.object { scanner, key in
+                    guard shardOfKey.updateValue(try scanner.string(), forKey: key) == nil else {
+                        throw CheckpointError.malformed(file: file.path, reason: "it lists \(printable(key)) twice")
+                    }
                 }
             }
+            try scanner.expectEnd()
         }
-        try scanner.end()
 
         let shards = Set(shardOfKey.values)
         guard (1...Self.shardLimit).contains(shards.count) else {

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 
 /// A model folder's small file (JSON, vocabulary, merges) that cannot be used, with a sentence that says why.

@@ -1,3 +1,5 @@
+import Checkpoints
+
 /// A JSON value, for small configuration files.
 package enum JSONValue: Equatable, Sendable {
     case null

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 
 /// A tokenizer's `vocab.json`: ids by the tokens' UTF-8 bytes.

@@ -1,0 +1,59 @@
+/// Reading values one by one without building a tree: weight files come from strangers, and a header may be 100 MB of
+/// anything. Each member is seen, so that duplicate names can be refused.
+extension JSONScanner {
+    /// Nesting that values to be skipped may have; the formats read here need three levels.
+    private static let depthLimit = 64
+
+    /// Reads `{ "name": value, ... }`; `member` must consume exactly the value of the name it is given.
+    mutating func object(_ member: (inout JSONScanner, String) throws -> Void) throws {
+        try expect("{")
+        if skip("}") { return }
+        repeat {
+            let name = try string()
+            try expect(":")
+            try member(&self, name)
+        } while skip(",")
+        try expect("}")
+    }
+
+    /// Reads `[ value, ... ]`; `element` must consume exactly one value a call.
+    mutating func array(_ element: (inout JSONScanner) throws -> Void) throws {
+        try expect("[")
+        if skip("]") { return }
+        repeat { try element(&self) } while skip(",")
+        try expect("]")
+    }
+
+    /// Reads a number that is written as a non-negative integer and fits `Int`.
+    mutating func count() throws -> Int {
+        let first = peek()
+        let start = offset
+        guard let value = integer(), value >= 0, first != UInt8(ascii: "-") else {
+            throw failure("expected a non-negative integer")
+        }
+        guard offset - start == 1 || first != UInt8(ascii: "0") else { throw failure("a number starts with 0") }
+        return value
+    }
+
+    /// Reads any value and forgets it.
+    mutating func skipValue(depth: Int = 0) throws {
+        guard depth < Self.depthLimit else { throw failure("values are nested too deeply") }
+        switch peek() {
+        case UInt8(ascii: "{"): try object { scanner, _ in try scanner.skipValue(depth: depth + 1) }
+        case UInt8(ascii: "["): try array { try $0.skipValue(depth: depth + 1) }
+        case UInt8(ascii: "\""): _ = try string()
+        default:
+            if skip(word: "true") || skip(word: "false") || skip(word: "null") { return }
+            _ = try number()
+        }
+    }
+
+    /// Runs a reader of `file` and makes its `JSONError` a `CheckpointError`.
+    static func reading(_ file: String, _ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch let error as JSONError {
+            throw CheckpointError.malformed(file: file, reason: "its JSON is invalid: \(error)")
+        }
+    }
+}
