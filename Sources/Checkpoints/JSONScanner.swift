@@ -164,7 +164,8 @@ package struct JSONScanner {
         _ = peek()
         let start = offset
         while offset < bytes.count, isNumberByte(bytes[offset]) { offset += 1 }
-        if let value = Double(String(decoding: bytes[start..<offset], as: UTF8.self)), value.isFinite, offset > start {
+        let text = bytes[start..<offset]
+        if Self.isNumber(text), let value = Double(String(decoding: text, as: UTF8.self)), value.isFinite {
             return value
         }
         offset = start
@@ -182,6 +183,29 @@ package struct JSONScanner {
             offset += expected.count
             return true
         }
+    }
+
+    /// Whether the bytes are `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`, which is less than `Double` accepts.
+    private static func isNumber(_ bytes: ArraySlice<UInt8>) -> Bool {
+        var rest = bytes
+        func skip(_ choices: String) -> Bool {
+            guard let first = rest.first, choices.utf8.contains(first) else { return false }
+            rest.removeFirst()
+            return true
+        }
+        func digits() -> Bool {
+            let count = rest.prefix { 0x30...0x39 ~= $0 }.count
+            rest.removeFirst(count)
+            return count > 0
+        }
+        _ = skip("-")
+        guard skip("0") || digits() else { return false }
+        if skip("."), !digits() { return false }
+        if skip("eE") {
+            _ = skip("+-")
+            if !digits() { return false }
+        }
+        return rest.isEmpty
     }
 
     private func isNumberByte(_ byte: UInt8) -> Bool {

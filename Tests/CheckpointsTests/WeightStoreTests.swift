@@ -78,10 +78,11 @@ import Testing
         (#"{"weight_map":{"a":"a.safetensors","b":"a.safetensors"}}"#, "has no tensor b"),
         (#"{"weight_map":{"b":"a.safetensors"}}"#, "does not place a there"),
         (#"{"weight_map":{"a":"missing.safetensors"}}"#, "does not exist"),
-        (#"{"weight_map":{"a":1}}"#, "was expected"),
-        (#"{"metadata":{"x":[1,-2.5e+3,true,false,null,"é",{}]},"weight_map":{"a":"a.safetensors"}"#, "was expected"),
-        (#"{"metadata":nul}"#, "unknown word"), (#"{"metadata":-}"#, "a value was expected"),
-        (#"{"metadata":1.}"#, "a value was expected"),
+        (#"{"weight_map":{"a":1}}"#, "expected “\"” at byte 19"),
+        (#"{"metadata":{"x":[1,-2.5e+3,true,false,null,"é",{}]},"weight_map":{"a":"a.safetensors"}"#, "ends too early"),
+        (#"{"metadata":nul}"#, "expected a value"), (#"{"metadata":-}"#, "expected a value"),
+        (#"{"metadata":1.}"#, "expected a value"), (#"{"metadata":+1}"#, "expected a value"),
+        (#"{"metadata":01}"#, "expected a value"), (#"{"metadata":1e}"#, "expected a value"),
     ])
     func brokenIndexesAreNamed(_ index: String, _ words: String) throws {
         let folder = try TemporaryFolder()
