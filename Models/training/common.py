@@ -20,7 +20,7 @@ def residual_as_identity(model):
 class Run:
     """A training by the clock: `minutes` in all, also over interruptions (`folder`/state.pt)."""
 
-    def __init__(self, folder, parameters, minutes, rate, save_every=120):
+    def __init__(self, folder, parameters, minutes, rate, save_every=240):
         self.folder, self.parameters, self.minutes, self.rate = pathlib.Path(folder), parameters, minutes, rate
         self.folder.mkdir(parents=True, exist_ok=True)
         self.average = [q.detach().clone() for q in parameters]

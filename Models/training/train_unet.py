@@ -14,11 +14,11 @@ from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from common import Run, residual_as_identity
 from instructions import STYLES, for_training
-from pairs import LAYERS, Pairs, edges, images
+from pairs import LAYERS, Pairs, colours, edges, images
 
 TOKENIZER = pathlib.Path(__file__).resolve().parents[1] / "cartoonizer-mini/tokenizer"
 SHARE = {"cartoon": 0.52, "sketch": 0.24, "watercolor": 0.24}
-CROPS = ((128, 8, 0.6), (192, 4, 0.25), (256, 2, 0.15))  # pixels, batch, how often
+CROPS = ((112, 6, 0.6), (160, 3, 0.25), (256, 1, 0.15))  # pixels, batch, how often
 SCHEDULE = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", rescale_betas_zero_snr=True)
 SECOND = 499  # the second of two steps, trailing
 
@@ -133,8 +133,9 @@ if __name__ == "__main__":
             seen = vae.decode(predicted[..., y:y + 32, x:x + 32] / scale).sample.float()
         wanted = target[..., 2 * y:2 * y + 64, 2 * x:2 * x + 64]
         kept = torch.tensor(with_image)[:, None, None, None]  # nothing to be exact about without the photo
-        latent, similar = (predicted - clean).pow(2).mean(), similarity_loss(seen * kept, wanted * kept)
-        loss = latent + (seen * kept - wanted * kept).abs().mean() + 0.7 * edges(seen * kept, wanted * kept) + 0.3 * similar
+        seen, wanted = seen * kept, wanted * kept
+        latent, similar = (predicted - clean).pow(2).mean(), similarity_loss(seen, wanted)
+        loss = latent + (seen - wanted).abs().mean() + 0.7 * edges(seen, wanted) + colours(seen, wanted) + 0.3 * similar
         if run.descend(loss, {"latent": latent.item(), "dissimilar": similar.item()}): break
     run.averaged()
     unet.save_pretrained(run.folder / "unet")
