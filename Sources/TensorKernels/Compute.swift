@@ -8,6 +8,7 @@ import COpenBLAS
 public final class Compute {
     /// The instruction sets that the kernels were built for.
     public enum InstructionSet: String, CaseIterable, Sendable {
+        case avx512
         case avx2
         /// What the compiler targets without further flags; matrix products go to OpenBLAS.
         case baseline
