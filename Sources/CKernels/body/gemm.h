@@ -18,7 +18,11 @@ INLINE void micro(const int MR, const int NV, const float *restrict a, const ptr
         for (int v = 0; v < NV; v++) acc[r][v] = splat(0);
     // Three rows from each pointer: no more than the addressing modes reach.
     const float *a3 = a + 3 * row, *a6 = a + 6 * row, *a9 = a + 9 * row;
+#if CK_AVX512
+#pragma clang loop unroll(disable)  // unrolled, the compiler spills sums to make room for later loads
+#else
 #pragma clang loop unroll_count(4)
+#endif
     for (size_t p = 0; p < k; p++) {
         vf b0 = load(b), b1 = NV > 1 ? load(b + next) : b0;
         const ptrdiff_t at = (ptrdiff_t)p * step;
