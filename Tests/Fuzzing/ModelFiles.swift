@@ -21,7 +21,8 @@ extension FuzzCase {
                 // An input is a file of one part, and must be refused by the others.
                 var refusal: (any Error)?
                 for read in [
-                    { _ = try UNetConfiguration(contentsOf: file) }, { _ = try AutoencoderConfiguration(contentsOf: file) },
+                    { _ = try UNetConfiguration(contentsOf: file) },
+                    { _ = try AutoencoderConfiguration(contentsOf: file) },
                     { _ = try CLIPTextConfiguration(contentsOf: file) },
                 ] {
                     do { return try read() } catch { refusal = error }

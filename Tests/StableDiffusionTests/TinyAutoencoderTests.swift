@@ -43,10 +43,11 @@ import Testing
         #expect(odd.scaleFactor == 4 && odd.latentChannels == 5 && odd.scalingFactor == 0.7)
     }
 
-    @Test(arguments: [
-        ("act_fn", "mish", "act_fn is “mish”, but only relu, silu and gelu are supported"),
-        ("upsample_fn", "bilinear", "upsample_fn is “bilinear”, but only “nearest” is supported"),
-    ] as [(String, JSONValue, String)])
+    @Test(
+        arguments: [
+            ("act_fn", "mish", "act_fn is “mish”, but only relu, silu and gelu are supported"),
+            ("upsample_fn", "bilinear", "upsample_fn is “bilinear”, but only “nearest” is supported"),
+        ] as [(String, JSONValue, String)])
     func refusesWhatItLeavesOut(field: String, value: JSONValue, reason: String) {
         #expect(throws: ConfigurationError(file: "config.json", reason: reason)) { try read([field: value]) }
     }
