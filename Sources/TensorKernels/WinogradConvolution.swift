@@ -124,7 +124,8 @@ struct WinogradConvolution {
     private func tileBlocks() -> [Block] {
         let width = min(tilesAcross, Self.blockWidth)
         // As even as they come.
-        let bands = (tilesDown * width + tileBlock - 1) / tileBlock
+        let highest = tileBlock / width
+        let bands = (tilesDown + highest - 1) / highest
         let height = (tilesDown + bands - 1) / bands
         return (0..<input.image.shape[0]).flatMap { image in
             stride(from: 0, to: tilesDown, by: height).flatMap { row in
