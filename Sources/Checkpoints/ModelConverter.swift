@@ -100,10 +100,14 @@ public struct ModelConverter {
     ///
     /// - Parameters:
     ///   - destination: a folder that does not exist yet, or an empty one.
+    ///   - started: called with the folder that is filled first and is gone in the end.
     ///   - progress: called with the bytes written so far; what it throws ends the conversion, and nothing is left behind.
     /// - Throws: `CheckpointError`, `.destinationExists` among them.
-    public func convert(to destination: URL, progress: (Int) throws -> Void = { _ in }) throws -> Report {
+    public func convert(
+        to destination: URL, started: (URL) -> Void = { _ in }, progress: (Int) throws -> Void = { _ in }
+    ) throws -> Report {
         let folder = try AtomicFolder(destination, expectedBytes: outputBytes)
+        started(folder.temporary)
         var report = Report()
         var written = 0
         for file in smallFiles { try folder.write(file.contents, as: file.path) }

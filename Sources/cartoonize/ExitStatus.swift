@@ -31,6 +31,8 @@ struct CommandFailure: Error {
     init(describing error: any Error) {
         switch error {
         case let failure as CommandFailure: self = failure
+        case CheckpointError.cannotWrite, CheckpointError.destinationExists:
+            self.init(.output, String(describing: error))
         case is ConfigurationError, is CheckpointError, is SamplerError:
             self.init(.model, "the model cannot be used: \(error)")
         case is ImageError: self.init(.output, String(describing: error))
@@ -41,3 +43,14 @@ struct CommandFailure: Error {
 
 /// The reader of our standard output went away: there is nobody to tell, so the program just ends.
 struct ClosedPipe: Error {}
+
+/// Runs a command's work and gives whatever it throws its sentence and its status.
+func describingFailures(_ work: () throws -> Void) throws {
+    do {
+        try work()
+    } catch is ClosedPipe {
+        throw ClosedPipe()
+    } catch {
+        throw CommandFailure(describing: error)
+    }
+}
