@@ -4,7 +4,7 @@ import ArgumentParser
 struct Commands: ParsableCommand {
     /// The commands that need their name.
     static let named: [any ParsableCommand.Type] = [
-        InspectCommand.self, ModelsCommand.self, ConvertCommand.self,
+        InspectCommand.self, ModelsCommand.self, PullCommand.self, ConvertCommand.self, VerifyCommand.self,
     ]
 
     static let configuration = CommandConfiguration(

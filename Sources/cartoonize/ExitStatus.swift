@@ -1,5 +1,6 @@
 import Checkpoints
 import ImageCodecs
+import ModelHub
 import StableDiffusion
 
 /// What the process tells its caller. The numbers are documented and scripts rely on them.
@@ -35,8 +36,21 @@ struct CommandFailure: Error {
             self.init(.output, String(describing: error))
         case is ConfigurationError, is CheckpointError, is SamplerError:
             self.init(.model, "the model cannot be used: \(error)")
+        case let error as HubError: self.init(ExitStatus(error), error.description)
         case is ImageError: self.init(.output, String(describing: error))
         default: self.init(.failure, String(describing: error))
+        }
+    }
+}
+
+extension ExitStatus {
+    /// What kind of failure a pull ended with.
+    fileprivate init(_ error: HubError) {
+        switch error {
+        case .badName, .badEndpoint: self = .usage
+        case .noRepository, .noRevision, .gated, .badToken, .notThisKind, .wrongContent, .damaged: self = .model
+        case .noSpace, .disk, .installed, .busy: self = .output
+        case .offline, .badAnswer, .network, .gaveUp: self = .failure
         }
     }
 }
