@@ -10,7 +10,7 @@ LIBRARIES := libcrypto libcurl libpng libjpeg openblas
 DEBIAN_PACKAGES := libcurl4-openssl-dev libjpeg-dev libopenblas-dev libpng-dev libssl-dev pkg-config
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench parity smoke faults old-processor install uninstall clean
+.PHONY: help setup build demo test check bench parity smoke faults fuzz old-processor install uninstall clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,14 @@ parity: setup ## compare whole runs with diffusers, stage by stage (PYTHON must 
 
 faults: setup ## show that each seeded fault makes a test fail
 	Tests/faults/run.sh
+
+FUZZ_INPUTS ?= 300000
+FUZZ_CASES ?=
+
+fuzz: setup ## feed mutated files to every reader under the sanitizers (FUZZ_INPUTS each, FUZZ_CASES or all)
+	$(SWIFT) build -c release --scratch-path .build/fuzz --sanitize address \
+		-Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined --product fuzz
+	ASAN_OPTIONS=detect_leaks=0 nice -n 10 .build/fuzz/release/fuzz --inputs $(FUZZ_INPUTS) $(FUZZ_CASES)
 
 old-processor: setup ## run the kernels' and models' tests as on a processor without AVX2 (needs qemu-user)
 	Tests/old-processor/run.sh
