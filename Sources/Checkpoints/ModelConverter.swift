@@ -78,11 +78,11 @@ public struct ModelConverter {
     ///
     /// - Parameters:
     ///   - destination: a folder that does not exist yet, or an empty one.
-    ///   - started: called with the folder that is filled first and is gone in the end.
     ///   - progress: called with the bytes written so far; what it throws ends the conversion, and nothing is left behind.
+    ///   - started: called with the folder that is filled first and is gone in the end.
     /// - Throws: `CheckpointError`, `.destinationExists` among them.
     public func convert(
-        to destination: URL, started: (URL) -> Void = { _ in }, progress: (Int) throws -> Void = { _ in }
+        to destination: URL, progress: (Int) throws -> Void = { _ in }, started: (URL) -> Void = { _ in }
     ) throws -> Report {
         let folder = try AtomicFolder(destination, expectedBytes: outputBytes)
         started(folder.temporary)

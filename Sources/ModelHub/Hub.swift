@@ -8,7 +8,7 @@ public struct Hub: Sendable {
 
     /// Without a slash at its end.
     let endpoint: String
-    let token: String?
+    package let token: String?
     private let userAgent: String
     private let patience: HTTPClient.Patience
 

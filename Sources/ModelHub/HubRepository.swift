@@ -79,7 +79,9 @@ struct HubListing: Sendable {
         commit = answer.sha
         var files: [String: File] = [:]
         for sibling in answer.siblings {
-            guard let size = sibling.lfs?.size ?? sibling.size, size >= 0, let gitHash = sibling.blobId else { continue }
+            guard let size = sibling.lfs?.size ?? sibling.size, size >= 0, let gitHash = sibling.blobId else {
+                continue
+            }
             if let sum = sibling.lfs?.sha256, !FileSums.isSum(sum) { continue }
             files[sibling.rfilename] = File(
                 path: sibling.rfilename, size: size, sha256: sibling.lfs?.sha256, gitHash: gitHash)

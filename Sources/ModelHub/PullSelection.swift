@@ -18,9 +18,10 @@ struct PullSelection {
     let smallFiles: [HubListing.File]
 
     private static let smallFileLimit = 32 << 20
-    private static let required = [
-        "model_index.json", "scheduler/scheduler_config.json", "tokenizer/vocab.json", "tokenizer/merges.txt",
-    ] + ModelPart.allCases.map { "\($0.rawValue)/config.json" }
+    private static let required =
+        [
+            "model_index.json", "scheduler/scheduler_config.json", "tokenizer/vocab.json", "tokenizer/merges.txt",
+        ] + ModelPart.allCases.map { "\($0.rawValue)/config.json" }
     private static let optional = [
         "cartoonize.json", "tokenizer/tokenizer_config.json", "tokenizer/special_tokens_map.json",
         "tokenizer/added_tokens.json",

@@ -51,7 +51,8 @@ struct ConvertCommand: ParsableCommand {
         var progress = ByteProgress(style: style, label: "converting", total: converter.outputBytes)
         defer { progress.finish() }
         let report = try converter.convert(
-            to: URL(fileURLWithPath: destination), started: TemporaryFolders.note, progress: { progress.show($0) })
+            to: URL(fileURLWithPath: destination), progress: { progress.show($0) },
+            started: TemporaryFolders.note)
         progress.finish()
         report.warnOfOverflows()
         if !quiet {

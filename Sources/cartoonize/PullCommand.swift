@@ -74,7 +74,9 @@ struct PullCommand: ParsableCommand {
                 case .downloading(let done, _): download?.show(done)
                 case .converting(let part, let done, let total):
                     if conversion?.part != part {
-                        conversion = (part, ByteProgress(style: style, label: "converting \(part.rawValue)", total: total))
+                        conversion = (
+                            part, ByteProgress(style: style, label: "converting \(part.rawValue)", total: total)
+                        )
                     }
                     conversion?.progress.show(done)
                 }

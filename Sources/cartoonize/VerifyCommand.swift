@@ -65,7 +65,9 @@ struct VerifyCommand: ParsableCommand {
 
         let directory = try found.directory(search)
         let survey = try ModelSurvey(directory)
-        for part in survey.parts { tell("\(part.part.rawValue): \(TensorSummary(part.tensors)), every one in its place") }
+        for part in survey.parts {
+            tell("\(part.part.rawValue): \(TensorSummary(part.tensors)), every one in its place")
+        }
 
         let nonFinite = survey.nonFinite()
         guard nonFinite.isEmpty else {
