@@ -10,7 +10,7 @@ LIBRARIES := libcrypto libcurl libpng libjpeg openblas
 DEBIAN_PACKAGES := libcurl4-openssl-dev libjpeg-dev libopenblas-dev libpng-dev libssl-dev pkg-config
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench parity smoke faults fuzz old-processor install uninstall clean
+.PHONY: help setup build demo test check bench parity parity-real smoke faults fuzz old-processor install uninstall clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,13 @@ bench: build ## time the program and its kernels; PYTHON with diffusers adds the
 parity: setup ## compare whole runs with diffusers, stage by stage (PYTHON must have it)
 	$(SWIFT) build -c release --product parity-dump
 	$(PYTHON) Tests/parity/parity.py $(MODEL)
+
+PHOTO ?= Tests/smoke/photos/astronaut.jpg
+
+parity-real: setup ## compare a real checkpoint, MODEL, with diffusers on PHOTO: 20 steps at 512 pixels
+	@if [ -z "$(MODEL)" ]; then echo "make: name the checkpoint, a folder or a file: make parity-real MODEL=..." >&2; exit 2; fi
+	$(SWIFT) build -c release --product parity-dump
+	$(PYTHON) Tests/parity/parity.py "$(MODEL)" "$(PHOTO)" --size 512 --steps 20 --tolerance 1e-3
 
 faults: setup ## show that each seeded fault makes a test fail
 	Tests/faults/run.sh

@@ -8,15 +8,21 @@ extension FuzzCase {
 
     static let modelFiles = [
         FuzzCase(
-            name: "config", seeds: { try configurations(of: ["unet", "vae", "text_encoder"], "config.json") },
+            name: "config",
+            seeds: {
+                try configurations(of: ["unet", "vae", "text_encoder"], "config.json")
+                    + [file("Tests/StableDiffusionTests/Fixtures/taesd-odd/config.json")]
+            },
             words: fieldNames(
-                of: UNetConfiguration.defaults, VAEConfiguration.defaults, CLIPTextConfiguration.defaults),
+                of: UNetConfiguration.defaults, VAEConfiguration.defaults, CLIPTextConfiguration.defaults,
+                TinyAutoencoderConfiguration.defaults),
             read: { input, scratch in
                 let file = try scratch.writing(input, as: "config.json")
                 // An input is a file of one part, and must be refused by the others.
                 var refusal: (any Error)?
                 for read in [
-                    { _ = try UNetConfiguration(contentsOf: file) }, { _ = try VAEConfiguration(contentsOf: file) },
+                    { _ = try UNetConfiguration(contentsOf: file) },
+                    { _ = try AutoencoderConfiguration(contentsOf: file) },
                     { _ = try CLIPTextConfiguration(contentsOf: file) },
                 ] {
                     do { return try read() } catch { refusal = error }

@@ -136,7 +136,8 @@ def run(a, hub, chance):
                 process.send_signal(chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM]))
                 process.communicate()
                 kills += 1
-                if process.returncode not in (-9, 130, 143, 0): sys.exit(f"status {process.returncode} after a signal")
+                # It may have ended by itself just before, or not yet begun to listen to signals.
+                if process.returncode not in (-9, -2, -15, 130, 143, 0, 1, 3): sys.exit(f"status {process.returncode} after a signal")
                 models = f"{home}/.local/share/cartoonize/models/org"
                 for name in os.listdir(models) if os.path.isdir(models) else []:
                     if not name.startswith(".") and not os.path.exists(f"{models}/{name}/SHA256SUMS"):

@@ -102,7 +102,7 @@ public final class InstructPix2Pix {
     private func encode(
         _ image: PixelImage, _ run: inout Run, _ progress: (ProgressEvent) throws -> Void
     ) throws -> Tensor {
-        let encoder = try run.timed(\.load) { try VAEEncoder(model.weights(of: .vae), model.vae, compute: compute) }
+        let encoder = try run.timed(\.load) { try ImageEncoder(model.weights(of: .vae), model.vae, compute: compute) }
         try progress(.encoding)
         let latents = run.timed(\.encode) { encoder(image.tensor(on: compute)) }
         run.observe("image_latents", latents)
@@ -137,7 +137,7 @@ public final class InstructPix2Pix {
     private func decode(
         _ latents: Tensor, _ run: inout Run, _ progress: (ProgressEvent) throws -> Void
     ) throws -> PixelImage {
-        let decoder = try run.timed(\.load) { try VAEDecoder(model.weights(of: .vae), model.vae, compute: compute) }
+        let decoder = try run.timed(\.load) { try ImageDecoder(model.weights(of: .vae), model.vae, compute: compute) }
         try progress(.decoding)
         let scaled = compute.tensor(latents.values.map { $0 / model.vae.scalingFactor }, latents.shape)
         let output = run.timed(\.decode) { decoder(scaled) }

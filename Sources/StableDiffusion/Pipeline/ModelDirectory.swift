@@ -26,7 +26,7 @@ public struct ModelDirectory: Sendable {
     /// The sampler that the model's scheduler file names.
     public let sampler: SamplerKind
     package let unet: UNetConfiguration
-    package let vae: VAEConfiguration
+    package let vae: AutoencoderConfiguration
     package let textEncoder: CLIPTextConfiguration
     package let scheduler: SchedulerConfiguration
     let tokenizer: CLIPTokenizer
@@ -71,7 +71,8 @@ public struct ModelDirectory: Sendable {
         let pipeline = try fields("model_index.json", ["_class_name": "StableDiffusionInstructPix2PixPipeline"])
         try pipeline.requireDefaults(of: ["_class_name"])
         unet = try UNetConfiguration(fields("unet/config.json", UNetConfiguration.defaults))
-        vae = try VAEConfiguration(fields("vae/config.json", VAEConfiguration.defaults))
+        let vaeFields = try read("vae/config.json")
+        vae = try AutoencoderConfiguration(vaeFields.fields, file: vaeFields.file)
         textEncoder = try CLIPTextConfiguration(fields("text_encoder/config.json", CLIPTextConfiguration.defaults))
         self.tokenizer = try CLIPTokenizer(folder: tokenizer)
         scheduler = try SchedulerConfiguration(fields: read("scheduler/scheduler_config.json").fields)

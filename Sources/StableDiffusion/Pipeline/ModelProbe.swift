@@ -76,7 +76,7 @@ public struct ModelProbe: Codable, Equatable, Sendable {
         }
         compute.trim()
         do {
-            let encoder = try VAEEncoder(model.weights(of: .vae), model.vae, compute: compute)
+            let encoder = try ImageEncoder(model.weights(of: .vae), model.vae, compute: compute)
             parts["image_encoder"] = image(encoder(waves([1, 3, pixels, pixels])))
         }
         compute.trim()
@@ -89,7 +89,7 @@ public struct ModelProbe: Codable, Equatable, Sendable {
                     branches: [Branch(sample: 0, text: 0)]))
         }
         compute.trim()
-        let decoder = try VAEDecoder(model.weights(of: .vae), model.vae, compute: compute)
+        let decoder = try ImageDecoder(model.weights(of: .vae), model.vae, compute: compute)
         parts["image_decoder"] = image(decoder(waves([1, latents, side, side])))
         self.parts = parts
     }

@@ -15,8 +15,8 @@ public struct ModelSurvey: Sendable {
     public init(_ model: ModelDirectory) throws {
         let compute = Compute(threads: 1)
         _ = try CLIPTextModel(model.weights(of: .textEncoder), model.textEncoder, compute: compute)
-        _ = try VAEEncoder(model.weights(of: .vae), model.vae, compute: compute)
-        _ = try VAEDecoder(model.weights(of: .vae), model.vae, compute: compute)
+        _ = try ImageEncoder(model.weights(of: .vae), model.vae, compute: compute)
+        _ = try ImageDecoder(model.weights(of: .vae), model.vae, compute: compute)
         _ = try UNet(model.weights(of: .unet), model.unet, compute: compute)
         parts = try ModelPart.allCases.map { part in
             Part(part: part, tensors: try model.weights(of: part).weights)
