@@ -76,6 +76,10 @@ public struct ModelPull {
         let source = PullSource(repository: name.repository, commit: listing.commit, precision: precision.rawValue)
         let staging = try PullStaging(beside: destination, for: source)
 
+        let modelFiles = Set(
+            [PullSource.name] + selection.smallFiles.map(\.path)
+                + ModelPart.allCases.map { "\($0.rawValue)/\($0.weightName).safetensors" })
+        staging.clean(modelFiles)
         for file in selection.smallFiles {
             try download(file, from: listing, to: staging.model(file.path)) { _ in }
         }
@@ -102,9 +106,11 @@ public struct ModelPull {
             try convert(part, staging, &report, progress)
         }
         try source.write(to: staging.model(PullSource.name))
+        staging.clean(modelFiles)
         try check(staging.model)
         try FileSums.write(for: staging.model)
-        try staging.commit(to: destination, originals: originals)
+        let originalFiles = Set(parts.flatMap { [$0.entry.path] + $0.files.map(\.path) })
+        try staging.commit(to: destination, originals: originals.map { ($0, originalFiles) })
         return report
     }
 

@@ -27,7 +27,6 @@ final class PullStaging {
             try source.write(to: folder.appendingPathComponent(PullSource.name))
         }
         for part in [model, originals] { try Self.makeFolder(part) }
-        removeLeftovers()
     }
 
     deinit { close(lock) }
@@ -63,12 +62,18 @@ final class PullStaging {
         }
     }
 
+    /// Leaves only these files in the model.
+    func clean(_ modelFiles: Set<String>) { Self.removeOthers(than: modelFiles, in: model) }
+
     /// Gives the model its place, replacing what is there, and removes the rest.
-    func commit(to destination: URL, originals kept: URL?) throws {
+    ///
+    /// - Parameter kept: where the originals go with these paths, nil to let go of them.
+    func commit(to destination: URL, originals kept: (folder: URL, paths: Set<String>)?) throws {
         if let kept {
-            try? FileManager.default.removeItem(at: kept)
-            try Self.makeFolder(kept.deletingLastPathComponent())
-            try Self.move(originals, to: kept)
+            Self.removeOthers(than: kept.paths, in: originals)
+            try? FileManager.default.removeItem(at: kept.folder)
+            try Self.makeFolder(kept.folder.deletingLastPathComponent())
+            try Self.move(originals, to: kept.folder)
         }
         sync(model)
         let old = folder.appendingPathComponent("replaced")
@@ -87,13 +92,15 @@ final class PullStaging {
         return url
     }
 
-    /// What a conversion or a write left that was killed half-way.
-    private func removeLeftovers() {
-        for path in FileManager.default.enumerator(atPath: model.path)?.compactMap({ $0 as? String }) ?? [] {
-            let name = path.split(separator: "/").last ?? ""
-            if name.hasPrefix("."), name.hasSuffix(".partial") {
-                try? FileManager.default.removeItem(at: model.appendingPathComponent(path))
+    /// Removes what is in a folder besides these files: what writes left that were killed half-way.
+    private static func removeOthers(than paths: Set<String>, in folder: URL) {
+        for path in FileManager.default.enumerator(atPath: folder.path)?.compactMap({ $0 as? String }) ?? [] {
+            let file = folder.appendingPathComponent(path)
+            var status = stat()
+            guard !paths.contains(path), lstat(file.path, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
+                continue
             }
+            try? FileManager.default.removeItem(at: file)
         }
     }
 

@@ -341,6 +341,25 @@ import ModelHub
         #expect(!FileManager.default.fileExists(atPath: place.destination.path))
     }
 
+    /// What a killed run may leave between the files does not get into the model.
+    @Test func leftoversOfKilledRunsAreRemoved() throws {
+        let files = try tinyModel()
+        let place = try Place()
+        #expect(throws: CancellationError.self) {
+            _ = try place.pull(TestHub(files)).run(replacing: false, check: { _ in throw CancellationError() })
+        }
+        for name in ["tokenizer/vocab.json.etag", "unet/.config.1.partial", "unet/.dat.nosync1", "other.txt"] {
+            try Data("half".utf8).write(to: place.staging.appendingPathComponent("model/" + name))
+        }
+        let originals = place.folder.appendingPathComponent("originals/org/model")
+        _ = try place.pull(TestHub(files), originals: originals).run(replacing: false)
+        try expectComplete(place, files)
+        for name in ["tokenizer/vocab.json.etag", "unet/.config.1.partial", "unet/.dat.nosync1", "other.txt"] {
+            #expect(
+                !FileManager.default.fileExists(atPath: place.destination.appendingPathComponent(name).path), "\(name)")
+        }
+    }
+
     @Test func originalsAreKeptWhenAsked() throws {
         let files = try tinyModel()
         let place = try Place()
