@@ -14,7 +14,8 @@ static void ignore_error(cmsContext context, cmsUInt32Number code, const char *t
     (void)text;
 }
 
-cimage_colour_transform *cimage_colour_transform_create(const uint8_t *profile, size_t size, bool to_srgb) {
+cimage_colour_transform *cimage_colour_transform_create(const uint8_t *profile, size_t size, bool to_srgb,
+                                                        bool for_many_pixels) {
     cmsContext context = cmsCreateContext(NULL, NULL);
     if (!context) return NULL;
     cmsSetLogErrorHandlerTHR(context, ignore_error);
@@ -22,10 +23,10 @@ cimage_colour_transform *cimage_colour_transform_create(const uint8_t *profile, 
     cmsHPROFILE srgb = cmsCreate_sRGBProfileTHR(context);
     cmsHTRANSFORM transform = NULL;
     if (other && srgb && cmsGetColorSpace(other) == cmsSigRgbData) {
-        // Without a cache, a transform may be used by several threads.
+        cmsUInt32Number flags = cmsFLAGS_BLACKPOINTCOMPENSATION | cmsFLAGS_NOCACHE;
+        if (!for_many_pixels) flags |= cmsFLAGS_NOOPTIMIZE;
         transform = cmsCreateTransformTHR(context, to_srgb ? other : srgb, TYPE_RGB_8, to_srgb ? srgb : other, TYPE_RGB_8,
-                                          INTENT_RELATIVE_COLORIMETRIC,
-                                          cmsFLAGS_BLACKPOINTCOMPENSATION | cmsFLAGS_NOCACHE);
+                                          INTENT_RELATIVE_COLORIMETRIC, flags);
     }
     if (other) cmsCloseProfile(other);
     if (srgb) cmsCloseProfile(srgb);

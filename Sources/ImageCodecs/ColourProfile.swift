@@ -28,7 +28,8 @@ public struct ColourProfile: Sendable {
     private func convert(_ rgb: [UInt8], toSRGB: Bool) -> [UInt8]? {
         precondition(rgb.count % 3 == 0, "\(rgb.count) bytes are no RGB pixels")
         let transform = icc.withUnsafeBytes { bytes in
-            cimage_colour_transform_create(bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count, toSRGB)
+            cimage_colour_transform_create(
+                bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count, toSRGB, rgb.count > 30_000)
         }
         guard let transform else { return nil }
         defer { cimage_colour_transform_destroy(transform) }

@@ -120,8 +120,10 @@ bool cimage_webp_read_pixels(const uint8_t *data, size_t size, size_t width, siz
 typedef struct cimage_colour_transform cimage_colour_transform;
 
 /// From an ICC profile's RGB to sRGB or back (relative colorimetric with black point compensation); NULL when the
-/// profile is malformed, of another colour space, or does not describe this direction.
-cimage_colour_transform *cimage_colour_transform_create(const uint8_t *profile, size_t size, bool to_srgb);
+/// profile is malformed, of another colour space, or does not describe this direction. For many pixels a table is made
+/// first, which for some profiles takes as long as converting 10,000 pixels without.
+cimage_colour_transform *cimage_colour_transform_create(const uint8_t *profile, size_t size, bool to_srgb,
+                                                        bool for_many_pixels);
 void cimage_colour_transform_destroy(cimage_colour_transform *transform);
 
 /// Converts interleaved 8-bit RGB; `source` and `destination` may be the same.
