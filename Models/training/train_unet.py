@@ -23,8 +23,17 @@ SCHEDULE = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear
 SECOND = 499  # the second of two steps, trailing
 
 
+# Words that tell nothing of the style: a phrasing means the same without them.
+FILLERS = set("""a an the this these that it me them of to in into as on with and at by for out make made turn give render
+generate create transform convert apply draw redraw show produce image picture photo photograph natural following version
+look style effect filter like please can you want i""".split())
+
+
 def spoken(phrase, rng):
-    """One way to write a phrasing."""
+    """One way to write a phrasing; one in four is cut to some of its words, those that tell the style among them."""
+    if rng.random() < 0.25:
+        words = [w for w in phrase.split() if w.lower().strip(",.?") not in FILLERS or rng.random() < 0.4]
+        phrase = " ".join(words) or phrase
     r = rng.random()
     if r < 0.2: phrase = phrase.lower()
     elif r < 0.3: phrase = phrase[0].lower() + phrase[1:]
@@ -81,14 +90,18 @@ if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for n in ("pairs", "vae", "out"): p.add_argument(n)
     p.add_argument("--minutes", type=float, default=75); p.add_argument("--rate", type=float, default=1.2e-3)
+    p.add_argument("--words-of", help="a trained OUT: its text encoder alone is trained further, on small crops")
     a = p.parse_args()
     torch.manual_seed(0)
     tokenizer = CLIPTokenizer.from_pretrained(TOKENIZER)
     vae = AutoencoderKL.from_pretrained(a.vae).eval().requires_grad_(False).to(memory_format=torch.channels_last)
     unet, text = models()
+    if a.words_of:
+        unet = UNet2DConditionModel.from_pretrained(a.words_of, subfolder="unet").requires_grad_(False)
+        text, CROPS = CLIPTextModel.from_pretrained(a.words_of, subfolder="text_encoder"), ((64, 8, 1.0),)
     data = Pairs(a.pairs)
-    if not (pathlib.Path(a.out) / "state.pt").exists(): learn_styles(text, tokenizer)
-    run = Run(a.out, [*unet.parameters(), *text.parameters()], a.minutes, a.rate)
+    if not a.words_of and not (pathlib.Path(a.out) / "state.pt").exists(): learn_styles(text, tokenizer)
+    run = Run(a.out, [p for m in (unet, text) for p in m.parameters() if p.requires_grad], a.minutes, a.rate)
     rng = np.random.default_rng(run.step)
     torch.manual_seed(run.step)
     phrases = {style: for_training(style) for style in STYLES}
@@ -102,7 +115,7 @@ if __name__ == "__main__":
         scale = 1 / encode([b[..., LAYERS[n]] for b in sample for n in ("photo", "cartoon")]).std().item()
     (run.folder / "scaling_factor").write_text(repr(scale))
     while True:
-        size, batch, _ = CROPS[rng.choice(3, p=[c[2] for c in CROPS])]
+        size, batch, _ = CROPS[rng.choice(len(CROPS), p=[c[2] for c in CROPS])]
         blocks = [data.crop(rng, size) for _ in range(batch)]
         words, layers, with_image = [], [], []
         for _ in blocks:
