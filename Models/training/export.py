@@ -28,6 +28,10 @@ if __name__ == "__main__":
     if (a.out / "tokenizer").resolve() != TOKENIZER: shutil.copytree(TOKENIZER, a.out / "tokenizer", dirs_exist_ok=True)
     FILES["cartoonize.json"] = {"instruction": "Cartoonize the following image", "steps": a.steps, "guidance_scale": 1.0,
                                 "image_guidance_scale": 1.0, "native_size": 384}
+    for part in ("vae", "unet"):  # where the weights lay before is nobody's business
+        config = json.loads((a.out / part / "config.json").read_text())
+        config.pop("_name_or_path", None)
+        FILES[f"{part}/config.json"] = config
     for name, value in FILES.items():
         (a.out / name).parent.mkdir(exist_ok=True)
         (a.out / name).write_text(json.dumps(value, indent=2) + "\n")
