@@ -3,7 +3,7 @@ import ImageCodecs
 import StableDiffusion
 
 /// A decoded input picture, and how a result becomes a picture like it.
-struct InputPicture {
+struct InputPicture: Sendable {
     let format: ImageFormat
     private let image: DecodedImage
 
@@ -32,9 +32,21 @@ struct InputPicture {
 
     /// `result` as a picture of the given size with this picture's colour profile and, in a PNG, its alpha channel;
     /// a JPEG has none, so there transparent parts show white.
-    func finished(_ result: PixelImage, size: PixelSize, format: ImageFormat, parameters: String) -> DecodedImage {
+    func finished(_ result: PixelImage, size: PixelSize, format: ImageFormat, parameters: String?) -> DecodedImage {
         let resultSize = PixelSize(width: result.width, height: result.height)
-        var rgb = resized(result.rgb, from: resultSize, to: size, channels: 3)
+        return finished(
+            rgb: resized(result.rgb, from: resultSize, to: size, channels: 3), size: size, format: format,
+            parameters: parameters)
+    }
+
+    /// The picture itself, resized like a result.
+    func resized(to size: PixelSize, format: ImageFormat) -> DecodedImage {
+        finished(
+            rgb: resized(image.rgb, from: self.size, to: size, channels: 3), size: size, format: format, parameters: nil)
+    }
+
+    private func finished(rgb: [UInt8], size: PixelSize, format: ImageFormat, parameters: String?) -> DecodedImage {
+        var rgb = rgb
         var alpha = image.alpha.map { resized($0, from: self.size, to: size, channels: 1) }
         if format == .jpeg, let opacities = alpha {
             for (pixel, opacity) in opacities.enumerated() where opacity < 255 {

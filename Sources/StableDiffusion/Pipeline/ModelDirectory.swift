@@ -17,7 +17,7 @@ public struct ModelDirectory: Sendable {
 
     public let folder: URL
     public let defaults: Defaults
-    /// The sampler that the model's scheduler file names.
+    /// The sampler that the model's scheduler file asks for.
     public let sampler: SamplerKind
     package let unet: UNetConfiguration
     package let vae: VAEConfiguration
@@ -45,7 +45,8 @@ public struct ModelDirectory: Sendable {
         guard let sampler = scheduler.className.flatMap(SamplerKind.init(name:)) else {
             throw SamplerError.unknownClass(scheduler.className)
         }
-        self.sampler = sampler
+        let usesKarras = try sampler == .dpmSolverMultistep && scheduler.flag("use_karras_sigmas", default: false)
+        self.sampler = usesKarras ? .dpmSolverMultistepKarras : sampler
         defaults = try Defaults(folder.appendingPathComponent("cartoonize.json"))
         try requireFit()
         for part in Part.allCases { _ = try weights(of: part) }
