@@ -42,7 +42,8 @@ struct InputPicture: Sendable {
     /// The picture itself, resized like a result.
     func resized(to size: PixelSize, format: ImageFormat) -> DecodedImage {
         finished(
-            rgb: resized(image.rgb, from: self.size, to: size, channels: 3), size: size, format: format, parameters: nil)
+            rgb: resized(image.rgb, from: self.size, to: size, channels: 3), size: size, format: format, parameters: nil
+        )
     }
 
     private func finished(rgb: [UInt8], size: PixelSize, format: ImageFormat, parameters: String?) -> DecodedImage {

@@ -5,16 +5,16 @@ import TensorKernels
 /// One run of the program, of one photo or of a batch: plan, make, report. Everything that can be wrong with the arguments
 /// is found before the first weight is read.
 struct Run {
-    private let options: CartoonizeImage
+    let options: CartoonizeImage
     private let start: ContinuousClock.Instant
-    private let search: PhotoSearch
-    private let generation: GenerationOptions
-    private let maker: PictureMaker
+    let search: PhotoSearch
+    let generation: GenerationOptions
+    let maker: PictureMaker
     private var progress: RunProgress
 
-    private var output: OutputOptions { options.output }
-    private var batch: BatchOptions { options.batch }
-    private var settings: Settings { maker.settings }
+    var output: OutputOptions { options.output }
+    var batch: BatchOptions { options.batch }
+    var settings: Settings { maker.settings }
 
     /// Finds the photos and the model, and settles what to do with them.
     init(options: CartoonizeImage, start: ContinuousClock.Instant) throws {
@@ -103,7 +103,9 @@ struct Run {
         var paths = jobs.compactMap(\.destination.file)
         if let interval = output.preview {
             paths += jobs.flatMap { job in
-                stride(from: interval, through: settings.steps, by: interval).map { job.previewDestination(step: $0).name }
+                stride(from: interval, through: settings.steps, by: interval).map {
+                    job.previewDestination(step: $0).name
+                }
             }
         }
         if batch.shard == nil { paths.append(FilePath(plan.folder).appending(Gallery.name)) }
@@ -112,7 +114,9 @@ struct Run {
 
     private func dryRun(_ jobs: [Job], _ plan: RunPlan) throws {
         let failed = try DryRun(maker: maker, json: output.json).run(jobs, isBatch: plan.isBatch)
-        if failed > 0 { throw CommandFailure(.incomplete, "\(failed) of \(counted(jobs.count, "picture")) could not be made") }
+        if failed > 0 {
+            throw CommandFailure(.incomplete, "\(failed) of \(counted(jobs.count, "picture")) could not be made")
+        }
     }
 
     /// The last line of a batch, and the status of one with failures.
@@ -120,7 +124,8 @@ struct Run {
         guard plan.isBatch, let manifest else { return }
         if counts.failed > 0 {
             throw CommandFailure(
-                .incomplete, "\(counts.failed) of \(counted(counts.made + counts.failed, "picture")) failed; see \(manifest.path)")
+                .incomplete,
+                "\(counts.failed) of \(counted(counts.made + counts.failed, "picture")) failed; see \(manifest.path)")
         }
         if !output.quiet {
             let time = ProgressDisplay.clock(start.duration(to: .now))
@@ -128,54 +133,3 @@ struct Run {
         }
     }
 }
-
-// What a person wants to know before waiting.
-extension Run {
-    /// Announces a batch.
-    private func announce(_ plan: RunPlan, share: Int, _ remaining: Remaining, seeds: [UInt64]) {
-        guard !output.quiet, plan.isBatch || batch.dryRun else { return }
-        var parts = [batch.shard.map { "shard \($0.index) of \($0.count), \(share) of \(counted(plan.jobs.count, "picture"))" }
-            ?? counted(share, "picture")]
-        let done = remaining.done + remaining.unrecorded.count
-        if done > 0 { parts.append("\(done) done before") }
-        if remaining.skipped > 0 { parts.append("\(remaining.skipped) skipped because they exist") }
-        parts.append("\(remaining.jobs.count) to make")
-        if search.otherFiles > 0 { parts.append("\(counted(search.otherFiles, "other file")) left out") }
-        Console.line(parts.joined(separator: ", "))
-        if !remaining.jobs.isEmpty { Console.line(describeSettings(seeds: seeds)) }
-        noteOptionsWithoutEffect()
-    }
-
-    /// Announces a picture: the only photo's first, and with `--verbose` each.
-    private func announce(_ job: Job, _ photo: PictureMaker.Prepared, _ plan: RunPlan) {
-        let isFirst = job.seed == plan.jobs[0].seed
-        guard !output.quiet, plan.isBatch ? output.verbose : isFirst else { return }
-        let settingsText = plan.isBatch ? "" : ", " + describeSettings(seeds: plan.jobs.map(\.seed))
-        Console.line("\(job.photo.path): \(photo.sizes.working)\(settingsText)")
-        if !plan.isBatch { noteOptionsWithoutEffect() }
-        if options.size.size == nil, photo.sizes.working.isMuchSmaller(than: photo.picture.size) {
-            Console.line(
-                "note: the picture is worked at \(photo.sizes.working) and brought back to \(photo.picture.size); "
-                    + "--max-pixels sets the limit")
-        }
-        if output.verbose, !plan.isBatch {
-            Console.line("model folder \(settings.modelFolder.path), \(settings.threads) threads")
-        }
-    }
-
-    private func describeSettings(seeds: [UInt64]) -> String {
-        let guidance = settings.guidanceIsOn ? "" : ", guidance off (one pass a step)"
-        let seedText = seeds.count == 1 ? "seed \(seeds[0])" : "seeds \(seeds[0]) to \(seeds[seeds.count - 1])"
-        return "model \(settings.modelName), \(settings.steps) steps of \(settings.sampler.rawValue)\(guidance), \(seedText)"
-    }
-
-    private func noteOptionsWithoutEffect() {
-        if !settings.guidanceIsOn, let ignored = generation.optionsWithoutEffectUnguided() {
-            Console.line(
-                "note: \(ignored) has no effect: guidance is on only above --guidance 1 with --image-guidance 1 or more")
-        }
-    }
-}
-
-/// `1 picture`, `2 pictures`.
-private func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }

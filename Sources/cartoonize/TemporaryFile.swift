@@ -25,7 +25,8 @@ struct TemporaryFile: ~Copyable {
             let leftovers = names.filter { $0.hasPrefix(".") && $0.hasSuffix(ending) }
             guard !leftovers.isEmpty else { continue }
             let prefixes = Set(paths.map { prefix(FilePath($0).name) })
-            for name in leftovers where prefixes.contains(String(name[...(name.lastIndex(of: "-") ?? name.startIndex)])) {
+            for name in leftovers where prefixes.contains(String(name[...(name.lastIndex(of: "-") ?? name.startIndex)]))
+            {
                 unlink(FilePath(folder).appending(name))
             }
         }

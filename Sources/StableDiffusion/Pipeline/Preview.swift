@@ -18,7 +18,7 @@ public struct Preview {
 ///
 /// A step's prediction says what the clean latents would be, and colours are nearly a linear function of latents. That
 /// function is fitted to the input picture and its own latents, so it needs no constants of a particular autoencoder.
-struct PreviewMaker {
+package struct PreviewMaker {
     private let alphasCumprod: [Float]
     private let predictionType: PredictionType
     private let scalingFactor: Float
@@ -29,20 +29,21 @@ struct PreviewMaker {
 
     /// - Parameters:
     ///   - imageLatents: `[1, height, width, channels]`, those of `image`, not scaled.
-    init(
+    package init(
         imageLatents: Tensor, image: PixelImage, schedule: SchedulerConfiguration, steps: Int, scalingFactor: Float
     ) throws {
         alphasCumprod = try NoiseSchedule(schedule, steps: steps).alphasCumprod
         predictionType = try schedule.predictionType(.epsilon, .sample, .velocity)
         self.scalingFactor = scalingFactor
         shape = Array(imageLatents.shape.dropFirst())
-        colours = Self.fit(imageLatents.values, channels: shape[2], to: image.averaged(width: shape[1], height: shape[0]))
+        colours = Self.fit(
+            imageLatents.values, channels: shape[2], to: image.averaged(width: shape[1], height: shape[0]))
     }
 
     /// - Parameters:
     ///   - prediction: the guided prediction, in PyTorch's order.
     ///   - input: the latents it was made for, as the model saw them.
-    func picture(prediction: [Float], input: [Float], timestep: Float) -> PixelImage {
+    package func picture(prediction: [Float], input: [Float], timestep: Float) -> PixelImage {
         let alpha = alphasCumprod[min(max(0, Int(timestep)), alphasCumprod.count - 1)]
         let (signal, noise) = (max(alpha, 1e-6).squareRoot(), (1 - alpha).squareRoot())
         let clean = elementwise(input, prediction) { latent, predicted in

@@ -38,7 +38,8 @@ struct BatchOptions: ParsableArguments {
         guard !search.photos.isEmpty else {
             let place = (arguments + [filesFrom].compactMap { $0 }).joined(separator: ", ")
             throw CommandFailure(
-                .input, "there are no PNG or JPEG pictures in \(place)" + (recursive ? "" : "; --recursive looks deeper"))
+                .input,
+                "there are no PNG or JPEG pictures in \(place)" + (recursive ? "" : "; --recursive looks deeper"))
         }
         return search
     }

@@ -29,7 +29,9 @@ final class Manifest: Sendable {
     deinit {
         // Nothing was recorded: nothing stays.
         var status = stat()
-        if fstat(descriptor, &status) == 0, status.st_size == 0, FileIdentity(path) == FileIdentity(descriptor: descriptor) {
+        if fstat(descriptor, &status) == 0, status.st_size == 0,
+            FileIdentity(path) == FileIdentity(descriptor: descriptor)
+        {
             unlink(path)
         }
         close(descriptor)

@@ -23,9 +23,9 @@ struct PhotoSearch {
             isBatch = true
             addFolder(argument)
         case nil where argument.contains { "*?[".contains($0) }:
-            isBatch = true
             let matches = Self.matches(of: argument)
-            if matches.isEmpty { addPhoto(Photo(path: argument, subfolder: "")) }
+            guard !matches.isEmpty else { return addPhoto(Photo(path: argument, subfolder: "")) }
+            isBatch = true
             for match in matches {
                 if FileKind(match) == .folder {
                     addFolder(match)

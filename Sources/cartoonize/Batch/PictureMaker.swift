@@ -77,8 +77,9 @@ struct PictureMaker: Sendable {
         compare ? PixelSize(width: 2 * size.width, height: size.height) : size
     }
 
-    private func checkedSizes(of input: PixelSize, format: ImageFormat) throws -> (working: PixelSize, output: PixelSize)
-    {
+    private func checkedSizes(of input: PixelSize, format: ImageFormat) throws -> (
+        working: PixelSize, output: PixelSize
+    ) {
         let sizes = try size.sizes(input: input, model: model)
         let written = written(sizes.output)
         if max(written.width, written.height) > format.maximumSide {

@@ -46,6 +46,7 @@ struct Remaining {
         let verb = inTheWay.count == 1 ? "exists" : "exist"
         throw CommandFailure(
             .output,
-            "\(first)\(others) \(verb), made otherwise; give --force to replace, --skip-existing to keep, or another -o")
+            "\(first)\(others) \(verb), made otherwise; give --force to replace, --skip-existing to keep, or another -o"
+        )
     }
 }

@@ -18,7 +18,9 @@ struct RunPlan {
             return
         }
         if let output = naming.output {
-            guard output != "-", FileKind(output) == .folder || ImageFormat(fileExtension: FilePath(output).fileExtension) == nil else {
+            guard output != "-",
+                FileKind(output) == .folder || ImageFormat(fileExtension: FilePath(output).fileExtension) == nil
+            else {
                 throw CommandFailure(.usage, "several photos need a folder for their pictures; give one with -o")
             }
             guard FileKind(output) == .folder || FileKind(output) == nil else {
@@ -46,7 +48,8 @@ struct RunPlan {
     func checkDestinations() throws {
         var inputs: Set<FileIdentity> = []
         for job in jobs {
-            if let identity = job.photo.path == "-" ? FileIdentity(descriptor: STDIN_FILENO) : FileIdentity(job.photo.path)
+            if let identity = job.photo.path == "-"
+                ? FileIdentity(descriptor: STDIN_FILENO) : FileIdentity(job.photo.path)
             {
                 inputs.insert(identity)
             }
