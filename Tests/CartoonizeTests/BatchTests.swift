@@ -219,7 +219,8 @@ struct BatchTests {
         let folder = try folderWithPhotos()
         let contents = folder.contents
         let outcome = try Program.run(["photos", "-r", "-o", "toons", "--dry-run"], in: folder)
-        #expect(outcome.outputText == "toons/a.cartoon.png\ntoons/broken.cartoon.png\ntoons/sub/b.cartoon.png\n")
+        #expect(outcome.status == 6)
+        #expect(outcome.outputText == "toons/a.cartoon.png\ntoons/sub/b.cartoon.png\n")
         #expect(outcome.errors.contains("3 pictures, 3 to make, 1 other file left out"))
         #expect(folder.contents == contents)
     }
