@@ -6,11 +6,11 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 PROGRAM := .build/release/cartoonize
-LIBRARIES := libpng libjpeg openblas
-DEBIAN_PACKAGES := libjpeg-dev libopenblas-dev libpng-dev pkg-config
+LIBRARIES := libcurl libpng libjpeg openblas
+DEBIAN_PACKAGES := libcurl4-openssl-dev libjpeg-dev libopenblas-dev libpng-dev pkg-config
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench parity smoke faults old-processor install uninstall clean
+.PHONY: help setup build demo test check bench parity smoke faults fuzz old-processor install uninstall clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ setup: ## install the libraries that are missing (Debian, Ubuntu) and check the 
 		echo "make: Swift 6 or later is needed; install it from https://www.swift.org/install" >&2; exit 1; fi
 	@if ! { command -v pkg-config && pkg-config --exists $(LIBRARIES); } >/dev/null 2>&1; then \
 		if ! command -v apt-get >/dev/null; then \
-			echo "make: install the development files of libpng, libjpeg and OpenBLAS, and pkg-config" >&2; exit 1; fi; \
+			echo "make: install the development files of libcurl, libpng, libjpeg and OpenBLAS, and pkg-config" >&2; exit 1; fi; \
 		if [ "$$(id -u)" -eq 0 ]; then as_root=; elif command -v sudo >/dev/null; then as_root=sudo; else \
 			echo "make: as root, run: apt-get install $(DEBIAN_PACKAGES)" >&2; exit 1; fi; \
 		$$as_root apt-get update -q && \
@@ -59,6 +59,14 @@ parity: setup ## compare whole runs with diffusers, stage by stage (PYTHON must 
 
 faults: setup ## show that each seeded fault makes a test fail
 	Tests/faults/run.sh
+
+FUZZ_INPUTS ?= 300000
+FUZZ_CASES ?=
+
+fuzz: setup ## feed mutated files to every reader under the sanitizers (FUZZ_INPUTS each, FUZZ_CASES or all)
+	$(SWIFT) build -c release --scratch-path .build/fuzz --sanitize address \
+		-Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined --product fuzz
+	ASAN_OPTIONS=detect_leaks=0 nice -n 10 .build/fuzz/release/fuzz --inputs $(FUZZ_INPUTS) $(FUZZ_CASES)
 
 old-processor: setup ## run the kernels' and models' tests as on a processor without AVX2 (needs qemu-user)
 	Tests/old-processor/run.sh

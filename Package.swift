@@ -22,6 +22,9 @@ let package = Package(
             linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
         .target(name: "ImageCodecs", dependencies: ["CImageCodecs"]),
 
+        .target(name: "CHTTP", linkerSettings: [.linkedLibrary("curl")]),
+        .target(name: "HTTPClient", dependencies: ["CHTTP"]),
+
         .target(name: "Checkpoints"),
         .target(name: "StableDiffusion", dependencies: ["TensorKernels", "Checkpoints"]),
 
@@ -36,9 +39,18 @@ let package = Package(
         .executableTarget(name: "parity-dump", dependencies: ["StableDiffusion", "Checkpoints", "TensorKernels"]),
 
         .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .target(
+            name: "Fuzzing", dependencies: ["StableDiffusion", "Checkpoints", "ImageCodecs", "TestSupport"],
+            path: "Tests/Fuzzing"),
+        .executableTarget(
+            name: "fuzz",
+            dependencies: ["Fuzzing", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Tests/fuzz"),
+        .testTarget(name: "FuzzingTests", dependencies: ["Fuzzing"], resources: [.copy("Crashers")]),
         .testTarget(name: "TensorKernelsTests", dependencies: ["TensorKernels", "TestSupport"]),
         .testTarget(
             name: "ImageCodecsTests", dependencies: ["ImageCodecs", "TestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "TestSupport"]),
         .testTarget(
             name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(

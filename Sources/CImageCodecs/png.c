@@ -60,12 +60,14 @@ void cimage_png_reader_destroy(cimage_png_reader *reader) {
 
 const char *cimage_png_reader_message(const cimage_png_reader *reader) { return reader->message; }
 
-// libpng takes memory for a chunk before it looks whether the file holds it.
+// libpng takes memory for a chunk before it looks whether the file holds it. What follows IEND is not looked at.
 static void check_chunk_lengths(const cimage_png_reader *reader) {
-    enum { signature = 8, around_content = 12 };  // length, type and check sum
-    for (size_t position = signature; reader->size - position >= around_content;) {
-        size_t length = png_get_uint_32(reader->data + position);
-        if (length > reader->size - position - around_content) png_error(reader->png, "the file ends early");
+    enum { signature = 8, before_content = 8, around_content = 12 };  // length and type; check sum
+    for (size_t position = signature; reader->size - position >= before_content;) {
+        const uint8_t *chunk = reader->data + position;
+        size_t length = png_get_uint_32(chunk), left = reader->size - position;
+        if (left < around_content || length > left - around_content) png_error(reader->png, "the file ends early");
+        if (memcmp(chunk + 4, "IEND", 4) == 0) return;
         position += around_content + length;
     }
 }

@@ -93,6 +93,7 @@ INLINE vf activated(vf x, ck_activation activation) {
     case CK_SILU: return sigmoid_gated(x, 1.0f);
     case CK_QUICK_GELU: return sigmoid_gated(x, 1.702f);
     case CK_GELU: return gelu_vf(x);
+    case CK_RELU: return max_vf(x, splat(0.0f));
     default: return x;
     }
 }

@@ -9,6 +9,8 @@ public enum Activation: Sendable {
     case quickGELU
     /// `x * Phi(x)` with the exact error function.
     case gelu
+    /// `max(x, 0)`.
+    case relu
 
     var kernel: ck_activation {
         switch self {
@@ -16,6 +18,7 @@ public enum Activation: Sendable {
         case .silu: CK_SILU
         case .quickGELU: CK_QUICK_GELU
         case .gelu: CK_GELU
+        case .relu: CK_RELU
         }
     }
 }

@@ -62,6 +62,16 @@ import Testing
         #expect(try memoryPeak() < before + 256 << 20)
     }
 
+    /// The same in a chunk of which only the first 8 bytes are left; what stands behind the picture does not matter.
+    @Test func looksAtChunksUpToTheLast() throws {
+        let picture = try fixture("png/rgb-8.png")
+        let chunk = Data([0x45, 0x4E, 0x44, 0xAE]) + Data("tEXtabc".utf8)
+        #expect(throws: ImageError.damaged(.png, reason: "the file ends early")) {
+            try ImageFile.decode(pngSignature + pngHeader(2, 1, depth: 8, colour: 2) + chunk)
+        }
+        #expect(try ImageFile.decode(picture + chunk + chunk) == ImageFile.decode(picture))
+    }
+
     /// The largest size that the process has had in memory, in bytes.
     private func memoryPeak() throws -> Int {
         let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)

@@ -43,13 +43,14 @@ import Testing
         }
     }
 
-    @Test(arguments: [Activation.silu, .quickGELU, .gelu])
+    @Test(arguments: [Activation.silu, .quickGELU, .gelu, .relu])
     func activationsAreAccurateEverywhere(activation: Activation) {
         let expected: (Double) -> Double =
             switch activation {
             case .silu: NaiveKernels.silu
             case .quickGELU: NaiveKernels.quickGELU
             case .gelu: NaiveKernels.gelu
+            case .relu: { max($0, 0) }
             case .none: { $0 }
             }
         let x = (-40_000...40_000).map { Float($0) / 1000 } + [0, -0.0, 1e-20, -1e-20, 1e4, -1e4]

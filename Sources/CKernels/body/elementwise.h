@@ -38,6 +38,7 @@ static void NAME(finish)(float *c, ptrdiff_t ldc, ptrdiff_t ldr, size_t rows, si
     case CK_SILU: finish_rows(c, ldc, ldr, rows, columns, e, CK_SILU); break;
     case CK_QUICK_GELU: finish_rows(c, ldc, ldr, rows, columns, e, CK_QUICK_GELU); break;
     case CK_GELU: finish_rows(c, ldc, ldr, rows, columns, e, CK_GELU); break;
+    case CK_RELU: finish_rows(c, ldc, ldr, rows, columns, e, CK_RELU); break;
     default: finish_rows(c, ldc, ldr, rows, columns, e, CK_NONE);
     }
 }

@@ -13,7 +13,7 @@
 // Winograd F(4x4, 3x3): positions of a transformed 6x6 tile.
 #define CK_POSITIONS 36
 
-typedef enum { CK_NONE = 0, CK_SILU = 1, CK_QUICK_GELU = 2, CK_GELU = 3 } ck_activation;
+typedef enum { CK_NONE = 0, CK_SILU = 1, CK_QUICK_GELU = 2, CK_GELU = 3, CK_RELU = 4 } ck_activation;
 
 // What is added to a finished block of a matrix product or convolution: each pointer may be NULL.
 typedef struct {

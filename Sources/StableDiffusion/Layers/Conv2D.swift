@@ -7,11 +7,16 @@ struct Conv2D {
     let stride: Int
     let padding: Padding
 
+    /// - Parameter hasBias: false for a layer that is stored without; zeros take its place.
     init(
-        _ weights: LayerWeights, _ inputs: Int, _ outputs: Int, stride: Int = 1, padding: Padding = .all(1)
+        _ weights: LayerWeights, _ inputs: Int, _ outputs: Int, stride: Int = 1, padding: Padding = .all(1),
+        hasBias: Bool = true
     ) throws {
         weight = try weights.matrix("weight", [outputs, inputs, 3, 3])
-        bias = try weights.vector("bias", outputs)
+        bias =
+            hasBias
+            ? try weights.vector("bias", outputs)
+            : weights.compute.tensor([Float](repeating: 0, count: outputs), [outputs])
         self.stride = stride
         self.padding = padding
     }

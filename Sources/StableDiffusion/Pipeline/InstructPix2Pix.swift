@@ -24,9 +24,9 @@ public final class InstructPix2Pix {
     private struct Kept {
         var texts: [String] = []
         var embeddings: Tensor?
-        var encoder: VAEEncoder?
+        var encoder: ImageEncoder?
         var unet: UNet?
-        var decoder: VAEDecoder?
+        var decoder: ImageDecoder?
     }
 
     public init(model: ModelDirectory, compute: Compute, residency: Residency = .stage) throws {
@@ -140,7 +140,7 @@ public final class InstructPix2Pix {
         _ image: PixelImage, _ run: inout Run, _ progress: (ProgressEvent) throws -> Void
     ) throws -> Tensor {
         let encoder = try part(\.encoder, "image encoder", &run, progress) {
-            try VAEEncoder(model.weights(of: .vae), model.vae, compute: compute)
+            try ImageEncoder(model.weights(of: .vae), model.vae, compute: compute)
         }
         try progress(.encoding)
         let latents = run.timed(\.encode) { encoder(image.tensor(on: compute)) }
@@ -189,7 +189,7 @@ public final class InstructPix2Pix {
         _ latents: Tensor, _ run: inout Run, _ progress: (ProgressEvent) throws -> Void
     ) throws -> PixelImage {
         let decoder = try part(\.decoder, "image decoder", &run, progress) {
-            try VAEDecoder(model.weights(of: .vae), model.vae, compute: compute)
+            try ImageDecoder(model.weights(of: .vae), model.vae, compute: compute)
         }
         try progress(.decoding)
         let scaled = compute.tensor(latents.values.map { $0 / model.vae.scalingFactor }, latents.shape)

@@ -20,7 +20,7 @@ public struct ModelDirectory: Sendable {
     /// The sampler that the model's scheduler file asks for.
     public let sampler: SamplerKind
     package let unet: UNetConfiguration
-    package let vae: VAEConfiguration
+    package let vae: AutoencoderConfiguration
     package let textEncoder: CLIPTextConfiguration
     package let scheduler: SchedulerConfiguration
     let tokenizer: CLIPTokenizer
@@ -37,7 +37,7 @@ public struct ModelDirectory: Sendable {
             defaults: ["_class_name": "StableDiffusionInstructPix2PixPipeline"])
         try pipeline.requireDefaults(of: ["_class_name"])
         unet = try UNetConfiguration(contentsOf: Part.unet.configuration(in: folder))
-        vae = try VAEConfiguration(contentsOf: Part.vae.configuration(in: folder))
+        vae = try AutoencoderConfiguration(contentsOf: Part.vae.configuration(in: folder))
         textEncoder = try CLIPTextConfiguration(contentsOf: Part.textEncoder.configuration(in: folder))
         tokenizer = try CLIPTokenizer(folder: folder.appendingPathComponent("tokenizer"))
         scheduler = try SchedulerConfiguration(

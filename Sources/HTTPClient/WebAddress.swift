@@ -1,0 +1,35 @@
+import CHTTP
+
+/// An http or https URL, split as the requests themselves understand it, so that no second reading of a strange URL can
+/// send anything to another host than the one that was checked.
+public struct WebAddress: Sendable, Equatable {
+    /// The whole URL, special characters escaped.
+    public let string: String
+    let isEncrypted: Bool
+    /// Scheme, host and port: what a secret belongs to.
+    let origin: String
+    /// Host and path, without user, password and query, which may be secrets: for messages.
+    public let display: String
+    /// Whether the host is this machine.
+    public let isLoopback: Bool
+
+    /// nil unless `text` is a sound http or https URL, which may be relative to `base`.
+    public init?(_ text: String, relativeTo base: WebAddress? = nil) {
+        var parts = chttp_url()
+        // A zero byte would end the text early on the other side.
+        guard !text.utf8.contains(0), chttp_parse_url(text, base?.string, &parts) == 0 else { return nil }
+        defer { chttp_free_url(&parts) }
+        guard let whole = parts.whole, let scheme = parts.scheme, let host = parts.host, let port = parts.port,
+            let path = parts.path
+        else { return nil }
+        string = String(cString: whole)
+        let schemeName = String(cString: scheme)
+        let hostName = String(cString: host).lowercased()
+        isEncrypted = schemeName == "https"
+        origin = "\(schemeName)://\(hostName):\(String(cString: port))"
+        let isDefaultPort = String(cString: port) == (isEncrypted ? "443" : "80")
+        display =
+            "\(schemeName)://\(hostName)\(isDefaultPort ? "" : ":" + String(cString: port))\(String(cString: path))"
+        isLoopback = hostName == "localhost" || hostName == "[::1]" || hostName.hasPrefix("127.")
+    }
+}
