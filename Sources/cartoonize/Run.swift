@@ -129,6 +129,7 @@ struct Run {
         }
         if !output.quiet {
             let time = ProgressDisplay.clock(start.duration(to: .now))
+            guard counts.made > 0 else { return Console.line("nothing was left to make") }
             Console.line("\(counted(counts.made, "picture")) made in \(time); see \(manifest.path)")
         }
     }

@@ -70,6 +70,8 @@ struct PhotoSearch {
                 let path = FilePath(folder).appending(name)
                 if FileKind(path, followingLinks: false) == .folder {
                     if recursive { folders.append(FilePath(subfolder).appending(name)) }
+                } else if Self.isOurs(name) {
+                    continue
                 } else if Self.looksLikePhoto(path) {
                     found.append(Photo(path: path, subfolder: subfolder))
                 } else {
@@ -81,11 +83,14 @@ struct PhotoSearch {
         found.forEach { addPhoto($0) }
     }
 
-    /// Whether a file in a folder is taken: by its name, or else by its first bytes. What this program writes beside its
-    /// inputs is not an input of the next run.
+    /// Whether this program writes files of such names beside its inputs: they are no inputs of the next run.
+    private static func isOurs(_ name: String) -> Bool {
+        name.wholeMatch(of: /(?s).*\.cartoon(-\d+)?(\.step-\d+)?\.(png|jpg)/) != nil
+            || name.wholeMatch(of: /cartoonize\.(seed|html|jsonl|\d+-of-\d+\.jsonl)/) != nil
+    }
+
+    /// Whether a file in a folder is taken: by its name, or else by its first bytes.
     private static func looksLikePhoto(_ path: String) -> Bool {
-        let name = FilePath(path).name
-        guard name.wholeMatch(of: /.*\.cartoon(-\d+)?(\.step-\d+)?\.(png|jpg)/) == nil else { return false }
         let nameSaysSo = ["png", "jpg", "jpeg", "jpe", "jfif"].contains(FilePath(path).fileExtension.lowercased())
         switch FileKind(path) {
         // A link to nothing is told like any file that cannot be read.
