@@ -6,12 +6,18 @@ const ck_kernels *ck_select(const char *name) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (avx512 && (!name || strcmp(name, "avx512") == 0)) return &kernels_avx512;
     if (avx2 && (!name || strcmp(name, "avx2") == 0)) return &kernels_avx2;
 #endif
     return !name || strcmp(name, "baseline") == 0 ? &kernels_baseline : NULL;
 }
 
-size_t ck_attention_scratch(size_t rows, size_t padded_depth) { return 2 * rows * padded_depth + 2 * rows; }
+size_t ck_attention_scratch(size_t rows, size_t depth) {
+    size_t lanes = (rows + 31) / 32 * 32;  // two of the widest vectors
+    return 2 * lanes * depth + 2 * lanes;
+}
 
 float ck_half_to_float(uint16_t half) {
     union { uint32_t bits; float value; } magnitude = {(uint32_t)(half & 0x7fff) << 13};

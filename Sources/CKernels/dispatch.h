@@ -4,4 +4,5 @@
 #include "ckernels.h"
 extern const ck_kernels kernels_baseline;
 extern const ck_kernels kernels_avx2;
+extern const ck_kernels kernels_avx512;
 #endif

@@ -6,6 +6,7 @@
 
 #define NAME(x) x##_avx2
 #define CK_AVX2 1
+#define CK_AVX512 0
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include "vector.h"
 #include "body/gemm.h"
@@ -30,8 +31,6 @@ const ck_kernels kernels_avx2 = {
     .layer_norm = layer_norm_avx2,
     .activate = activate_avx2,
     .add = add_avx2,
-    .pack_keys = pack_keys_avx2,
-    .pack_values = pack_values_avx2,
     .attention = attention_avx2,
 };
 #endif

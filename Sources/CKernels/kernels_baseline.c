@@ -4,6 +4,7 @@
 
 #define NAME(x) x##_baseline
 #define CK_AVX2 0
+#define CK_AVX512 0
 #include "vector.h"
 #include "body/gemm.h"
 #include "body/elementwise.h"
@@ -26,7 +27,5 @@ const ck_kernels kernels_baseline = {
     .layer_norm = layer_norm_baseline,
     .activate = activate_baseline,
     .add = add_baseline,
-    .pack_keys = pack_keys_baseline,
-    .pack_values = pack_values_baseline,
     .attention = attention_baseline,
 };

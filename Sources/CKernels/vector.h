@@ -1,5 +1,5 @@
-// Vectors of 8 floats by the compiler's vector extensions: one source for every instruction set. `a * b + c` becomes a
-// fused multiply-add where the instruction set has one. Included once by each kernels_*.c.
+// Vectors of W floats (16 with AVX-512, else 8) by the compiler's vector extensions: one source for every instruction set.
+// `a * b + c` becomes a fused multiply-add where the instruction set has one. Included once by each kernels_*.c.
 #include <math.h>
 #include <string.h>
 
@@ -8,17 +8,30 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-typedef float vf __attribute__((vector_size(32)));
-typedef int32_t vi __attribute__((vector_size(32)));
-typedef float vf_unaligned __attribute__((vector_size(32), aligned(4), may_alias));
+#if CK_AVX512
+#define W 16
+#else
+#define W 8
+#endif
+
+typedef float vf __attribute__((vector_size(4 * W)));
+typedef int32_t vi __attribute__((vector_size(4 * W)));
+typedef float vf_unaligned __attribute__((vector_size(4 * W), aligned(4), may_alias));
+typedef float v8 __attribute__((vector_size(32)));
+typedef float v8_unaligned __attribute__((vector_size(32), aligned(4), may_alias));
 
 INLINE vf load(const float *p) { return *(const vf_unaligned *)p; }
 INLINE void store(float *p, vf v) { *(vf_unaligned *)p = v; }
-INLINE vf splat(float x) { return (vf){x, x, x, x, x, x, x, x}; }
 INLINE vf as_float(vi v) { return (vf)v; }
 INLINE vi as_int(vf v) { return (vi)v; }
+#if CK_AVX512
+INLINE vf splat(float x) { return (vf)_mm512_set1_ps(x); }
+INLINE vf max_vf(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
+INLINE vf min_vf(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
+INLINE float sum_of(vf v) { return _mm512_reduce_add_ps((__m512)v); }
+#else
+INLINE vf splat(float x) { return (vf){x, x, x, x, x, x, x, x}; }
 #if CK_AVX2
-INLINE vf select_vf(vi mask, vf a, vf b) { return (vf)_mm256_blendv_ps((__m256)b, (__m256)a, (__m256)mask); }
 INLINE vf max_vf(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
 INLINE vf min_vf(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
 #else
@@ -26,12 +39,39 @@ INLINE vf select_vf(vi mask, vf a, vf b) { return as_float((mask & as_int(a)) | 
 INLINE vf max_vf(vf a, vf b) { return select_vf((vi)(a > b), a, b); }
 INLINE vf min_vf(vf a, vf b) { return select_vf((vi)(a < b), a, b); }
 #endif
-
 INLINE float sum_of(vf v) { return ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7])); }
+#endif
 
-// 8 float16 values, widened.
+// The first `n` values, zeros behind; at least W are a whole vector.
+INLINE vf load_part(const float *p, size_t n) {
+    if (n >= W) return load(p);
+#if CK_AVX512
+    return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#else
+    float t[W] = {0};
+    memcpy(t, p, n * sizeof(float));
+    return load(t);
+#endif
+}
+INLINE void store_part(float *p, vf v, size_t n) {
+    if (n >= W) {
+        store(p, v);
+        return;
+    }
+#if CK_AVX512
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+    float t[W];
+    store(t, v);
+    memcpy(p, t, n * sizeof(float));
+#endif
+}
+
+// W float16 values, widened.
 INLINE vf load_half(const uint16_t *p) {
-#if CK_AVX2
+#if CK_AVX512
+    return (vf)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
+#elif CK_AVX2
     return (vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
 #else
     // Shift exponent and mantissa into place, then scale by 2^112 to mend the exponent's bias: exact for subnormals as
@@ -98,24 +138,42 @@ INLINE vf activated(vf x, ck_activation activation) {
     }
 }
 
-// Rows become columns.
+// Rows become columns, 8 by 8; with vectors of 16 the two halves each for themselves.
 INLINE void transpose8(vf r[8]) {
-#define LO(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
-#define HI(a, b) __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
+#if CK_AVX512
+#define SHUFFLE(a, b, i, j, k, l, m, n, o, p) \
+    __builtin_shufflevector(a, b, i + i / 8 * 8, j + j / 8 * 8, k + k / 8 * 8, l + l / 8 * 8, m + m / 8 * 8, n + n / 8 * 8, \
+                            o + o / 8 * 8, p + p / 8 * 8, i + i / 8 * 8 + 8, j + j / 8 * 8 + 8, k + k / 8 * 8 + 8, \
+                            l + l / 8 * 8 + 8, m + m / 8 * 8 + 8, n + n / 8 * 8 + 8, o + o / 8 * 8 + 8, p + p / 8 * 8 + 8)
+#else
+#define SHUFFLE __builtin_shufflevector
+#endif
+#define LO(a, b) SHUFFLE(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
+#define HI(a, b) SHUFFLE(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
     vf t0 = LO(r[0], r[1]), t1 = HI(r[0], r[1]), t2 = LO(r[2], r[3]), t3 = HI(r[2], r[3]);
     vf t4 = LO(r[4], r[5]), t5 = HI(r[4], r[5]), t6 = LO(r[6], r[7]), t7 = HI(r[6], r[7]);
 #undef LO
 #undef HI
-#define LO(a, b) __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
-#define HI(a, b) __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
+#define LO(a, b) SHUFFLE(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
+#define HI(a, b) SHUFFLE(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
     vf u0 = LO(t0, t2), u1 = HI(t0, t2), u2 = LO(t1, t3), u3 = HI(t1, t3);
     vf u4 = LO(t4, t6), u5 = HI(t4, t6), u6 = LO(t5, t7), u7 = HI(t5, t7);
 #undef LO
 #undef HI
-#define LO(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
-#define HI(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
+#define LO(a, b) SHUFFLE(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
+#define HI(a, b) SHUFFLE(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
     r[0] = LO(u0, u4), r[1] = LO(u1, u5), r[2] = LO(u2, u6), r[3] = LO(u3, u7);
     r[4] = HI(u0, u4), r[5] = HI(u1, u5), r[6] = HI(u2, u6), r[7] = HI(u3, u7);
 #undef LO
 #undef HI
+#undef SHUFFLE
 }
+
+#if CK_AVX512
+// Eight values of one row in each half.
+INLINE vf two_rows(v8 low, v8 high) {
+    return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+INLINE v8 low_half(vf v) { return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7); }
+INLINE v8 high_half(vf v) { return __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15); }
+#endif

@@ -1,7 +1,6 @@
 import CKernels
 
-/// Queries of a piece of work: their scores against a tile of keys stay in the first-level cache six rows at a time, and
-/// the tile is read from the second-level cache by all of them.
+/// Queries of a piece of work, whole vectors of them: a tile of keys and values is read from memory once for all.
 private let queryBlock = 96
 
 extension Tensor {
@@ -30,36 +29,22 @@ extension Tensor {
             sources.count == batch && sources.allSatisfy { $0 < keys.shape[0] },
             "key batches \(sources) for \(batch) queries and \(keys.shape[0]) keys")
         let depth = channels / heads
-        let paddedDepth = (depth + 7) / 8 * 8
-        let paddedTokens = (keyTokens + PackedMatrix.panel - 1) / PackedMatrix.panel * PackedMatrix.panel
-        let head = paddedTokens * paddedDepth
-        let (packedKeys, packedValues) = (compute.scratch(heads * head), compute.scratch(heads * head))
-        let scratchSize = ck_attention_scratch(queryBlock, paddedDepth)
+        let scratchSize = ck_attention_scratch(queryBlock, depth)
         let scratch = compute.scratch(compute.threads * scratchSize)
         let result = compute.empty(shape)
-        let (q, o, kernels) = (pointer, result.pointer, compute.kernels)
+        let (q, k, v, o) = (pointer, keys.pointer, values.pointer, result.pointer)
+        let kernels = compute.kernels
         let blocks = (tokens + queryBlock - 1) / queryBlock
 
-        for source in 0..<keys.shape[0] {
-            let readers = (0..<batch).filter { sources[$0] == source }
-            let first = source * keyTokens * channels
-            compute.parallel(heads) { h, _ in
-                kernels.pack_keys(
-                    keys.pointer + first + h * depth, channels, keyTokens, depth, paddedDepth,
-                    packedKeys.pointer + h * head)
-                kernels.pack_values(
-                    values.pointer + first + h * depth, channels, keyTokens, depth, paddedDepth,
-                    packedValues.pointer + h * head)
-            }
-            compute.parallel(readers.count * heads * blocks) { index, worker in
-                let (entry, h, block) = (readers[index / (heads * blocks)], index / blocks % heads, index % blocks)
-                let row = block * queryBlock
-                let offset = (entry * tokens + row) * channels + h * depth
-                kernels.attention(
-                    q + offset, channels, packedKeys.pointer + h * head, packedValues.pointer + h * head, o + offset,
-                    channels, min(tokens, row + queryBlock) - row, keyTokens, depth, paddedDepth,
-                    1 / Float(depth).squareRoot(), causal ? row : -1, scratch.pointer + worker * scratchSize)
-            }
+        compute.parallel(batch * heads * blocks) { index, worker in
+            let (entry, h, block) = (index / (heads * blocks), index / blocks % heads, index % blocks)
+            let row = block * queryBlock
+            let offset = (entry * tokens + row) * channels + h * depth
+            let source = sources[entry] * keyTokens * channels + h * depth
+            kernels.attention(
+                q + offset, channels, k + source, v + source, channels, o + offset, channels,
+                min(tokens, row + queryBlock) - row, keyTokens, depth, 1 / Float(depth).squareRoot(),
+                causal ? row : -1, scratch.pointer + worker * scratchSize)
         }
         return result
     }

@@ -1,5 +1,6 @@
 import CKernels
 import COpenBLAS
+import Foundation
 
 /// Where tensors live and kernels run: the threads, the instruction set and the memory of one run.
 ///
@@ -8,6 +9,7 @@ import COpenBLAS
 public final class Compute {
     /// The instruction sets that the kernels were built for.
     public enum InstructionSet: String, CaseIterable, Sendable {
+        case avx512
         case avx2
         /// What the compiler targets without further flags; matrix products go to OpenBLAS.
         case baseline
@@ -24,9 +26,11 @@ public final class Compute {
 
     /// - Parameters:
     ///   - threads: at least 1; by default one for each processor that this process may use.
-    ///   - instructionSet: nil takes the best that the processor has; one that it lacks is replaced by the baseline.
+    ///   - instructionSet: nil takes what the environment's `CARTOONIZE_KERNELS` names, or else the best that the
+    ///     processor has; one that it lacks is replaced by the baseline.
     public init(threads: Int = Compute.availableThreads, instructionSet: InstructionSet? = nil) {
-        guard let table = ck_select(instructionSet?.rawValue) ?? ck_select("baseline"),
+        let name = instructionSet?.rawValue ?? getenv("CARTOONIZE_KERNELS").map { String(cString: $0) }
+        guard let table = ck_select(name) ?? ck_select("baseline"),
             let pool = ck_pool_create(max(1, threads))
         else { preconditionFailure("no memory for threads") }
         self.threads = max(1, threads)

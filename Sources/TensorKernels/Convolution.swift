@@ -15,7 +15,7 @@ public struct Padding: Equatable, Sendable {
 extension Tensor {
     /// A 2-D convolution over `[batch, height, width, in]`.
     ///
-    /// 3x3 kernels at stride 1 with channels in whole vectors take Winograd's way (`WinogradConvolution`), the others the
+    /// 3x3 kernels at stride 1 over channels in eights take Winograd's way (`WinogradConvolution`), the others the
     /// direct one.
     ///
     /// - Parameters:
@@ -40,7 +40,7 @@ extension Tensor {
         let result = compute.empty([shape[0], height, width, out])
         precondition(residual?.shape ?? result.shape == result.shape, "residual \(residual?.shape ?? [])")
         let output = ConvolutionOutput(image: result, bias: bias, residual: residual)
-        if kernelHeight == 3, kernelWidth == 3, stride == 1, padding == .all(1), shape[3] % 8 == 0, out % 8 == 0 {
+        if kernelHeight == 3, kernelWidth == 3, stride == 1, padding == .all(1), shape[3] % 8 == 0 {
             WinogradConvolution(weight: weight, input: input, output: output).run()
         } else {
             DirectConvolution(weight: weight, stride: stride, padding: padding, input: input, output: output).run()

@@ -14,13 +14,16 @@ struct WinogradConvolution {
     let weight: WeightTensor
     let input: ConvolutionInput
     let output: ConvolutionOutput
+    /// Tiles of a block, at most.
+    private let tileBlock: Int
+    /// Output channels worked at together.
+    private let columnBlock: Int
+    /// Whether the transformed weights are held as a whole, else the inputs.
+    private let sharesWeights: Bool
 
     private static let positions = Int(CK_POSITIONS)
-    /// Tiles of a block, at most, and those of its rows.
-    private static let tileBlock = 48
+    /// Tiles side by side in a block.
     private static let blockWidth = 16
-    /// Output channels worked at together: their products of a block of tiles take 442 KB.
-    private static let columnBlock = 64
     /// Input channels of a strip.
     private static let stripChannels = 32
     /// Positions lie this much further apart than their size, else they would all fall into the same cache sets.
@@ -30,9 +33,21 @@ struct WinogradConvolution {
     private var tilesDown: Int { (output.height + 3) / 4 }
     private var tilesAcross: Int { (output.width + 3) / 4 }
 
+    init(weight: WeightTensor, input: ConvolutionInput, output: ConvolutionOutput) {
+        (self.weight, self.input, self.output) = (weight, input, output)
+        let tiles = input.image.shape[0] * ((output.height + 3) / 4) * ((output.width + 3) / 4)
+        sharesWeights = output.channels <= tiles
+        // With few channels a block's transformed inputs and products stay in the second-level cache. With many they
+        // cannot: then larger blocks read the transformed weights less often, as long as every thread gets some. (How the
+        // work is cut changes no value: each is the same sum in the same order.)
+        let large = sharesWeights && input.channels >= 256
+        let sizes = large ? [144, 96] : []
+        tileBlock = sizes.first { tiles / $0 >= 2 * input.image.compute.threads } ?? 48
+        columnBlock = large ? 160 : 64
+    }
+
     func run() {
-        let tiles = input.image.shape[0] * tilesDown * tilesAcross
-        if output.channels <= tiles { runSharingWeights() } else { runSharingInputs(tiles: tiles) }
+        if sharesWeights { runSharingWeights() } else { runSharingInputs() }
     }
 
     /// Each thread transforms the inputs of a block of tiles and makes all of their output.
@@ -44,8 +59,8 @@ struct WinogradConvolution {
         compute.parallel(panels) { panel, _ in
             transformWeights(panel: panel, channels: 0..<channels, to: weights.pointer + panel * panelSize)
         }
-        let inputsSize = Self.positions * inputsPositionStride(tiles: Self.tileBlock)
-        let productsSize = Self.positions * productsPositionStride(tiles: Self.tileBlock)
+        let inputsSize = Self.positions * inputsPositionStride(tiles: tileBlock)
+        let productsSize = Self.positions * productsPositionStride(tiles: tileBlock)
         let inputs = compute.scratch(compute.threads * inputsSize)
         let products = compute.scratch(compute.threads * productsSize)
         let strips = compute.scratch(compute.threads * stripSize)
@@ -65,7 +80,8 @@ struct WinogradConvolution {
 
     /// Each thread transforms the weights of a block of output channels and makes these of all tiles; the weights a part
     /// of the input channels at a time, so that they are still in the cache when they are used.
-    private func runSharingInputs(tiles: Int) {
+    private func runSharingInputs() {
+        let tiles = input.image.shape[0] * tilesDown * tilesAcross
         let (blocks, columnBlocks) = (tileBlocks(), columnBlocks())
         // With few tiles the time goes into the weights, with many into reading and writing the products again.
         let channelBlock = tiles < 48 ? 160 : 640
@@ -79,7 +95,7 @@ struct WinogradConvolution {
                 strip: strips.pointer + worker * stripSize)
         }
         let panelSize = Self.positions * weightsPositionStride(channels: channelBlock)
-        let weightsSize = Self.columnBlock / 16 * panelSize
+        let weightsSize = columnBlock / 16 * panelSize
         let productsSize = Self.positions * productsPositionStride(tiles: tiles)
         let weights = compute.scratch(compute.threads * weightsSize)
         let products = compute.scratch(compute.threads * productsSize)
@@ -107,7 +123,10 @@ struct WinogradConvolution {
     /// pixels, which each of them reads and normalises for itself.
     private func tileBlocks() -> [Block] {
         let width = min(tilesAcross, Self.blockWidth)
-        let height = min(tilesDown, Self.tileBlock / width)
+        // As even as they come.
+        let highest = tileBlock / width
+        let bands = (tilesDown + highest - 1) / highest
+        let height = (tilesDown + bands - 1) / bands
         return (0..<input.image.shape[0]).flatMap { image in
             stride(from: 0, to: tilesDown, by: height).flatMap { row in
                 stride(from: 0, to: tilesAcross, by: width).map { column in
@@ -120,16 +139,16 @@ struct WinogradConvolution {
     }
 
     private func columnBlocks() -> [Range<Int>] {
-        stride(from: 0, to: output.channels, by: Self.columnBlock).map {
-            $0..<min(output.channels, $0 + Self.columnBlock)
+        stride(from: 0, to: output.channels, by: columnBlock).map {
+            $0..<min(output.channels, $0 + columnBlock)
         }
     }
 
     /// Floats of a block's pixels with their border: at most those of a single column of tiles.
-    private var stripSize: Int { 6 * (4 * Self.tileBlock + 2) * Self.stripChannels }
+    private var stripSize: Int { 6 * (4 * tileBlock + 2) * Self.stripChannels }
     private func inputsPositionStride(tiles: Int) -> Int { tiles * input.channels + Self.skew }
     private func weightsPositionStride(channels: Int) -> Int { channels * 16 + Self.skew }
-    private func productsPositionStride(tiles: Int) -> Int { tiles * Self.columnBlock + Self.skew }
+    private func productsPositionStride(tiles: Int) -> Int { tiles * columnBlock + Self.skew }
 
     private func transformWeights(panel: Int, channels: Range<Int>, to target: UnsafeMutablePointer<Float>) {
         compute.kernels.winograd_weights(

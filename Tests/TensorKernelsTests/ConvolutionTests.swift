@@ -16,6 +16,8 @@ import Testing
             .init(batch: 2, height: 5, width: 7, channels: 16, out: 24),
             .init(batch: 3, height: 8, width: 8, channels: 128, out: 40),  // weights-major
             .init(batch: 1, height: 33, width: 210, channels: 8, out: 48),  // several blocks in a row of tiles
+            .init(batch: 1, height: 66, width: 42, channels: 8, out: 8),  // uneven blocks of tiles
+            .init(batch: 2, height: 40, width: 44, channels: 256, out: 16),  // large blocks
             .init(batch: 2, height: 20, width: 18, channels: 40, out: 8),
             .init(batch: 1, height: 9, width: 10, channels: 3, out: 20),  // direct
             .init(batch: 1, height: 9, width: 10, channels: 32, out: 3),

@@ -14,12 +14,11 @@ mkdir -p "$tree"
 
 # Optimised, but file by file, so that a fault costs one file's compilation and not a module's.
 flags=(-Xswiftc -O -Xcc -O2)
-run_tests() {
-    (cd "$tree" && swift build "${flags[@]}" --build-tests && swift test "${flags[@]}" --skip-build --filter "$1") >"$log" 2>&1
-}
+build() { (cd "$tree" && swift build "${flags[@]}" --build-tests) >"$log" 2>&1; }
+run_tests() { (cd "$tree" && swift test "${flags[@]}" --skip-build --filter "$1") >"$log" 2>&1; }
 
 echo "without a fault: building and testing"
-run_tests 'StableDiffusionTests|TensorKernelsTests|ImageCodecsTests' || { tail -20 "$log"; echo "the tests fail without a fault"; exit 1; }
+{ build && run_tests 'StableDiffusionTests|TensorKernelsTests|ImageCodecsTests'; } || { tail -20 "$log"; echo "the tests fail without a fault"; exit 1; }
 
 # Replaces the lines of one fault (fields by \x1f: name, filter, file, old, new); refuses what does not stand there once.
 seed() {
@@ -38,13 +37,13 @@ while IFS=$'\x1f' read -r -d $'\x1e' name filter file old new; do
     seeded=$((seeded + 1))
     old=${old//$'\x1d'/$'\n'} new=${new//$'\x1d'/$'\n'}
     seed "$file" "$old" "$new"
-    if run_tests "$filter"; then
-        result="NOT NOTICED"
-        unnoticed=$((unnoticed + 1))
-    elif grep -q 'error: ' "$log" && ! grep -qE '^(✘|.*(Fatal error|Precondition failed))' "$log"; then
+    if ! build; then
         result="DOES NOT COMPILE"
         unnoticed=$((unnoticed + 1))
         grep 'error: ' "$log" | head -3
+    elif run_tests "$filter"; then
+        result="NOT NOTICED"
+        unnoticed=$((unnoticed + 1))
     else
         tests=$(sed -nE 's/^✘ Test ([A-Za-z0-9_]+)\(.*(failed|recorded).*/\1/p' "$log" | sort -u)
         if [[ -z $tests ]]; then result="stops the program"; else

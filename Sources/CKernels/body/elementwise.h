@@ -1,22 +1,5 @@
-// Loops over rows of channels: epilogues, norms, activations. `EACH` runs a vector body and, for the last columns, the
-// same body on a copy padded to a whole vector.
-#define COLUMNS(n) for (size_t j = 0; j < (n); j += 8)
-
-INLINE vf load_part(const float *p, size_t n) {
-    if (n >= 8) return load(p);
-    float t[8] = {0};
-    memcpy(t, p, n * sizeof(float));
-    return load(t);
-}
-INLINE void store_part(float *p, vf v, size_t n) {
-    if (n >= 8) {
-        store(p, v);
-        return;
-    }
-    float t[8];
-    store(t, v);
-    memcpy(p, t, n * sizeof(float));
-}
+// Loops over rows of channels: epilogues, norms, activations. The last vector of a row may be a part of one.
+#define COLUMNS(n) for (size_t j = 0; j < (n); j += W)
 
 INLINE vf finished(vf x, const ck_epilogue *e, const float *residual, size_t j, size_t left, const ck_activation activation) {
     if (e->bias) x = x + load_part(e->bias + j, left);
@@ -78,23 +61,23 @@ static void NAME(affine)(const float *x, size_t ldx, float *y, size_t ldy, size_
         affine_rows(x, ldx, y, ldy, rows, columns, scale, shift, activation);
 }
 
-typedef double vd __attribute__((vector_size(32)));
-typedef double vd_unaligned __attribute__((vector_size(32), aligned(8), may_alias));
-typedef float v4 __attribute__((vector_size(16)));
-typedef float v4_unaligned __attribute__((vector_size(16), aligned(4), may_alias));
+typedef double vd __attribute__((vector_size(4 * W)));
+typedef double vd_unaligned __attribute__((vector_size(4 * W), aligned(8), may_alias));
+typedef float vh __attribute__((vector_size(2 * W)));
+typedef float vh_unaligned __attribute__((vector_size(2 * W), aligned(4), may_alias));
 
 static void NAME(column_sums)(const float *x, size_t ldx, size_t rows, size_t columns, double *sums, double *squares) {
     size_t j = 0;
-    for (; j + 16 <= columns; j += 16) {
+    for (; j + 2 * W <= columns; j += 2 * W) {
         vd s[4], q[4];
-        for (int i = 0; i < 4; i++) s[i] = *(vd_unaligned *)(sums + j + 4 * i), q[i] = *(vd_unaligned *)(squares + j + 4 * i);
+        for (int i = 0; i < 4; i++) s[i] = *(vd_unaligned *)(sums + j + W / 2 * i), q[i] = *(vd_unaligned *)(squares + j + W / 2 * i);
         for (size_t r = 0; r < rows; r++)
             for (int i = 0; i < 4; i++) {
-                vd v = __builtin_convertvector(*(const v4_unaligned *)(x + r * ldx + j + 4 * i), vd);
+                vd v = __builtin_convertvector(*(const vh_unaligned *)(x + r * ldx + j + W / 2 * i), vd);
                 s[i] = s[i] + v;
                 q[i] = v * v + q[i];
             }
-        for (int i = 0; i < 4; i++) *(vd_unaligned *)(sums + j + 4 * i) = s[i], *(vd_unaligned *)(squares + j + 4 * i) = q[i];
+        for (int i = 0; i < 4; i++) *(vd_unaligned *)(sums + j + W / 2 * i) = s[i], *(vd_unaligned *)(squares + j + W / 2 * i) = q[i];
     }
     for (size_t r = 0; r < rows; r++)
         for (size_t i = j; i < columns; i++) {
@@ -110,7 +93,7 @@ static void NAME(layer_norm)(const float *x, float *y, size_t rows, size_t colum
         COLUMNS(columns) total = total + load_part(x + j, columns - j);
         float mean = sum_of(total) / (float)columns;
         vf squares = splat(0);
-        size_t whole = columns / 8 * 8;
+        size_t whole = columns / W * W;
         COLUMNS(whole) {
             vf d = load(x + j) - splat(mean);
             squares = d * d + squares;

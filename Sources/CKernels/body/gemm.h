@@ -1,19 +1,35 @@
 // Matrix products on packed panels.
 
-// The tile that stays in registers: MR x (8 NV) results, MR at most 6, NV at most 2 (12 of AVX2's 16 registers).
-INLINE void micro(const int MR, const int NV, const float *restrict a, ptrdiff_t lda, const float *restrict b, ptrdiff_t ldb,
-                  float *restrict c, ptrdiff_t ldc, size_t k, int accumulate) {
-    vf acc[6][2];
+// Rows of the tile of results that stays in registers, two vectors each: 12 of AVX2's 16 registers, 24 of AVX-512's 32.
+#if CK_AVX512
+enum { ROWS = 12 };
+#else
+enum { ROWS = 6 };
+#endif
+
+// c[MR x NV W] (+)= a * b. Value p of row r of `a` lies at a[r * row + p * step]; the second vector of a row of `b` lies
+// `next` behind the first. Of the last vector of each row of the result `part` values are written.
+INLINE void micro(const int MR, const int NV, const float *restrict a, const ptrdiff_t row, const ptrdiff_t step,
+                  const float *restrict b, ptrdiff_t ldb, ptrdiff_t next, float *restrict c, ptrdiff_t ldc, size_t k,
+                  int accumulate, const size_t part) {
+    vf acc[ROWS][2];
 #pragma clang loop unroll(full)
     for (int r = 0; r < MR; r++)
         for (int v = 0; v < NV; v++) acc[r][v] = splat(0);
-    const float *a3 = a + 3 * lda;
+    // Three rows from each pointer: no more than the addressing modes reach.
+    const float *a3 = a + 3 * row, *a6 = a + 6 * row, *a9 = a + 9 * row;
+#if CK_AVX512
+#pragma clang loop unroll(disable)  // unrolled, the compiler spills sums to make room for later loads
+#else
 #pragma clang loop unroll_count(4)
+#endif
     for (size_t p = 0; p < k; p++) {
-        vf b0 = load(b), b1 = NV > 1 ? load(b + 8) : b0;
+        vf b0 = load(b), b1 = NV > 1 ? load(b + next) : b0;
+        const ptrdiff_t at = (ptrdiff_t)p * step;
 #pragma clang loop unroll(full)
         for (int r = 0; r < MR; r++) {
-            vf x = splat(r < 3 ? a[r * lda + (ptrdiff_t)p] : a3[(r - 3) * lda + (ptrdiff_t)p]);
+            const float *from = r < 3 ? a : r < 6 ? a3 : r < 9 ? a6 : a9;
+            vf x = splat(from[r % 3 * row + at]);
             acc[r][0] = x * b0 + acc[r][0];
             if (NV > 1) acc[r][1] = x * b1 + acc[r][1];
         }
@@ -22,81 +38,86 @@ INLINE void micro(const int MR, const int NV, const float *restrict a, ptrdiff_t
 #pragma clang loop unroll(full)
     for (int r = 0; r < MR; r++)
         for (int v = 0; v < NV; v++) {
-            float *p = c + r * ldc + 8 * v;
-            store(p, accumulate ? load(p) + acc[r][v] : acc[r][v]);
+            float *p = c + r * ldc + W * v;
+            size_t n = v == NV - 1 ? part : W;
+            store_part(p, accumulate ? load_part(p, n) + acc[r][v] : acc[r][v], n);
         }
 }
 
-INLINE void micro_rows(size_t rows, const int NV, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float *c,
-                       ptrdiff_t ldc, size_t k, int accumulate) {
+INLINE void micro_rows(size_t rows, const int NV, const float *a, const ptrdiff_t row, const ptrdiff_t step, const float *b,
+                       ptrdiff_t ldb, ptrdiff_t next, float *c, ptrdiff_t ldc, size_t k, int accumulate, const size_t part) {
+#define CASE(n) case n: micro(n, NV, a, row, step, b, ldb, next, c, ldc, k, accumulate, part); break;
     switch (rows) {
-    case 6: micro(6, NV, a, lda, b, ldb, c, ldc, k, accumulate); break;
-    case 5: micro(5, NV, a, lda, b, ldb, c, ldc, k, accumulate); break;
-    case 4: micro(4, NV, a, lda, b, ldb, c, ldc, k, accumulate); break;
-    case 3: micro(3, NV, a, lda, b, ldb, c, ldc, k, accumulate); break;
-    case 2: micro(2, NV, a, lda, b, ldb, c, ldc, k, accumulate); break;
-    default: micro(1, NV, a, lda, b, ldb, c, ldc, k, accumulate);
+#if CK_AVX512
+        CASE(12) CASE(11) CASE(10) CASE(9) CASE(8) CASE(7)
+#endif
+        CASE(6) CASE(5) CASE(4) CASE(3) CASE(2) CASE(1)
     }
+#undef CASE
 }
 
-// The whole tile as a function of its own: inlined into larger loops, its registers would be spilled.
-static __attribute__((noinline)) void NAME(micro_full)(const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float *c,
-                                                       ptrdiff_t ldc, size_t k, int accumulate) {
-    micro(6, 2, a, lda, b, ldb, c, ldc, k, accumulate);
+// Functions of their own: inlined into larger loops, the tile's registers would be spilled.
+
+// Up to ROWS rows of `a`, each contiguous, by two whole vectors.
+static __attribute__((noinline)) void NAME(tile)(size_t rows, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,
+                                                 ptrdiff_t next, float *c, ptrdiff_t ldc, size_t k, int accumulate) {
+    micro_rows(rows, 2, a, lda, 1, b, ldb, next, c, ldc, k, accumulate, W);
 }
-static __attribute__((noinline)) void NAME(micro_part)(size_t rows, size_t vectors, const float *a, ptrdiff_t lda, const float *b,
-                                                       ptrdiff_t ldb, float *c, ptrdiff_t ldc, size_t k, int accumulate) {
-    if (vectors == 2)
-        micro_rows(rows, 2, a, lda, b, ldb, c, ldc, k, accumulate);
-    else
-        micro_rows(rows, 1, a, lda, b, ldb, c, ldc, k, accumulate);
-}
-INLINE void multiply_tile(size_t rows, size_t vectors, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float *c,
-                          ptrdiff_t ldc, size_t k, int accumulate) {
-    if (rows == 6 && vectors == 2)
-        NAME(micro_full)(a, lda, b, ldb, c, ldc, k, accumulate);
-    else
-        NAME(micro_part)(rows, vectors, a, lda, b, ldb, c, ldc, k, accumulate);
+// Up to ROWS columns of `a`, rows `lda` apart: the product with the transposed.
+static __attribute__((noinline)) void NAME(tile_transposed)(size_t rows, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,
+                                                            float *c, ptrdiff_t ldc, size_t k, int accumulate) {
+    micro_rows(rows, 2, a, 1, lda, b, ldb, W, c, ldc, k, accumulate, W);
 }
 
 #if CK_AVX2  // elsewhere BLAS multiplies
-// A panel of `columns` < 16 results: through a full tile beside the result, so that nothing behind it is touched.
-static void micro_edge(size_t rows, size_t columns, const float *a, ptrdiff_t lda, const float *b, float *c, ptrdiff_t ldc,
-                       size_t k, int accumulate) {
-    float tile[6 * CK_PANEL];
-    multiply_tile(rows, columns > 8 ? 2 : 1, a, lda, b, CK_PANEL, tile, CK_PANEL, k, 0);
-    for (size_t r = 0; r < rows; r++)
-        for (size_t j = 0; j < columns; j++) {
-            float x = tile[r * CK_PANEL + j];
-            c[(ptrdiff_t)r * ldc + (ptrdiff_t)j] = accumulate ? c[(ptrdiff_t)r * ldc + (ptrdiff_t)j] + x : x;
-        }
+// The whole tile, by far the most frequent.
+static __attribute__((noinline)) void NAME(tile_full)(const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, ptrdiff_t next,
+                                                      float *c, ptrdiff_t ldc, size_t k, int accumulate) {
+    micro(ROWS, 2, a, lda, 1, b, ldb, next, c, ldc, k, accumulate, W);
+}
+// At most two vectors, nothing behind `columns` touched.
+static __attribute__((noinline)) void NAME(tile_edge)(size_t rows, size_t columns, const float *a, ptrdiff_t lda, const float *b,
+                                                      ptrdiff_t ldb, ptrdiff_t next, float *c, ptrdiff_t ldc, size_t k, int accumulate) {
+    if (columns > W)
+        micro_rows(rows, 2, a, lda, 1, b, ldb, next, c, ldc, k, accumulate, columns - W);
+    else if (columns == W)
+        micro_rows(rows, 1, a, lda, 1, b, ldb, next, c, ldc, k, accumulate, W);
+    else
+        micro_rows(rows, 1, a, lda, 1, b, ldb, next, c, ldc, k, accumulate, columns);
 }
 
-// 16 columns of 320 floats are 20 KB: a panel stays in the first-level cache while all rows pass by.
+// The panels' rows that stay in the first-level cache while all rows of `a` pass by: 20 KB of 32, or 24 of 48.
+#if CK_AVX512
+enum { K_BLOCK = 192 };
+#else
 enum { K_BLOCK = 320 };
+#endif
 
 static void NAME(gemm)(const float *a, ptrdiff_t lda, const float *packed, ptrdiff_t panel_stride, float *c, ptrdiff_t ldc,
                        size_t m, size_t n, size_t k, int accumulate) {
+    // Two vectors are one panel or two.
+    const ptrdiff_t next = W < CK_PANEL ? W : panel_stride;
     size_t blocks = (k + K_BLOCK - 1) / K_BLOCK, block = blocks ? (k + blocks - 1) / blocks : 0;
     for (size_t p = 0; p < k; p += block) {
         size_t depth = k - p < block ? k - p : block;
         int add = accumulate || p > 0;
-        for (size_t j = 0; j < n; j += CK_PANEL) {
+        for (size_t j = 0; j < n; j += 2 * W) {
             const float *b = packed + (ptrdiff_t)(j / CK_PANEL) * panel_stride + p * CK_PANEL;
-            size_t columns = n - j < CK_PANEL ? n - j : CK_PANEL;
-            for (size_t i = 0; i < m; i += 6) {
+            size_t columns = n - j < 2 * W ? n - j : 2 * W;
+            for (size_t i = 0; i < m; i += ROWS) {
                 const float *x = a + (ptrdiff_t)i * lda + p;
                 float *y = c + (ptrdiff_t)i * ldc + j;
-                size_t rows = m - i < 6 ? m - i : 6;
-                if (columns == CK_PANEL || columns == 8)
-                    multiply_tile(rows, columns / 8, x, lda, b, CK_PANEL, y, ldc, depth, add);
+                size_t rows = m - i < ROWS ? m - i : ROWS;
+                if (columns < 2 * W)
+                    NAME(tile_edge)(rows, columns, x, lda, b, CK_PANEL, next, y, ldc, depth, add);
+                else if (rows < ROWS)
+                    NAME(tile)(rows, x, lda, b, CK_PANEL, next, y, ldc, depth, add);
                 else
-                    micro_edge(rows, columns, x, lda, b, y, ldc, depth, add);
+                    NAME(tile_full)(x, lda, b, CK_PANEL, next, y, ldc, depth, add);
             }
         }
     }
 }
-
 #endif
 
 INLINE vf load_weight(const void *weight, int half, size_t index) {
@@ -106,16 +127,32 @@ INLINE float weight_at(const void *weight, int half, size_t index) {
     return half ? ck_half_to_float(((const uint16_t *)weight)[index]) : ((const float *)weight)[index];
 }
 
-// Columns [p, p + 8) of 8 rows of a [n x k] matrix, transposed: out[i] holds column p + i of the rows; 0 behind row n.
+INLINE v8 load_weight8(const void *weight, int half, size_t index) {
+    if (!half) return *(const v8_unaligned *)((const float *)weight + index);
+#if CK_AVX2
+    return (v8)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)((const uint16_t *)weight + index)));
+#else
+    return load_half((const uint16_t *)weight + index);
+#endif
+}
+
+// Columns [p, p + 8) of W rows of a [n x k] matrix, transposed: out[i] holds column p + i of the rows; 0 behind row n.
 INLINE void load_transposed(const void *weight, int half, size_t n, size_t k, size_t first, size_t p, vf out[8]) {
-    for (size_t r = 0; r < 8; r++) out[r] = first + r < n ? load_weight(weight, half, (first + r) * k + p) : splat(0);
+    for (size_t r = 0; r < 8; r++) {
+        v8 row = first + r < n ? load_weight8(weight, half, (first + r) * k + p) : (v8){0};
+#if CK_AVX512
+        out[r] = two_rows(row, first + r + 8 < n ? load_weight8(weight, half, (first + r + 8) * k + p) : (v8){0});
+#else
+        out[r] = row;
+#endif
+    }
     transpose8(out);
 }
 
 INLINE void pack_any(const void *weight, const int half, size_t n, size_t k, size_t first, float *panel) {
     size_t p = 0;
     for (; p + 8 <= k; p += 8)
-        for (size_t h = 0; h < CK_PANEL; h += 8) {
+        for (size_t h = 0; h < CK_PANEL; h += W) {
             vf t[8];
             load_transposed(weight, half, n, k, first + h, p, t);
             for (size_t i = 0; i < 8; i++) store(panel + (p + i) * CK_PANEL + h, t[i]);
@@ -135,13 +172,10 @@ static void NAME(pack)(const void *weight, int half, size_t n, size_t k, size_t 
 static void NAME(pack_convolution)(const void *weight, int half, size_t n, size_t channels, size_t taps, size_t first, float *panel) {
     size_t k = channels * taps, p = 0, c = 0, t = 0;  // p = c * taps + t
     for (; p + 8 <= k; p += 8) {
-        vf low[8], high[8];
-        load_transposed(weight, half, n, k, first, p, low);
-        load_transposed(weight, half, n, k, first + 8, p, high);
+        vf rows[CK_PANEL / W][8];
+        for (size_t h = 0; h < CK_PANEL / W; h++) load_transposed(weight, half, n, k, first + h * W, p, rows[h]);
         for (size_t i = 0; i < 8; i++) {
-            float *row = panel + (t * channels + c) * CK_PANEL;
-            store(row, low[i]);
-            store(row + 8, high[i]);
+            for (size_t h = 0; h < CK_PANEL / W; h++) store(panel + (t * channels + c) * CK_PANEL + h * W, rows[h][i]);
             if (++t == taps) t = 0, c++;
         }
     }
@@ -158,9 +192,9 @@ INLINE void matvec_any(const float *x, size_t ldx, const void *weight, const int
             const float *row = x + r * ldx;
             vf s0 = splat(0), s1 = splat(0);
             size_t p = 0;
-            for (; p + 16 <= k; p += 16) {
+            for (; p + 2 * W <= k; p += 2 * W) {
                 s0 = load(row + p) * load_weight(weight, half, j * k + p) + s0;
-                s1 = load(row + p + 8) * load_weight(weight, half, j * k + p + 8) + s1;
+                s1 = load(row + p + W) * load_weight(weight, half, j * k + p + W) + s1;
             }
             float sum = sum_of(s0 + s1);
             for (; p < k; p++) sum += row[p] * weight_at(weight, half, j * k + p);

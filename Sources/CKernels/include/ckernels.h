@@ -63,20 +63,17 @@ typedef struct {
     void (*activate)(const float *x, float *y, size_t count, ck_activation activation);
     void (*add)(const float *a, const float *b, float *y, size_t count);
 
-    // Packs keys [tokens x depth] (rows `ld` apart) as panels [token / 16][padded_depth][16].
-    void (*pack_keys)(const float *keys, size_t ld, size_t tokens, size_t depth, size_t padded_depth, float *packed);
-    // Packs values [tokens x depth] as [token / 16 * 16][padded_depth], zeros behind.
-    void (*pack_values)(const float *values, size_t ld, size_t tokens, size_t depth, size_t padded_depth, float *packed);
-    // Attention of `rows` queries over all keys with a running maximum and sum; `scratch` holds ck_attention_scratch floats.
-    void (*attention)(const float *queries, size_t ldq, const float *keys, const float *values, float *output, size_t ldo,
-                      size_t rows, size_t tokens, size_t depth, size_t padded_depth, float scale, ptrdiff_t causal_from,
-                      float *scratch);
+    // Attention of `rows` queries over all keys with a running maximum and sum; rows of keys and of values lie `ldk` apart,
+    // at least `depth` floats each. A query sees the keys up to its own number, `causal_from` for the first row; all if that
+    // is negative. `scratch` holds ck_attention_scratch floats.
+    void (*attention)(const float *queries, size_t ldq, const float *keys, const float *values, size_t ldk, float *output,
+                      size_t ldo, size_t rows, size_t tokens, size_t depth, float scale, ptrdiff_t causal_from, float *scratch);
 } ck_kernels;
 
 // Floats of scratch that `attention` needs for blocks of up to `rows` queries.
-size_t ck_attention_scratch(size_t rows, size_t padded_depth);
+size_t ck_attention_scratch(size_t rows, size_t depth);
 
-// The best kernels this processor can run; `name` ("baseline", "avx2") forces one, NULL when it cannot run here.
+// The best kernels this processor can run; `name` ("baseline", "avx2", "avx512") forces one, NULL when it cannot run here.
 const ck_kernels *ck_select(const char *name);
 
 float ck_half_to_float(uint16_t half);
