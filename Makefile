@@ -6,8 +6,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 PROGRAM := .build/release/cartoonize
-LIBRARIES := libcurl libpng libjpeg openblas
-DEBIAN_PACKAGES := libcurl4-openssl-dev libjpeg-dev libopenblas-dev libpng-dev pkg-config
+LIBRARIES := lcms2 libcurl libpng libjpeg openblas
+DEBIAN_PACKAGES := libcurl4-openssl-dev libjpeg-dev liblcms2-dev libopenblas-dev libpng-dev pkg-config
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test check bench parity smoke faults fuzz batch old-processor install uninstall clean
@@ -22,7 +22,7 @@ setup: ## install the libraries that are missing (Debian, Ubuntu) and check the 
 		echo "make: Swift 6 or later is needed; install it from https://www.swift.org/install" >&2; exit 1; fi
 	@if ! { command -v pkg-config && pkg-config --exists $(LIBRARIES); } >/dev/null 2>&1; then \
 		if ! command -v apt-get >/dev/null; then \
-			echo "make: install the development files of libcurl, libpng, libjpeg and OpenBLAS, and pkg-config" >&2; exit 1; fi; \
+			echo "make: install the development files of Little CMS, libcurl, libpng, libjpeg and OpenBLAS, and pkg-config" >&2; exit 1; fi; \
 		if [ "$$(id -u)" -eq 0 ]; then as_root=; elif command -v sudo >/dev/null; then as_root=sudo; else \
 			echo "make: as root, run: apt-get install $(DEBIAN_PACKAGES)" >&2; exit 1; fi; \
 		$$as_root apt-get update -q && \

@@ -19,7 +19,7 @@ let package = Package(
 
         .target(
             name: "CImageCodecs",
-            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
+            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("lcms2")]),
         .target(name: "ImageCodecs", dependencies: ["CImageCodecs"]),
 
         .target(name: "CHTTP", linkerSettings: [.linkedLibrary("curl")]),

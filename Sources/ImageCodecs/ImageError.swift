@@ -2,8 +2,10 @@
 public enum ImageError: Error, Equatable, CustomStringConvertible {
     /// The file holds no bytes.
     case emptyFile
-    /// The bytes are neither PNG nor JPEG; what they look like, where that is known.
+    /// The bytes are of no format that is read; what they look like, where that is known.
     case unknownFormat(looksLike: String?)
+    /// The format is read with a library that is not installed; the Debian package that it is in.
+    case missingLibrary(ImageFormat, package: String)
     /// A side is longer than the format's codec takes.
     case sideTooLong(width: Int, height: Int, limit: Int)
     /// More pixels than the limits allow.
@@ -22,9 +24,11 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
         case .emptyFile:
             "the file is empty"
         case .unknownFormat(let looksLike?):
-            "this is \(looksLike), and only PNG and JPEG pictures are read: convert it first"
+            "this is \(looksLike), and only PNG, JPEG and WebP pictures are read: convert it first"
         case .unknownFormat(nil):
-            "this is not a PNG or JPEG picture"
+            "this is not a PNG, JPEG or WebP picture"
+        case .missingLibrary(let format, let package):
+            "\(format) pictures are read with a library that is not installed: install Debian's \(package), or convert it"
         case .sideTooLong(let width, let height, let limit):
             "a picture of \(width)x\(height) pixels has a side longer than \(limit)"
         case .tooManyPixels(let width, let height, let limit):

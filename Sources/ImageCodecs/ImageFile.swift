@@ -20,20 +20,23 @@ public enum ImageFile {
         switch try ImageFormat(of: data) {
         case .png: try PNGReader.header(of: data, limits: limits)
         case .jpeg: try JPEGReader.header(of: data, limits: limits)
+        case .webp: try WebPReader.header(of: data, limits: limits)
         }
     }
 
     /// Decodes a picture to 8-bit RGB with its EXIF orientation applied.
     ///
     /// Takes PNG of every colour type and depth (of 16 bits the high byte is kept, as PIL does; of an animation the
-    /// first frame is read) and Huffman or arithmetic coded 8-bit JPEG in grey, RGB, YCbCr, CMYK and YCCK. A file
-    /// that is cut off or damaged is an error, even if some of its pixels could be shown.
+    /// first frame is read), Huffman or arithmetic coded 8-bit JPEG in grey, RGB, YCbCr, CMYK and YCCK, and, where
+    /// libwebp is installed, WebP (of an animation the first frame). A file that is cut off or damaged is an error, even
+    /// if some of its pixels could be shown.
     ///
     /// Throws `ImageError`.
     public static func decode(_ data: Data, limits: ImageLimits = .standard) throws -> DecodedImage {
         switch try ImageFormat(of: data) {
         case .png: try PNGReader.decode(data, limits: limits)
         case .jpeg: try JPEGReader.decode(data, limits: limits)
+        case .webp: try WebPReader.decode(data, limits: limits)
         }
     }
 }

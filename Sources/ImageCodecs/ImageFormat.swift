@@ -1,17 +1,20 @@
 import Foundation
 
-/// A file format that is read and written.
+/// A file format that is read. PNG and JPEG are written, too.
 public enum ImageFormat: String, CaseIterable, Sendable, CustomStringConvertible {
     case png = "PNG"
     case jpeg = "JPEG"
+    /// Read only, and only where libwebp is installed.
+    case webp = "WebP"
 
     public var description: String { rawValue }
 
-    /// The longest side that the format's codec reads and writes, in pixels.
+    /// The longest side that the format's codec takes, in pixels.
     public var maximumSide: Int {
         switch self {
         case .png: 1_000_000
         case .jpeg: 65_500
+        case .webp: 16_383
         }
     }
 
@@ -25,6 +28,8 @@ public enum ImageFormat: String, CaseIterable, Sendable, CustomStringConvertible
             self = .png
         } else if start.starts(with: [0xFF, 0xD8, 0xFF]) {
             self = .jpeg
+        } else if start.starts(with: "RIFF".utf8), start.dropFirst(8).starts(with: "WEBP".utf8) {
+            self = .webp
         } else {
             throw ImageError.unknownFormat(looksLike: Self.nameOfForeignFormat(start))
         }
@@ -34,7 +39,6 @@ public enum ImageFormat: String, CaseIterable, Sendable, CustomStringConvertible
         func has(_ text: String, at offset: Int = 0) -> Bool {
             start.dropFirst(offset).starts(with: text.utf8)
         }
-        if has("RIFF"), has("WEBP", at: 8) { return "a WebP picture" }
         if has("ftyp", at: 4) {
             if has("avif", at: 8) || has("avis", at: 8) { return "an AVIF picture" }
             if ["heic", "heix", "heim", "mif1", "msf1"].contains(where: { has($0, at: 8) }) { return "a HEIC picture" }

@@ -3,7 +3,7 @@ import Foundation
 import ImageCodecs
 
 extension ImageFormat {
-    /// The format that a file name's extension stands for.
+    /// The format to write that a file name's extension stands for.
     init?(fileExtension: String) {
         switch fileExtension.lowercased() {
         case "png": self = .png
@@ -16,6 +16,7 @@ extension ImageFormat {
         switch self {
         case .png: "png"
         case .jpeg: "jpg"
+        case .webp: "webp"
         }
     }
 
@@ -24,6 +25,7 @@ extension ImageFormat {
         switch self {
         case .png: try image.png()
         case .jpeg: try image.jpeg(quality: quality)
+        case .webp: throw ImageError.encodingFailed(self, reason: "it is only read")
         }
     }
 }

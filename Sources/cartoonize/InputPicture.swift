@@ -23,30 +23,38 @@ struct InputPicture: Sendable {
 
     var hasAlpha: Bool { image.alpha != nil }
 
-    /// The picture's own colours, without regard to alpha, at the size to work at.
+    /// The picture's own colours in sRGB, without regard to alpha, at the size to work at.
     func pixels(size: PixelSize) -> PixelImage {
-        PixelImage(
-            width: size.width, height: size.height,
-            rgb: resized(image.rgb, from: self.size, to: size, channels: 3))
+        let rgb = resized(image.rgb, from: self.size, to: size, channels: 3)
+        return PixelImage(width: size.width, height: size.height, rgb: profile?.toSRGB(rgb) ?? rgb)
     }
+
+    /// The colours of pixels that are not sRGB.
+    private var profile: ColourProfile? { image.iccProfile.flatMap(ColourProfile.init(icc:)) }
 
     /// `result` as a picture of the given size with this picture's colour profile and, in a PNG, its alpha channel;
     /// a JPEG has none, so there transparent parts show white.
     func finished(_ result: PixelImage, size: PixelSize, format: ImageFormat, parameters: String?) -> DecodedImage {
-        let resultSize = PixelSize(width: result.width, height: result.height)
-        return finished(
-            rgb: resized(result.rgb, from: resultSize, to: size, channels: 3), size: size, format: format,
-            parameters: parameters)
+        let profile = profile
+        var rgb = enlarged(result, to: size, profile)
+        var iccProfile = image.iccProfile
+        if let profile {
+            if let converted = profile.fromSRGB(rgb) { rgb = converted } else { iccProfile = nil }
+        }
+        return finished(rgb: rgb, iccProfile: iccProfile, size: size, format: format, parameters: parameters)
     }
 
     /// The picture itself, resized like a result.
     func resized(to size: PixelSize, format: ImageFormat) -> DecodedImage {
         finished(
-            rgb: resized(image.rgb, from: self.size, to: size, channels: 3), size: size, format: format, parameters: nil
-        )
+            rgb: resized(image.rgb, from: self.size, to: size, channels: 3), iccProfile: image.iccProfile, size: size,
+            format: format, parameters: nil)
     }
 
-    private func finished(rgb: [UInt8], size: PixelSize, format: ImageFormat, parameters: String?) -> DecodedImage {
+    /// - Parameter rgb: of the given size.
+    private func finished(
+        rgb: [UInt8], iccProfile: Data?, size: PixelSize, format: ImageFormat, parameters: String?
+    ) -> DecodedImage {
         var rgb = rgb
         var alpha = image.alpha.map { resized($0, from: self.size, to: size, channels: 1) }
         if format == .jpeg, let opacities = alpha {
@@ -59,8 +67,19 @@ struct InputPicture: Sendable {
             alpha = nil
         }
         return DecodedImage(
-            width: size.width, height: size.height, rgb: rgb, alpha: alpha, iccProfile: image.iccProfile,
+            width: size.width, height: size.height, rgb: rgb, alpha: alpha, iccProfile: iccProfile,
             parameters: parameters)
+    }
+
+    /// A result at the size to write: guided by this picture where that was much larger than the size worked at.
+    private func enlarged(_ result: PixelImage, to size: PixelSize, _ profile: ColourProfile?) -> [UInt8] {
+        let resultSize = PixelSize(width: result.width, height: result.height)
+        guard size == self.size, resultSize.isMuchSmaller(than: size) else {
+            return resized(result.rgb, from: resultSize, to: size, channels: 3)
+        }
+        return GuidedEnlargement.enlarge(
+            result.rgb, width: result.width, height: result.height, guide: profile?.toSRGB(image.rgb) ?? image.rgb,
+            toWidth: size.width, height: size.height)
     }
 
     private func resized(_ bytes: [UInt8], from: PixelSize, to: PixelSize, channels: Int) -> [UInt8] {

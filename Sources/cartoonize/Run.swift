@@ -44,7 +44,7 @@ struct Run {
         announce(plan, share: share.count, remaining, seeds: seeds)
         if batch.dryRun { return try dryRun(remaining.jobs, plan) }
 
-        if manifest != nil { removeLeftovers(of: remaining.jobs, plan) }
+        if plan.isBatch { removeLeftovers(of: remaining.jobs, plan, manifest) }
         let ledger = Ledger(
             plan: plan, manifest: manifest, maker: maker, json: output.json, failFast: batch.failFast)
         try remaining.unrecorded.forEach { try ledger.found($0) }
@@ -99,7 +99,7 @@ struct Run {
         try queue.make(jobs, progress: &progress, start: start)
     }
 
-    private func removeLeftovers(of jobs: [Job], _ plan: RunPlan) {
+    private func removeLeftovers(of jobs: [Job], _ plan: RunPlan, _ manifest: Manifest?) {
         var paths = jobs.compactMap(\.destination.file)
         if let interval = output.preview {
             paths += jobs.flatMap { job in
@@ -108,6 +108,7 @@ struct Run {
                 }
             }
         }
+        if let manifest { paths.append(manifest.path) }
         if batch.shard == nil { paths.append(FilePath(plan.folder).appending(Gallery.name)) }
         TemporaryFile.removeLeftovers(of: paths)
     }

@@ -4,7 +4,14 @@ import ImageCodecs
 extension FuzzCase {
     private static let fixtures = "Tests/ImageCodecsTests/Fixtures"
 
-    static let pictures = [
+    static let pictures = always + (ImageFile.readsWebP ? [webp] : [])
+
+    private static let webp = FuzzCase(
+        name: "webp", seeds: { try files(in: "\(fixtures)/webp", ".webp") },
+        words: ["VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ANMF", "ICCP", "EXIF", "RIFF", "WEBP"], mend: mendWebP,
+        read: { input, _ in try decode(input) })
+
+    private static let always = [
         FuzzCase(
             name: "png", seeds: { try files(in: "\(fixtures)/png", ".png") },
             words: chunkNames, mend: mendPNG, read: { input, _ in try decode(input) }),
@@ -16,6 +23,24 @@ extension FuzzCase {
             read: { input, _ in
                 let exif = EXIF(input)
                 _ = exif.orientation.apply(to: [1, 2, 3, 4, 5, 6], width: 3, height: 2, channels: 1)
+            }),
+        FuzzCase(
+            name: "icc",
+            seeds: {
+                [try file("\(fixtures)/display-p3.icc")] + (try profiles(in: ["png/profile.png", "jpeg/profile.jpg"]))
+            },
+            words: [
+                "acsp", "RGB ", "GRAY", "XYZ ", "Lab ", "para", "curv", "mAB ", "mft1", "mft2", "A2B0", "B2A0", "rTRC",
+            ],
+            mend: mendProfile,
+            read: { input, _ in
+                guard let profile = ColourProfile(icc: Data(input)) else {
+                    throw ImageError.unsupported(.png, reason: "no profile")
+                }
+                // Now and then more colours, for which a table is made first, in tens of milliseconds.
+                let colours = (0..<(input.count % 32 == 0 ? 30_003 : 30)).map { UInt8(truncatingIfNeeded: 11 * $0) }
+                precondition(profile.toSRGB(colours).count == colours.count)
+                _ = profile.fromSRGB(colours)
             }),
     ]
 
@@ -59,6 +84,26 @@ extension FuzzCase {
 
     private static func crc32(_ bytes: ArraySlice<UInt8>) -> UInt32 {
         ~bytes.reduce(~UInt32(0)) { crcTable[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] ^ $0 >> 8 }
+    }
+
+    /// Gives the RIFF header the file's size.
+    @Sendable private static func mendWebP(_ input: inout [UInt8]) {
+        guard input.count > 8 else { return }
+        for index in 0..<4 { input[4 + index] = UInt8(truncatingIfNeeded: (input.count - 8) >> (8 * index)) }
+    }
+
+    /// Gives a profile its size and signature.
+    @Sendable private static func mendProfile(_ input: inout [UInt8]) {
+        guard input.count >= 132 else { return }
+        for index in 0..<4 { input[index] = UInt8(truncatingIfNeeded: input.count >> (8 * (3 - index))) }
+        input.replaceSubrange(16..<20, with: "RGB ".utf8)
+        input.replaceSubrange(36..<40, with: "acsp".utf8)
+    }
+
+    private static func profiles(in pictures: [String]) throws -> [[UInt8]] {
+        try pictures.compactMap { name in
+            try ImageFile.decode(Data(file("\(fixtures)/\(name)"))).iccProfile.map { [UInt8]($0) }
+        }
     }
 
     /// The blocks inside the fixtures that have one, and one of this program's own.

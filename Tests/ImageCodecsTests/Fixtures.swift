@@ -16,11 +16,40 @@ struct PictureFixture: Decodable, CustomTestStringConvertible {
 
     func data() throws -> Data { try fixture(file) }
 
+    /// Those that can be read here: WebP needs libwebp.
     static let all = load([PictureFixture].self, "pictures.json")
+        .filter { ImageFile.readsWebP || !$0.file.hasSuffix(".webp") }
+
+    var format: ImageFormat {
+        file.hasSuffix(".png") ? .png : file.hasSuffix(".jpg") ? .jpeg : .webp
+    }
 
     static func named(_ file: String) throws -> PictureFixture {
         try #require(all.first { $0.file == file })
     }
+}
+
+/// Pixels between a profile and sRGB: the entry of Fixtures/colour.json.
+struct ColourFixture: Decodable {
+    let toSRGB: Data
+    let fromSRGB: Data
+
+    static let all = load([ColourFixture].self, "colour.json")
+}
+
+/// An entry of Fixtures/guided-enlargement.json.
+struct GuidedEnlargementFixture: Decodable, CustomTestStringConvertible {
+    let width: Int
+    let height: Int
+    let newWidth: Int
+    let newHeight: Int
+    let picture: Data
+    let guide: Data
+    let result: Data
+
+    var testDescription: String { "\(width)x\(height) to \(newWidth)x\(newHeight)" }
+
+    static let all = load([GuidedEnlargementFixture].self, "guided-enlargement.json")
 }
 
 /// A resize and a hash of what it gives: an entry of Fixtures/resampling.json.

@@ -10,7 +10,12 @@ import Testing
             (Data(), .emptyFile),
             (Data("hello".utf8), .unknownFormat(looksLike: nil)),
             (Data([0xFF]), .unknownFormat(looksLike: nil)),
-            (Data("RIFF\0\0\0\0WEBPVP8 ".utf8), .unknownFormat(looksLike: "a WebP picture")),
+            (
+                Data("RIFF\0\0\0\0WEBPVP8 ".utf8),
+                ImageFile.readsWebP
+                    ? .damaged(.webp, reason: "libwebp cannot read it")
+                    : .missingLibrary(.webp, package: "libwebp7")
+            ),
             (Data("\0\0\0\u{18}ftypheic".utf8), .unknownFormat(looksLike: "a HEIC picture")),
             (Data("\n <!DOCTYPE html>".utf8), .unknownFormat(looksLike: "a web page")),
             (Data("GIF89a".utf8), .unknownFormat(looksLike: "a GIF picture")),

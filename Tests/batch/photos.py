@@ -80,7 +80,7 @@ def kinds():
         "text-named-png": (".png", lambda *_: b"This is no picture.\n" * 9),
         "html-named-jpg": (".jpg", lambda *_: b"<html><body>404 Not Found</body></html>"),
         "gif-named-png": (".png", lambda rng, w, h: encoded(picture(rng, w, h), "GIF")),
-        "webp-named-jpg": (".jpg", lambda rng, w, h: encoded(picture(rng, w, h), "WEBP")),
+        "tiff-named-jpg": (".jpg", lambda rng, w, h: encoded(picture(rng, w, h), "TIFF")),
         "bmp-named-png": (".png", lambda rng, w, h: encoded(picture(rng, w, h), "BMP")),
         "signature-only": (".png", lambda *_: b"\x89PNG\r\n\x1a\n"),
         "zeros": (".jpg", lambda *_: bytes(300)), "dead-link": (".png", None),

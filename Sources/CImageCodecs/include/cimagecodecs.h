@@ -1,6 +1,6 @@
-// libpng, libjpeg-turbo and the inner loops of resampling, for ImageCodecs.
+// libpng, libjpeg-turbo, libwebp, Little CMS and the inner loops of resampling, for ImageCodecs.
 //
-// Both libraries report errors by longjmp, which must not cross Swift frames: every function here catches its own
+// The first two report errors by longjmp, which must not cross Swift frames: every function here catches its own
 // and returns false, with one sentence in `message`. A reader looks at the caller's bytes and never copies them,
 // so they must outlive it. The caller checks the picture's size against its limits between reading the header,
 // which takes little memory whatever the file claims, and reading the pixels into buffers of its own.
@@ -96,6 +96,39 @@ bool cimage_jpeg_icc_profile(cimage_jpeg_reader *reader, cimage_buffer *profile)
 /// Encodes a picture at a quality of 1 to 100, with an EXIF segment ("Exif\0\0" first) when `exif` is not NULL.
 bool cimage_jpeg_encode(const cimage_picture *picture, int quality, const uint8_t *exif, uint32_t exif_size,
                         cimage_buffer *output, char message[CIMAGE_MESSAGE_SIZE]);
+
+// WebP
+
+typedef struct {
+    uint32_t width, height;
+    bool has_alpha;
+    bool is_animated;
+} cimage_webp_header;
+
+/// Whether libwebp is installed; without it, the two functions below return false.
+bool cimage_webp_is_available(void);
+
+/// Reads the header of a WebP file, or of one frame's chunks.
+bool cimage_webp_read_header(const uint8_t *data, size_t size, cimage_webp_header *header);
+
+/// Reads the pixels of a still picture, of the size that the header says, as interleaved RGBA or RGB.
+bool cimage_webp_read_pixels(const uint8_t *data, size_t size, size_t width, size_t height, bool has_alpha,
+                             uint8_t *pixels);
+
+// Colour
+
+typedef struct cimage_colour_transform cimage_colour_transform;
+
+/// From an ICC profile's RGB to sRGB or back (relative colorimetric with black point compensation); NULL when the
+/// profile is malformed, of another colour space, or does not describe this direction. For many pixels a table is made
+/// first, which for some profiles takes as long as converting 10,000 pixels without.
+cimage_colour_transform *cimage_colour_transform_create(const uint8_t *profile, size_t size, bool to_srgb,
+                                                        bool for_many_pixels);
+void cimage_colour_transform_destroy(cimage_colour_transform *transform);
+
+/// Converts interleaved 8-bit RGB; `source` and `destination` may be the same.
+void cimage_colour_transform_apply(const cimage_colour_transform *transform, const uint8_t *source,
+                                   uint8_t *destination, size_t pixels);
 
 // Resampling
 

@@ -39,7 +39,7 @@ struct BatchOptions: ParsableArguments {
             let place = (arguments + [filesFrom].compactMap { $0 }).joined(separator: ", ")
             throw CommandFailure(
                 .input,
-                "there are no PNG or JPEG pictures in \(place)" + (recursive ? "" : "; --recursive looks deeper"))
+                "there are no pictures in \(place)" + (recursive ? "" : "; --recursive looks deeper"))
         }
         return search
     }

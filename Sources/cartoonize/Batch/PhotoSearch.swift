@@ -91,7 +91,7 @@ struct PhotoSearch {
 
     /// Whether a file in a folder is taken: by its name, or else by its first bytes.
     private static func looksLikePhoto(_ path: String) -> Bool {
-        let nameSaysSo = ["png", "jpg", "jpeg", "jpe", "jfif"].contains(FilePath(path).fileExtension.lowercased())
+        let nameSaysSo = ["png", "jpg", "jpeg", "jpe", "jfif", "webp"].contains(FilePath(path).fileExtension.lowercased())
         switch FileKind(path) {
         // A link to nothing is told like any file that cannot be read.
         case nil: return nameSaysSo
@@ -104,9 +104,10 @@ struct PhotoSearch {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
-        var start = [UInt8](repeating: 0, count: 8)
-        let count = read(descriptor, &start, start.count)
-        return count >= 3 && (start.starts(with: [0xFF, 0xD8, 0xFF]) || start.starts(with: [0x89, 0x50, 0x4E, 0x47]))
+        var start = [UInt8](repeating: 0, count: 12)
+        guard read(descriptor, &start, start.count) == start.count else { return false }
+        return start.starts(with: [0xFF, 0xD8, 0xFF]) || start.starts(with: [0x89, 0x50, 0x4E, 0x47])
+            || start.starts(with: "RIFF".utf8) && start.dropFirst(8).elementsEqual("WEBP".utf8)
     }
 
     /// The paths that a shell's pattern matches, sorted by bytes.

@@ -473,6 +473,117 @@ def jpeg_from_scratch():
         add_jpeg(f"parameters-{name}", data, parameters=expected)
 
 
+# WebP
+
+
+def webp():
+    rgb = Image.fromarray(smooth(37, 29, 3))
+    rgba = Image.fromarray(smooth(37, 29, 4), "RGBA")
+
+    def save(image, **options):
+        output = io.BytesIO()
+        image.save(output, "WEBP", **options)
+        return output.getvalue()
+
+    def add_webp(name, data, **extra):
+        with_alpha = Image.open(io.BytesIO(data)).mode == "RGBA"
+        add(f"webp/{name}.webp", data, *as_pillow_decodes(data, with_alpha), **extra)
+
+    add_webp("lossy", save(rgb, quality=80))
+    add_webp("lossless", save(rgb, lossless=True))
+    add_webp("lossy-alpha", save(rgba, quality=80))
+    add_webp("lossless-alpha", save(rgba, lossless=True, exact=True))
+    add_webp("size-1x1", save(rgb.resize((1, 1)), lossless=True))
+    profile = icc_profile()
+    add_webp("profile", save(rgb, quality=80, icc_profile=profile), icc=profile)
+    for orientation in (3, 6, 8):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        add_webp(f"orientation-{orientation}", save(rgb.resize((20, 13)), lossless=True, exif=exif))
+    frames = [Image.fromarray(smooth(24, 16, 4), "RGBA"), Image.new("RGBA", (24, 16), (9, 9, 200, 255))]
+    frames[0].putalpha(Image.new("L", (24, 16), 0))
+    patch = Image.new("RGBA", (24, 16), (0, 0, 0, 0))
+    patch.paste(rgba.resize((10, 8)), (6, 4))  # the encoder stores the part that is not empty
+    add_webp("animated", save(frames[1], save_all=True, append_images=frames[:1], lossless=True, duration=50))
+    add_webp("animated-part", save(patch, save_all=True, append_images=frames[1:], lossless=True, duration=50))
+
+
+# Colour
+
+
+def display_p3():
+    """A version 2 profile of Display P3's primaries (adapted to D50) with a plain power law, by the ICC specification."""
+    fixed = lambda value: struct.pack(">i", round(value * 65536))
+    xyz = lambda x, y, z: b"XYZ " + bytes(4) + fixed(x) + fixed(y) + fixed(z)
+    text = b"P3 for tests"
+    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(2.2 * 256)) + bytes(2)
+    tags = {
+        b"desc": b"desc" + bytes(4) + struct.pack(">I", len(text) + 1) + text + bytes(1 + 4 + 4 + 2 + 1 + 67 + 3),
+        b"cprt": b"text" + bytes(4) + b"public domain\0" + bytes(2),
+        b"wtpt": xyz(0.9642, 1.0, 0.8249),
+        b"rXYZ": xyz(0.51512, 0.2412, -0.00105),
+        b"gXYZ": xyz(0.29198, 0.69225, 0.04189),
+        b"bXYZ": xyz(0.1571, 0.06657, 0.78407),
+        b"rTRC": curve, b"gTRC": curve, b"bTRC": curve,
+    }  # fmt: skip
+    table, data, offset = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
+    for name, content in tags.items():
+        content += bytes(-len(content) % 4)
+        table += name + struct.pack(">II", offset + len(data), len(content))
+        data += content
+    header = struct.pack(">I4sI4s4s4s", offset + len(data), bytes(4), 0x02100000, b"mntr", b"RGB ", b"XYZ ")
+    header += struct.pack(">6H", 2024, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + fixed(0.9642) + fixed(1) + fixed(0.8249)
+    return header + bytes(128 - len(header)) + table + data
+
+
+def colour():
+    """What Pillow's ImageCms makes of pixels between two profiles: a profile file and colour.json."""
+    profile = display_p3()
+    with open(os.path.join(HERE, "display-p3.icc"), "wb") as file:
+        file.write(profile)
+    picture = Image.fromarray(synthetic(30 * 30 * 3).reshape(30, 30, 3))
+    wide, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+    convert = lambda source, target: ImageCms.profileToProfile(
+        picture, source, target, ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION).tobytes()
+    results = {"toSRGB": convert(wide, srgb), "fromSRGB": convert(srgb, wide)}
+    return [{key: base64.b64encode(value).decode() for key, value in results.items()}]
+
+
+# Enlargement
+
+
+def guided_enlargement():
+    """The formula of `GuidedEnlargement` in numpy, over Pillow's Lanczos."""
+    window = lambda plane: sum(
+        np.pad(plane, 1, "edge")[y:y + plane.shape[0], x:x + plane.shape[1]] for y in range(3) for x in range(3)) / 9
+    luma = lambda rgb: rgb.astype(float) @ [0.299, 0.587, 0.114]
+    resize = lambda rgb, size: np.array(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))
+    results = []
+    for (width, height), (new_width, new_height) in [((16, 12), (33, 25)), ((9, 20), (40, 61)), ((1, 2), (5, 7))]:
+        guide = smooth(new_width, new_height, 3)
+        small = resize(guide, (width, height))
+        picture = np.clip(255 - small[:, :, ::-1].astype(int) + small // 3, 0, 255).astype(np.uint8)
+        light = luma(small) / 255
+        variance = window(light * light) - window(light) ** 2
+        rows, columns = ((np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1))
+                         for old, new in ((height, new_height), (width, new_width)))
+        detail = luma(guide) - luma(resize(small, (new_width, new_height)))
+        result = resize(picture, (new_width, new_height)).astype(float)
+        for channel in range(3):
+            colour = picture[:, :, channel] / 255
+            slope = window((window(light * colour) - window(light) * window(colour)) / (variance + 0.01))
+            across = np.array([np.interp(columns, np.arange(width), row) for row in slope])
+            result[:, :, channel] += detail * np.array([np.interp(rows, np.arange(height), c) for c in across.T]).T
+        result = np.clip(np.rint(result), 0, 255).astype(np.uint8)
+        encode = lambda pixels: base64.b64encode(pixels.tobytes()).decode()
+        results.append({
+            "width": width, "height": height, "newWidth": new_width, "newHeight": new_height,
+            "picture": encode(picture), "guide": encode(guide), "result": encode(result),
+        })  # fmt: skip
+    return results
+
+
 # Resampling
 
 
@@ -520,5 +631,8 @@ if __name__ == "__main__":
     png_oddities()
     jpeg_from_pillow()
     jpeg_from_scratch()
+    webp()
     write_json("pictures.json", pictures)
+    write_json("colour.json", colour())
+    write_json("guided-enlargement.json", guided_enlargement())
     write_json("resampling.json", resampling())
