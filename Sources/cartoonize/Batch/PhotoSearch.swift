@@ -91,7 +91,8 @@ struct PhotoSearch {
 
     /// Whether a file in a folder is taken: by its name, or else by its first bytes.
     private static func looksLikePhoto(_ path: String) -> Bool {
-        let nameSaysSo = ["png", "jpg", "jpeg", "jpe", "jfif", "webp"].contains(FilePath(path).fileExtension.lowercased())
+        let nameSaysSo = ["png", "jpg", "jpeg", "jpe", "jfif", "webp"].contains(
+            FilePath(path).fileExtension.lowercased())
         switch FileKind(path) {
         // A link to nothing is told like any file that cannot be read.
         case nil: return nameSaysSo
