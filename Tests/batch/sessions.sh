@@ -29,10 +29,16 @@ start() {  # start COLUMNS: a terminal in a folder with photos
     cp desk/photos/cat.jpg desk/photo.jpg
     head -c 3000 desk/photo.jpg >desk/broken.jpg
     tmux new-session -d -s s -x "$1" -y 60 -c "$work/desk" "TERM=xterm exec bash --noprofile --rcfile '$work/rc' -i"
-    tmux wait-for prompt
+    prompt
 }
 type_line() { tmux send-keys -t s -l -- "$1"; tmux send-keys -t s Enter; }
-enter() { type_line "$1"; tmux wait-for prompt; }
+# The command before is done, and its prompt stands on the screen.
+prompt() {
+    tmux wait-for prompt
+    for _ in $(seq 200); do [ "$(tmux display-message -p -t s '#{cursor_x}')" != 2 ] || return 0; sleep 0.02; done
+    fail "no prompt"
+}
+enter() { type_line "$1"; prompt; }
 # Waits until the screen shows a text.
 until_shown() {
     for _ in $(seq 600); do tmux capture-pane -p -t s | grep -qF -- "$1" && return; sleep 0.02; done
@@ -80,7 +86,7 @@ tmux resize-window -t s -x 60 -y 60
 sleep 0.5
 tmux capture-pane -p -t s | grep -a 'ETA' | awk '{ if (length($0) >= 60) exit 1; found = 1 } END { exit !found }' ||
     fail "the bar is wider than its window"
-tmux wait-for prompt
+prompt
 tmux resize-window -t s -x 110 -y 60
 enter 'clear'
 enter 'TERM=dumb cartoonize photos/ -o dumb -r $quick >paths'
@@ -106,7 +112,7 @@ enter 'cartoonize photo.jpg broken.jpg -o toons $quick --quiet; echo $?'
 type_line 'cartoonize photo.jpg -o slow.png --seed 1 --steps 1000 --size 64x64 --sampler ddim --guidance 1'
 until_shown '/1000'
 tmux send-keys -t s C-c
-tmux wait-for prompt
+prompt
 enter 'echo $?; ls -A'
 enter 'timeout --preserve-status -s TERM 1 cartoonize photo.jpg -o slow.png --steps 1000 --quiet; echo $?'
 enter 'cartoonize photo.jpg -o - --quiet --size 32x32 | true; echo ${PIPESTATUS[0]}'
