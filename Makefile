@@ -6,11 +6,11 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 PROGRAM := .build/release/cartoonize
-LIBRARIES := lcms2 libcurl libpng libjpeg openblas
-DEBIAN_PACKAGES := libcurl4-openssl-dev libjpeg-dev liblcms2-dev libopenblas-dev libpng-dev pkg-config
+LIBRARIES := lcms2 libcrypto libcurl libpng libjpeg openblas
+DEBIAN_PACKAGES := libcurl4-openssl-dev libjpeg-dev liblcms2-dev libopenblas-dev libpng-dev libssl-dev pkg-config
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench parity smoke faults fuzz batch old-processor install uninstall clean
+.PHONY: help setup build demo test check bench parity parity-real smoke faults fuzz batch old-processor install uninstall clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ setup: ## install the libraries that are missing (Debian, Ubuntu) and check the 
 		echo "make: Swift 6 or later is needed; install it from https://www.swift.org/install" >&2; exit 1; fi
 	@if ! { command -v pkg-config && pkg-config --exists $(LIBRARIES); } >/dev/null 2>&1; then \
 		if ! command -v apt-get >/dev/null; then \
-			echo "make: install the development files of Little CMS, libcurl, libpng, libjpeg and OpenBLAS, and pkg-config" >&2; exit 1; fi; \
+			echo "make: install the development files of Little CMS, libcurl, OpenSSL, libpng, libjpeg and OpenBLAS, and pkg-config" >&2; exit 1; fi; \
 		if [ "$$(id -u)" -eq 0 ]; then as_root=; elif command -v sudo >/dev/null; then as_root=sudo; else \
 			echo "make: as root, run: apt-get install $(DEBIAN_PACKAGES)" >&2; exit 1; fi; \
 		$$as_root apt-get update -q && \
@@ -56,6 +56,13 @@ bench: build ## time the program and its kernels; PYTHON with diffusers adds the
 parity: setup ## compare whole runs with diffusers, stage by stage (PYTHON must have it)
 	$(SWIFT) build -c release --product parity-dump
 	$(PYTHON) Tests/parity/parity.py $(MODEL)
+
+PHOTO ?= Tests/smoke/photos/astronaut.jpg
+
+parity-real: setup ## compare a real checkpoint, MODEL, with diffusers on PHOTO: 20 steps at 512 pixels
+	@if [ -z "$(MODEL)" ]; then echo "make: name the checkpoint, a folder or a file: make parity-real MODEL=..." >&2; exit 2; fi
+	$(SWIFT) build -c release --product parity-dump
+	$(PYTHON) Tests/parity/parity.py "$(MODEL)" "$(PHOTO)" --size 512 --steps 20 --tolerance 1e-3
 
 faults: setup ## show that each seeded fault makes a test fail
 	Tests/faults/run.sh

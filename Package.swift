@@ -26,12 +26,14 @@ let package = Package(
         .target(name: "HTTPClient", dependencies: ["CHTTP"]),
 
         .target(name: "Checkpoints"),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "ModelHub", dependencies: ["CCrypto", "HTTPClient", "Checkpoints"]),
         .target(name: "StableDiffusion", dependencies: ["TensorKernels", "Checkpoints"]),
 
         .executableTarget(
             name: "cartoonize",
             dependencies: [
-                "StableDiffusion", "Checkpoints", "ImageCodecs",
+                "StableDiffusion", "Checkpoints", "ImageCodecs", "ModelHub", "HTTPClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "image-compare", dependencies: ["ImageCodecs"]),
@@ -50,6 +52,7 @@ let package = Package(
         .testTarget(name: "TensorKernelsTests", dependencies: ["TensorKernels", "TestSupport"]),
         .testTarget(
             name: "ImageCodecsTests", dependencies: ["ImageCodecs", "TestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "ModelHubTests", dependencies: ["ModelHub", "Checkpoints", "TestSupport"]),
         .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "TestSupport"]),
         .testTarget(
             name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"], resources: [.copy("Fixtures")]),

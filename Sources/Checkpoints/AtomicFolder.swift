@@ -6,7 +6,7 @@ import Foundation
 /// looks complete.
 final class AtomicFolder {
     private let destination: URL
-    private let temporary: URL
+    let temporary: URL
     private var isCommitted = false
     private var subfolders: Set<String> = []
 

@@ -63,6 +63,23 @@ package enum FloatConversion {
         }
     }
 
+    /// How many patterns have all bits of the exponent set, which infinities and what is no number have.
+    static func nonFiniteCount<Pattern: FixedWidthInteger & UnsignedInteger>(
+        _ source: UnsafeRawBufferPointer, _ type: Pattern.Type, exponent: Pattern
+    ) -> Int {
+        guard let from = source.baseAddress else { return 0 }
+        let size = MemoryLayout<Pattern>.size
+        let count = source.count / size
+        var found: UInt64 = 0
+        var index = 0
+        while index < count {
+            let pattern = from.loadUnaligned(fromByteOffset: index &* size, as: Pattern.self)
+            found &+= pattern & exponent == exponent ? 1 : 0
+            index &+= 1
+        }
+        return Int(found)
+    }
+
     /// Where the values begin, and how many there are.
     private static func bases(
         _ source: UnsafeRawBufferPointer, _ sourceSize: Int, _ target: UnsafeMutableRawBufferPointer, _ targetSize: Int

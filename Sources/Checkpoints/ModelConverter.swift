@@ -19,33 +19,16 @@ public struct ModelConverter {
         public internal(set) var tensorCount = 0
         /// Finite values that float16 cannot hold and that became infinite, by `part/key`.
         public internal(set) var overflows: [String: Int] = [:]
+
+        public init() {}
     }
 
     /// Bytes of tensor data that will be written.
     public let outputBytes: Int
     /// Whether averaged weights were there beside the last ones (single files only).
     public let hasEMA: Bool
-    private let precision: WeightPrecision
-    private let parts: [Part]
+    private let parts: [PartConverter]
     private let smallFiles: [SmallFile]
-
-    /// One folder's weights.
-    private struct Part {
-        let folder: String
-        let weightName: String
-        let tensors: [TensorEntry]
-
-        /// - Throws: `CheckpointError.unsupportedDataType` for float formats that have no conversion.
-        init(folder: String, weightName: String, store: WeightStore) throws {
-            self.folder = folder
-            self.weightName = weightName
-            tensors = store.tensors.filter { !isPositionBuffer($0.key) }
-            for tensor in tensors where [.float64, .float8e4m3, .float8e5m2, .complex64].contains(tensor.dataType) {
-                throw CheckpointError.unsupportedDataType(
-                    key: tensor.key, file: tensor.file.path, dataType: tensor.dataType.rawValue)
-            }
-        }
-    }
 
     /// A file written as it is: configurations, tokenizer.
     private struct SmallFile {
@@ -65,20 +48,20 @@ public struct ModelConverter {
         guard FileManager.default.fileExists(atPath: source.path, isDirectory: &isFolder) else {
             throw CheckpointError.missingFile(file: source.path)
         }
-        self.precision = precision
         if isFolder.boolValue {
             if useEMA {
                 throw CheckpointError.unsupported(
                     file: source.path, reason: "averaged weights are chosen in single files only, and it is a folder")
             }
             hasEMA = false
-            parts = try Self.parts(of: source)
+            parts = try Self.parts(of: source, precision: precision)
             smallFiles = try Self.smallFiles(of: source, tokenizer: tokenizer)
         } else {
             let single = try SingleFileCheckpoint(source, useEMA: useEMA)
             hasEMA = single.hasEMA
             parts = try ModelPart.allCases.map {
-                try Part(folder: $0.rawValue, weightName: $0.weightName, store: single.weightStore($0))
+                try PartConverter(
+                    folder: $0.rawValue, weightName: $0.weightName, store: single.weightStore($0), precision: precision)
             }
             guard let tokenizer else {
                 throw CheckpointError.unsupported(
@@ -88,12 +71,7 @@ public struct ModelConverter {
                 try single.configurations.map { SmallFile(path: $0.key, contents: $0.value) }
                 + Self.tokenizerFiles(of: tokenizer)
         }
-        outputBytes = try parts.flatMap(\.tensors).reduce(0) { sum, tensor in
-            guard let size = byteCount(of: tensor.shape, Self.targetType(tensor, precision)) else {
-                throw CheckpointError.malformed(file: source.path, reason: "\(printable(tensor.key)) is too large")
-            }
-            return sum + size
-        }
+        outputBytes = parts.reduce(0) { $0 + $1.outputBytes }
     }
 
     /// Writes the model.
@@ -101,94 +79,37 @@ public struct ModelConverter {
     /// - Parameters:
     ///   - destination: a folder that does not exist yet, or an empty one.
     ///   - progress: called with the bytes written so far; what it throws ends the conversion, and nothing is left behind.
+    ///   - started: called with the folder that is filled first and is gone in the end.
     /// - Throws: `CheckpointError`, `.destinationExists` among them.
-    public func convert(to destination: URL, progress: (Int) throws -> Void = { _ in }) throws -> Report {
+    public func convert(
+        to destination: URL, progress: (Int) throws -> Void = { _ in }, started: (URL) -> Void = { _ in }
+    ) throws -> Report {
         let folder = try AtomicFolder(destination, expectedBytes: outputBytes)
+        started(folder.temporary)
         var report = Report()
         var written = 0
         for file in smallFiles { try folder.write(file.contents, as: file.path) }
         for part in parts {
-            let url = try folder.path("\(part.folder)/\(part.weightName).safetensors")
-            let writer = try SafetensorsWriter(
-                url,
-                tensors: part.tensors.map {
-                    .init(key: $0.key, dataType: Self.targetType($0, precision), shape: $0.shape)
-                })
-            let sources = Dictionary(part.tensors.map { ($0.key, $0) }) { first, _ in first }
-            for target in writer.tensors {
-                guard let source = sources[target.key] else { preconditionFailure("\(target.key) has no source") }
-                let overflows = try Self.copy(source, as: target.dataType) { chunk in
-                    try writer.append(chunk)
-                    written += chunk.count
-                    try progress(written)
-                }
-                if overflows > 0 { report.overflows["\(part.folder)/\(target.key)"] = overflows }
-                report.tensorCount += 1
+            try part.write(to: folder.path(part.path), report: &report) { count in
+                written += count
+                try progress(written)
             }
-            try writer.finish()
         }
         try folder.commit()
         return report
     }
 
-    // MARK: - Values
-
-    /// Integers stay what they are.
-    private static func targetType(_ tensor: TensorEntry, _ precision: WeightPrecision) -> DataType {
-        tensor.dataType.isWeightType ? precision.dataType : tensor.dataType
-    }
-
-    /// Hands the tensor's values to `append` in chunks; returns how many became infinite.
-    private static func copy(
-        _ entry: TensorEntry, as target: DataType, append: (UnsafeRawBufferPointer) throws -> Void
-    ) throws -> Int {
-        // Small enough to stay in the processor's cache between the conversion and the copy into the file.
-        let chunk = 1 << 20
-        let stored = entry.stored()
-        let from = entry.dataType.byteCount
-        let to = target.byteCount
-        var overflows = 0
-        try withUnsafeTemporaryAllocation(byteCount: chunk / from * to, alignment: 64) { buffer in
-            for start in stride(from: 0, to: stored.bytes.count, by: chunk) {
-                let source = UnsafeRawBufferPointer(
-                    rebasing: stored.bytes[start..<min(start + chunk, stored.bytes.count)])
-                if entry.dataType == target {
-                    try append(source)
-                } else {
-                    let converted = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(source.count / from * to)])
-                    overflows += convert(source, entry.dataType, into: converted, target)
-                    try append(UnsafeRawBufferPointer(converted))
-                }
-            }
-        }
-        entry.file.release(entry.byteRange)
-        return overflows
-    }
-
-    private static func convert(
-        _ source: UnsafeRawBufferPointer, _ from: DataType, into target: UnsafeMutableRawBufferPointer, _ to: DataType
-    ) -> Int {
-        switch (from, to) {
-        case (.float32, .float16): return FloatConversion.narrow(source, into: target)
-        case (.bfloat16, .float16): return FloatConversion.narrowBFloat16(source, into: target)
-        case (.float16, .float32): FloatConversion.widen(source, into: target)
-        case (.bfloat16, .float32): FloatConversion.widenBFloat16(source, into: target)
-        default: preconditionFailure("no conversion from \(from) to \(to)")
-        }
-        return 0
-    }
-
     // MARK: - Sources
 
     /// The parts of a diffusers folder: the three that make pictures, and others that hold weights (a safety checker).
-    private static func parts(of source: URL) throws -> [Part] {
+    private static func parts(of source: URL, precision: WeightPrecision) throws -> [PartConverter] {
         let required = ModelPart.allCases.map { ($0.rawValue, $0.weightName) }
         let optional = [("safety_checker", "model")].filter { folder, name in
             (try? weightFile(folder: source.appendingPathComponent(folder), name: name)) != nil
         }
         return try (required + optional).map { folder, name in
             let store = try WeightStore(folder: source.appendingPathComponent(folder), name: name)
-            return try Part(folder: folder, weightName: name, store: store)
+            return try PartConverter(folder: folder, weightName: name, store: store, precision: precision)
         }
     }
 

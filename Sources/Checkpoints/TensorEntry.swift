@@ -67,6 +67,18 @@ public struct TensorEntry: Sendable {
         return StoredTensor(key: key, dataType: dataType, shape: shape, bytes: copy.bytes, owner: copy)
     }
 
+    /// How many values are infinite or no number; of types other than weights none. The pages read are let go of.
+    public func nonFiniteCount() -> Int {
+        defer { file.release(byteRange) }
+        let bytes = stored().bytes
+        switch dataType {
+        case .float32: return FloatConversion.nonFiniteCount(bytes, UInt32.self, exponent: 0x7F80_0000)
+        case .float16: return FloatConversion.nonFiniteCount(bytes, UInt16.self, exponent: 0x7C00)
+        case .bfloat16: return FloatConversion.nonFiniteCount(bytes, UInt16.self, exponent: 0x7F80)
+        default: return 0
+        }
+    }
+
     /// Axes of length 1 may have any stride; an empty tensor is contiguous.
     private static func isContiguous(_ shape: [Int], _ strides: [Int]) -> Bool {
         if shape.contains(0) { return true }

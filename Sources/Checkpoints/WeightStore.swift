@@ -26,7 +26,11 @@ public struct WeightStore {
     ///   - name: the file's stem: `diffusion_pytorch_model`, or `model` for a text encoder (`pytorch_model` when written by
     ///     `torch.save`). Safetensors come before .bin, whole precision before half, one file before shards.
     public init(folder: URL, name: String) throws {
-        let file = try weightFile(folder: folder, name: name)
+        try self.init(weightFile(folder: folder, name: name))
+    }
+
+    /// Opens a file of weights, or the index (`.json`) of the files they are in.
+    package init(_ file: URL) throws {
         self.init(
             file: file.path,
             tensors: file.pathExtension == "json" ? try ShardIndex(file).tensors : try readTensors(file))
@@ -76,6 +80,9 @@ public struct WeightStore {
     public var tensors: [TensorEntry] {
         contents.tensors.values.filter { $0.key.hasPrefix(prefix) }.sorted { $0.key < $1.key }
     }
+
+    /// `tensors` without those buffers that are no weights.
+    package var weights: [TensorEntry] { tensors.filter { !isPositionBuffer($0.key) } }
 
     /// The weights under this view's prefix that nobody has read: what the configuration has no place for.
     public var unreadKeys: [String] {

@@ -5,7 +5,7 @@ import CHTTP
 public struct WebAddress: Sendable, Equatable {
     /// The whole URL, special characters escaped.
     public let string: String
-    let isEncrypted: Bool
+    public let isEncrypted: Bool
     /// Scheme, host and port: what a secret belongs to.
     let origin: String
     /// Host and path, without user, password and query, which may be secrets: for messages.

@@ -3,7 +3,9 @@ import ArgumentParser
 /// The commands as they are parsed: what starts with no command's name is a photo to cartoonize.
 struct Commands: ParsableCommand {
     /// The commands that need their name.
-    static let named: [any ParsableCommand.Type] = [InspectCommand.self, ModelsCommand.self]
+    static let named: [any ParsableCommand.Type] = [
+        InspectCommand.self, ModelsCommand.self, PullCommand.self, ConvertCommand.self, VerifyCommand.self,
+    ]
 
     static let configuration = CommandConfiguration(
         commandName: "cartoonize",

@@ -1,5 +1,6 @@
 import Checkpoints
 import ImageCodecs
+import ModelHub
 import StableDiffusion
 
 /// What the process tells its caller. The numbers are documented and scripts rely on them.
@@ -35,14 +36,40 @@ struct CommandFailure: Error {
     init(describing error: any Error) {
         switch error {
         case let failure as CommandFailure: self = failure
+        case CheckpointError.cannotWrite, CheckpointError.destinationExists:
+            self.init(.output, String(describing: error))
         case is ConfigurationError, is CheckpointError, is SamplerError:
             self.init(.model, "the model cannot be used: \(error)")
             stopsBatch = true
+        case let error as HubError: self.init(ExitStatus(error), error.description)
         case is ImageError: self.init(.output, String(describing: error))
         default: self.init(.failure, String(describing: error))
         }
     }
 }
 
+extension ExitStatus {
+    /// What kind of failure a pull ended with.
+    fileprivate init(_ error: HubError) {
+        switch error {
+        case .badName, .badEndpoint: self = .usage
+        case .noRepository, .noRevision, .gated, .badToken, .notThisKind, .wrongContent, .damaged: self = .model
+        case .noSpace, .disk, .installed, .busy: self = .output
+        case .offline, .badAnswer, .network, .gaveUp: self = .failure
+        }
+    }
+}
+
 /// The reader of our standard output went away: there is nobody to tell, so the program just ends.
 struct ClosedPipe: Error {}
+
+/// Runs a command's work and gives whatever it throws its sentence and its status.
+func describingFailures(_ work: () throws -> Void) throws {
+    do {
+        try work()
+    } catch is ClosedPipe {
+        throw ClosedPipe()
+    } catch {
+        throw CommandFailure(describing: error)
+    }
+}

@@ -40,8 +40,8 @@ struct GenerationOptions: ParsableArguments {
     @Option(
         name: [.short, .long],
         help: ArgumentHelp(
-            "The model, a folder or a name from 'cartoonize models'. (default: $CARTOONIZE_MODEL, or else "
-                + "\(ModelSearch.defaultName))", valueName: "model"), completion: .directory)
+            "The model: a folder, a name from 'cartoonize models', or a single file of weights. (default: $CARTOONIZE_MODEL, or else "
+                + "\(ModelSearch.defaultName))", valueName: "model"), completion: .file())
     var model: String?
 
     @Option(

@@ -1,27 +1,57 @@
 import ArgumentParser
+import Checkpoints
+import Foundation
 
-/// Tells how a picture was made, from the parameters inside it.
+/// Tells how a picture was made, from the parameters inside it, or what a model consists of.
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Print the parameters inside a picture.")
+        abstract: "Print the parameters inside a picture, or the parts of a model.")
 
-    @Argument(help: "A PNG or JPEG file; '-' for standard input.", completion: .file())
-    var picture: String
+    @Argument(
+        help: "A PNG or JPEG file, '-' for standard input, a model as for --model, or a file of weights.",
+        completion: .file())
+    var subject: String
+
+    @Flag(help: "List every tensor of a model.")
+    var tensors = false
 
     @Flag(help: "Print a JSON object.")
     var json = false
 
     func run() throws {
-        let inspected = try InputPicture(InputFile(path: picture))
+        try describingFailures {
+            if let model = try model() {
+                try model.print(tensors: tensors, json: json)
+            } else {
+                try inspectPicture()
+            }
+        }
+    }
+
+    /// The model that is meant, nil for a picture.
+    private func model() throws -> InspectedModel? {
+        if ModelSearch.weightExtensions.contains(FilePath(subject).fileExtension) {
+            return try InspectedModel(file: subject)
+        }
+        var isFolder: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: subject, isDirectory: &isFolder)
+        let search = ModelSearch.forThisProcess()
+        if isFolder.boolValue { return try InspectedModel(search.locate(subject)) }
+        guard !exists, subject != "-", let found = try? search.locate(subject) else { return nil }
+        return try InspectedModel(found)
+    }
+
+    private func inspectPicture() throws {
+        let inspected = try InputPicture(InputFile(path: subject))
         if json {
-            try StandardStreams.printResult(Report(inspected, name: picture).jsonLine())
+            try StandardStreams.printResult(Report(inspected, name: subject).jsonLine())
         } else if let parameters = inspected.parameters {
             // Anybody may have written them: nothing in them may reach a terminal as a command.
             let lines = parameters.split(separator: "\n", omittingEmptySubsequences: false)
             try StandardStreams.printResult(lines.map { singleLine(String($0)) }.joined(separator: "\n"))
         } else {
-            Console.line("\(picture): \(inspected.format), \(inspected.size), no parameters inside")
+            Console.line("\(subject): \(inspected.format), \(inspected.size), no parameters inside")
         }
     }
 

@@ -31,6 +31,7 @@ enum Interruption {
             var number: UInt8 = 0
             while read(wakeSource, &number, 1) != 1 {}
             Console.clearBar()
+            TemporaryFolders.removeAll()
             TemporaryFile.removeAllAndExit(128 + Int32(number))
         }
         for number in [SIGINT, SIGTERM] {

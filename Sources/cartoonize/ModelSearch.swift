@@ -1,19 +1,28 @@
 import Checkpoints
 import Foundation
+import StableDiffusion
 
-/// A model folder that was found, and where.
+/// A model that was found, and where.
 struct FoundModel: Equatable {
     enum Origin: String {
         case path
+        case file = "single file"
         case data = "data folder"
         case hub = "Hugging Face cache"
         case embedded
     }
 
-    /// The name that `--model` takes; for a path the folder's own name.
+    /// The name that `--model` takes; for a path the folder's or file's own name.
     let name: String
-    let folder: URL
+    /// The model's folder, or the one file of the original layout that it is.
+    let location: URL
     let origin: Origin
+
+    /// Reads and checks the configurations.
+    func directory(_ search: ModelSearch) throws -> ModelDirectory {
+        guard origin == .file else { return try ModelDirectory(location) }
+        return try ModelDirectory(file: location, tokenizer: search.tokenizer())
+    }
 }
 
 /// Where models are looked for, in this order: a path, the user's data folder, the Hugging Face cache, the models that
@@ -24,6 +33,9 @@ struct ModelSearch {
 
     /// The file that makes a folder a model.
     static let index = "model_index.json"
+
+    /// What files of weights are called.
+    static let weightExtensions: Set = ["safetensors", "ckpt", "pt", "pth", "bin"]
 
     /// `$CARTOONIZE_HOME/models`, or `models` in the program's XDG data folder.
     let dataFolder: URL
@@ -87,13 +99,13 @@ struct ModelSearch {
             throw notFound(request, searched: searched)
         }
 
+        let named = { (model: FoundModel) in model.name == request || model.name.hasSuffix("/" + request) }
         let dataPlace = dataFolder.appendingPathComponent(request)
-        if isModel(dataPlace) { return FoundModel(name: request, folder: dataPlace, origin: .data) }
+        if isModel(dataPlace) { return FoundModel(name: request, location: dataPlace, origin: .data) }
+        if let model = models(in: dataFolder, origin: .data).first(where: named) { return model }
         searched.append(dataPlace.path)
 
-        if let model = hubModels().first(where: { $0.name == request || $0.name.hasSuffix("/" + request) }) {
-            return model
-        }
+        if let model = hubModels().first(where: named) { return model }
         let hubPattern =
             request.contains("/")
             ? "models--" + request.replacingOccurrences(of: "/", with: "--") : "models--*--" + request
@@ -101,10 +113,15 @@ struct ModelSearch {
 
         for folder in embeddedFolders {
             let place = folder.appendingPathComponent(request)
-            if isModel(place) { return FoundModel(name: request, folder: place, origin: .embedded) }
+            if isModel(place) { return FoundModel(name: request, location: place, origin: .embedded) }
             searched.append(place.path)
         }
         throw notFound(request, searched: searched)
+    }
+
+    /// The tokenizer of the model that comes with the program, CLIP's own: what single files of weights go without.
+    func tokenizer() throws -> URL {
+        try locate(Self.defaultName).location.appendingPathComponent("tokenizer")
     }
 
     /// Every model with a name, in the order of the search.
@@ -121,16 +138,17 @@ struct ModelSearch {
             return nil
         }
         let looksLikePath = request.contains("/") || request == "." || request == ".."
+        if !isFolder.boolValue, looksLikePath || Self.weightExtensions.contains(FilePath(request).fileExtension) {
+            let name = FilePath(FilePath(request).name).withoutExtension
+            return FoundModel(name: name, location: folder, origin: .file)
+        }
         // A bare name that happens to be some other folder or file here is still a name.
         guard looksLikePath || isModel(folder) else { return nil }
-        guard isFolder.boolValue else {
-            throw CommandFailure(.model, "the model \(request) is a file; give the folder that holds \(Self.index)")
-        }
         guard isModel(folder) else {
             throw CommandFailure(
                 .model, "the folder \(request) holds no \(Self.index), so it is no model in diffusers' layout")
         }
-        return FoundModel(name: folder.standardizedFileURL.lastPathComponent, folder: folder, origin: .path)
+        return FoundModel(name: folder.standardizedFileURL.lastPathComponent, location: folder, origin: .path)
     }
 
     private func isModel(_ folder: URL) -> Bool {
@@ -141,11 +159,11 @@ struct ModelSearch {
     private func models(in folder: URL, origin: FoundModel.Origin) -> [FoundModel] {
         contents(of: folder).flatMap { name -> [FoundModel] in
             let place = folder.appendingPathComponent(name)
-            if isModel(place) { return [FoundModel(name: name, folder: place, origin: origin)] }
+            if isModel(place) { return [FoundModel(name: name, location: place, origin: origin)] }
             return contents(of: place).compactMap { inner in
                 let innerPlace = place.appendingPathComponent(inner)
                 guard isModel(innerPlace) else { return nil }
-                return FoundModel(name: name + "/" + inner, folder: innerPlace, origin: origin)
+                return FoundModel(name: name + "/" + inner, location: innerPlace, origin: origin)
             }
         }
     }
@@ -165,7 +183,7 @@ struct ModelSearch {
                 return nil
             }
             let name = entry.dropFirst(prefix.count).replacingOccurrences(of: "--", with: "/")
-            return FoundModel(name: name, folder: snapshot, origin: .hub)
+            return FoundModel(name: name, location: snapshot, origin: .hub)
         }
     }
 

@@ -41,11 +41,11 @@ struct ModelsCommand: ParsableCommand {
 
         init(_ model: FoundModel) {
             name = model.name
-            let index = try? ConfigurationFile.fields(of: model.folder.appendingPathComponent(ModelSearch.index))
+            let index = try? ConfigurationFile.fields(of: model.location.appendingPathComponent(ModelSearch.index))
             kind = index?["_class_name"]?.string
             origin = model.origin.rawValue
-            folder = model.folder.path
-            bytes = Self.bytesOnDisk(in: model.folder)
+            folder = model.location.path
+            bytes = Self.bytesOnDisk(in: model.location)
         }
 
         /// The sizes of the files below a folder; links, as the hub's cache has them, count as what they point to.

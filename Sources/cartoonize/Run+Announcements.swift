@@ -30,7 +30,7 @@ extension Run {
                     + "--max-pixels sets the limit")
         }
         if output.verbose, !plan.isBatch {
-            Console.line("model folder \(settings.modelFolder.path), \(settings.threads) threads")
+            Console.line("model \(settings.modelLocation.path), \(settings.threads) threads")
         }
     }
 

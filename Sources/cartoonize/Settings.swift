@@ -4,7 +4,7 @@ import StableDiffusion
 /// The settings of a run: what the options say, else what the model recommends.
 struct Settings: Sendable {
     let modelName: String
-    let modelFolder: URL
+    let modelLocation: URL
     let instruction: String
     let negativeInstruction: String
     let steps: Int
@@ -18,7 +18,7 @@ struct Settings: Sendable {
     /// Throws when model, sampler and steps do not go together.
     init(options: GenerationOptions, model: ModelDirectory, found: FoundModel) throws {
         modelName = found.name
-        modelFolder = found.folder
+        modelLocation = found.location
         instruction = options.instruction ?? model.defaults.instruction
         negativeInstruction = options.negative ?? ""
         steps = options.steps ?? model.defaults.steps

@@ -9,7 +9,10 @@ import TensorKernels
 
 /// What to run and where the values go.
 struct Run: Decodable {
+    /// A folder, or one file of the original layout.
     let model: String
+    /// What a single file goes without.
+    let tokenizer: String
     /// A file of `width * height * 3` bytes of RGB.
     let pixels: String
     let width: Int
@@ -32,8 +35,13 @@ func stages(of run: Run) throws -> [StageValue] {
             width: run.width, height: run.height, rgb: [UInt8](try Data(contentsOf: URL(fileURLWithPath: run.pixels)))),
         instruction: run.instruction, negativeInstruction: run.negative, steps: run.steps, guidanceScale: run.guidance,
         imageGuidanceScale: run.imageGuidance, seed: run.seed, sampler: run.sampler.flatMap(SamplerKind.init(name:)))
+    let location = URL(fileURLWithPath: run.model)
+    let model =
+        location.hasDirectoryPath
+        ? try ModelDirectory(location)
+        : try ModelDirectory(file: location, tokenizer: URL(fileURLWithPath: run.tokenizer))
     let pipeline = try InstructPix2Pix(
-        model: ModelDirectory(URL(fileURLWithPath: run.model)), compute: Compute(threads: run.threads))
+        model: model, compute: Compute(threads: run.threads))
     var stages: [StageValue] = []
     let image = try pipeline.generate(request, observer: { stages.append($0) }).image
     return stages + [

@@ -43,7 +43,7 @@ struct UsageTests {
         (["a.png", "--quiet", "--verbose"], "--quiet and --verbose exclude each other"),
         (["a.png", "--json", "-o", "-"], "--json and '-o -' exclude each other"),
         (["-"], "give the output's with -o"),
-        (["inspect"], "Missing expected argument '<picture>'"),
+        (["inspect"], "Missing expected argument '<subject>'"),
         (["models", "extra"], "Unexpected argument"),
     ])
     func isRefused(arguments: [String], message: String) throws {

@@ -18,9 +18,12 @@ SAMPLERS = ["DDIMScheduler", "PNDMScheduler", "EulerDiscreteScheduler", "EulerAn
             "HeunDiscreteScheduler", "DPMSolverMultistepScheduler", "UniPCMultistepScheduler", "LCMScheduler"]
 
 
-def load(folder):
-    pipe = StableDiffusionInstructPix2PixPipeline.from_pretrained(
-        folder, torch_dtype=torch.float32, safety_checker=None, requires_safety_checker=False, feature_extractor=None)
+def load(model):
+    """A folder in diffusers' layout, or one file of the original layout (whose configurations diffusers takes from its hub)."""
+    start = StableDiffusionInstructPix2PixPipeline.from_single_file if os.path.isfile(model) else \
+        StableDiffusionInstructPix2PixPipeline.from_pretrained
+    pipe = start(
+        model, torch_dtype=torch.float32, safety_checker=None, requires_safety_checker=False, feature_extractor=None)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -92,7 +95,9 @@ def compare(ours, theirs, tolerance):
 
 def compare_run(a, model, sampler):
     """Runs both programs with the arguments `a`; whether all stages are within their limits."""
-    with open(f"{model}/vae/config.json") as f: factor = 2 ** (len(json.load(f)["block_out_channels"]) - 1)
+    factor = 8
+    if os.path.isdir(model):
+        with open(f"{model}/vae/config.json") as f: factor = 2 ** (len(json.load(f)["block_out_channels"]) - 1)
     photo = ImageOps.exif_transpose(Image.open(a.photo)).convert("RGB")
     photo.thumbnail((a.size, a.size), Image.Resampling.LANCZOS)
     width, height = (max(factor, side // factor * factor) for side in photo.size)
@@ -100,7 +105,7 @@ def compare_run(a, model, sampler):
     print(f"{model}, {sampler or 'its own sampler'}, {width}x{height}, {a.steps} steps", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         with open(f"{folder}/pixels", "wb") as f: f.write(image.tobytes())
-        run = dict(model=model, pixels=f"{folder}/pixels", width=width, height=height, instruction=a.instruction,
+        run = dict(model=model, tokenizer=f"{ROOT}/Models/cartoonizer-mini/tokenizer", pixels=f"{folder}/pixels", width=width, height=height, instruction=a.instruction,
                    negative=a.negative, steps=a.steps, guidance=a.guidance, imageGuidance=a.image_guidance, seed=a.seed,
                    sampler=sampler, threads=a.threads, output=f"{folder}/stages.safetensors")
         with open(f"{folder}/run.json", "w") as f: json.dump(run, f)

@@ -1,7 +1,8 @@
 import Checkpoints
 import Foundation
 
-/// A model folder in diffusers' layout whose configurations have been read and checked; weights are only looked for.
+/// A model whose configurations have been read and checked; weights are only looked for: a folder in diffusers' layout, or
+/// one file of the original layout, seen as such a folder.
 public struct ModelDirectory: Sendable {
     /// What the model's author recommends, from `cartoonize.json`.
     public struct Defaults: Equatable, Sendable {
@@ -15,7 +16,12 @@ public struct ModelDirectory: Sendable {
         init() {}
     }
 
-    public let folder: URL
+    private enum Source: Sendable {
+        case folder(URL)
+        case file(URL)
+    }
+
+    private let source: Source
     public let defaults: Defaults
     /// The sampler that the model's scheduler file asks for.
     public let sampler: SamplerKind
@@ -30,50 +36,77 @@ public struct ModelDirectory: Sendable {
 
     /// - Throws: `ConfigurationError`, `SamplerError` or `CheckpointError` with a sentence that names the file.
     public init(_ folder: URL) throws {
-        self.folder = folder
-        let index = folder.appendingPathComponent("model_index.json")
-        let pipeline = ConfigurationFields(
-            try ConfigurationFile.fields(of: index), file: index.path,
-            defaults: ["_class_name": "StableDiffusionInstructPix2PixPipeline"])
+        try self.init(
+            .folder(folder), tokenizer: folder.appendingPathComponent("tokenizer"),
+            defaults: Defaults(folder.appendingPathComponent("cartoonize.json"))
+        ) { path in
+            let file = folder.appendingPathComponent(path)
+            return (try ConfigurationFile.fields(of: file), file.path)
+        }
+    }
+
+    /// A model in one file of the original layout, in float32 or half, `.ckpt` or `.safetensors`.
+    ///
+    /// - Parameter tokenizer: the folder with the `vocab.json` and `merges.txt` that such a file lacks.
+    /// - Throws: `ConfigurationError`, `SamplerError` or `CheckpointError` with a sentence that names the file.
+    public init(file: URL, tokenizer: URL) throws {
+        let configurations = try SingleFileCheckpoint(file).configurations
+        try self.init(.file(file), tokenizer: tokenizer, defaults: Defaults()) { path in
+            let json = configurations[path].map { [UInt8]($0) } ?? []
+            return (try JSONValue(parsing: json).object ?? [:], "\(file.path) (\(path))")
+        }
+    }
+
+    /// - Parameter read: the fields of the configuration at a path in the folder, and what errors name it.
+    private init(
+        _ source: Source, tokenizer: URL, defaults: Defaults,
+        read: (String) throws -> (fields: [String: JSONValue], file: String)
+    ) throws {
+        func fields(_ path: String, _ defaults: [String: JSONValue]) throws -> ConfigurationFields {
+            let (fields, file) = try read(path)
+            return ConfigurationFields(fields, file: file, defaults: defaults)
+        }
+        self.source = source
+        self.defaults = defaults
+        let pipeline = try fields("model_index.json", ["_class_name": "StableDiffusionInstructPix2PixPipeline"])
         try pipeline.requireDefaults(of: ["_class_name"])
-        unet = try UNetConfiguration(contentsOf: Part.unet.configuration(in: folder))
-        vae = try AutoencoderConfiguration(contentsOf: Part.vae.configuration(in: folder))
-        textEncoder = try CLIPTextConfiguration(contentsOf: Part.textEncoder.configuration(in: folder))
-        tokenizer = try CLIPTokenizer(folder: folder.appendingPathComponent("tokenizer"))
-        scheduler = try SchedulerConfiguration(
-            json: folder.appendingPathComponent("scheduler/scheduler_config.json"))
+        unet = try UNetConfiguration(fields("unet/config.json", UNetConfiguration.defaults))
+        let vaeFields = try read("vae/config.json")
+        vae = try AutoencoderConfiguration(vaeFields.fields, file: vaeFields.file)
+        textEncoder = try CLIPTextConfiguration(fields("text_encoder/config.json", CLIPTextConfiguration.defaults))
+        self.tokenizer = try CLIPTokenizer(folder: tokenizer)
+        scheduler = try SchedulerConfiguration(fields: read("scheduler/scheduler_config.json").fields)
         guard let sampler = scheduler.className.flatMap(SamplerKind.init(name:)) else {
             throw SamplerError.unknownClass(scheduler.className)
         }
         let usesKarras = try sampler == .dpmSolverMultistep && scheduler.flag("use_karras_sigmas", default: false)
         self.sampler = usesKarras ? .dpmSolverMultistepKarras : sampler
-        defaults = try Defaults(folder.appendingPathComponent("cartoonize.json"))
         try requireFit()
-        for part in Part.allCases { _ = try weights(of: part) }
+        if case .folder = source { for part in ModelPart.allCases { _ = try weights(of: part) } }
     }
 
-    /// A part of the model with weights of its own.
-    enum Part: String, CaseIterable {
-        case textEncoder = "text_encoder"
-        case vae
-        case unet
-
-        func configuration(in folder: URL) -> URL {
-            folder.appendingPathComponent(rawValue).appendingPathComponent("config.json")
+    /// The weights of a part, their headers read and checked. The file stays mapped as long as the store lives.
+    package func weights(of part: ModelPart) throws -> WeightStore {
+        switch source {
+        case .folder(let folder):
+            try WeightStore(folder: folder.appendingPathComponent(part.rawValue), name: part.weightName)
+        case .file(let file): try SingleFileCheckpoint(file).weightStore(part)
         }
     }
 
-    func weights(of part: Part) throws -> WeightStore {
-        try WeightStore(
-            folder: folder.appendingPathComponent(part.rawValue),
-            name: part == .textEncoder ? "model" : "diffusion_pytorch_model")
+    /// What errors call the configuration of a part.
+    private func configuration(of part: ModelPart) -> String {
+        switch source {
+        case .folder(let folder): folder.appendingPathComponent("\(part.rawValue)/config.json").path
+        case .file(let file): file.path
+        }
     }
 
     /// Refuses parts that each are sound but do not go together.
     private func requireFit() throws {
-        func require(_ condition: Bool, _ part: Part, _ reason: @autoclosure () -> String) throws {
+        func require(_ condition: Bool, _ part: ModelPart, _ reason: @autoclosure () -> String) throws {
             guard condition else {
-                throw ConfigurationError(file: part.configuration(in: folder).path, reason: reason())
+                throw ConfigurationError(file: configuration(of: part), reason: reason())
             }
         }
         let latents = vae.latentChannels

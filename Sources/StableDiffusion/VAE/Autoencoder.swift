@@ -9,15 +9,19 @@ package enum AutoencoderConfiguration: Equatable, Sendable {
 
     /// - Throws: `ConfigurationError` naming the field that is missing, malformed or not supported.
     package init(contentsOf url: URL) throws {
-        let fields = try ConfigurationFile.fields(of: url)
+        try self.init(ConfigurationFile.fields(of: url), file: url.path)
+    }
+
+    /// - Parameter file: what errors name.
+    init(_ fields: [String: JSONValue], file: String) throws {
         if fields["_class_name"] == TinyAutoencoderConfiguration.defaults["_class_name"] {
             self = .tiny(
                 try TinyAutoencoderConfiguration(
-                    ConfigurationFields(fields, file: url.path, defaults: TinyAutoencoderConfiguration.defaults)))
+                    ConfigurationFields(fields, file: file, defaults: TinyAutoencoderConfiguration.defaults)))
         } else {
             self = .kl(
                 try VAEConfiguration(
-                    ConfigurationFields(fields, file: url.path, defaults: VAEConfiguration.defaults)))
+                    ConfigurationFields(fields, file: file, defaults: VAEConfiguration.defaults)))
         }
     }
 

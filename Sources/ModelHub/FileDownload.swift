@@ -1,0 +1,172 @@
+import Foundation
+import HTTPClient
+
+/// Brings one file of known size and sum to the disk, over any number of interruptions.
+///
+/// Bytes gather in `NAME.partial`, which becomes `NAME` only when its size and sum are right: whatever ends the program,
+/// the next run goes on where this one stopped. `NAME.etag` keeps the server's mark of the version that the bytes are of.
+struct FileDownload {
+    /// A file that brings less than this between two failures gets nowhere.
+    private static let progressStep = 1 << 20
+
+    let file: HubListing.File
+    let url: String
+    let token: String?
+    let destination: URL
+    private var partial: URL { destination.appendingPathExtension("partial") }
+    private var mark: URL { destination.appendingPathExtension("etag") }
+
+    /// What ended an attempt although the server was willing.
+    private enum Mismatch: Error {
+        /// The bytes gathered do not go together with what the server has.
+        case startAgain(String)
+        case tooLong
+    }
+
+    /// Bytes that need not be downloaded any more.
+    var bytesPresent: Int {
+        if isComplete { return file.size }
+        return min(Self.size(of: partial) ?? 0, file.size)
+    }
+
+    /// A file gets its name only after its sum was checked.
+    private var isComplete: Bool { Self.size(of: destination) == file.size }
+
+    /// - Parameter progress: called with the number of bytes present; what it throws ends the download.
+    /// - Throws: `HubError`.
+    func run(
+        by client: HTTPClient, retry: Retry, sentence: (HTTPError) -> HubError, progress: (Int) throws -> Void
+    ) throws {
+        if isComplete { return try progress(file.size) }
+        var attempts = retry.start(for: file.path)
+        var wrongSums = 0
+        while true {
+            let before = bytesPresent
+            do {
+                let sum = try attempt(client, progress)
+                if sum == file.digest.expected { return try finish() }
+                discard()
+                wrongSums += 1
+                guard wrongSums < 2 else {
+                    throw HubError.wrongContent(file: file.path, reason: "its sum is \(sum), twice")
+                }
+                retry.note("\(file.path) arrived damaged; downloading it again")
+            } catch let error as HTTPError {
+                if case .status(let response, _) = error, response.status == 416, before > 0 {
+                    discard()
+                    retry.note("\(file.path) cannot be continued; downloading it again")
+                    continue
+                }
+                if bytesPresent - before >= Self.progressStep { attempts.progressed() }
+                try attempts.pauseOrThrow(after: error, sentence(error))
+            } catch Mismatch.startAgain(let reason) {
+                discard()
+                wrongSums += 1
+                guard wrongSums < 3 else { throw HubError.wrongContent(file: file.path, reason: reason) }
+                retry.note("\(file.path): \(reason); downloading it again")
+            } catch Mismatch.tooLong {
+                discard()
+                throw HubError.wrongContent(file: file.path, reason: "it is longer than \(file.size) bytes")
+            }
+        }
+    }
+
+    /// Gathers what is missing in one request; returns the sum of the whole.
+    private func attempt(_ client: HTTPClient, _ progress: (Int) throws -> Void) throws -> String {
+        let descriptor = open(partial.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw HubError.disk("\(partial.path): \(systemMessage())") }
+        defer { close(descriptor) }
+        var present = bytesPresent
+        if present < Self.size(of: partial) ?? 0 { present = 0 }  // longer than the file should be
+        guard ftruncate(descriptor, off_t(present)) == 0 else {
+            throw HubError.disk("\(partial.path): \(systemMessage())")
+        }
+        var digest = file.digest.sum
+        try digest.update(contentsOf: descriptor)
+        guard lseek(descriptor, off_t(present), SEEK_SET) == off_t(present) else {
+            throw HubError.disk("\(partial.path): \(systemMessage())")
+        }
+        try progress(present)
+
+        if present < file.size || file.size == 0 {
+            var headers: [String] = []
+            if present > 0 {
+                headers.append("Range: bytes=\(present)-")
+                let version = try? String(contentsOf: mark, encoding: .utf8)
+                if let version, !version.isEmpty { headers.append("If-Range: \(version)") }
+            }
+            try client.get(
+                url, headers: headers, token: token,
+                accept: { response in
+                    if response.status == 206 {
+                        guard let range = response.contentRange, range.start == present,
+                            range.whole.map({ $0 == file.size }) ?? true
+                        else { throw Mismatch.startAgain("the server sends another range than asked for") }
+                    } else {
+                        // The whole file: another version, or a server without ranges.
+                        guard ftruncate(descriptor, 0) == 0, lseek(descriptor, 0, SEEK_SET) == 0 else {
+                            throw HubError.disk("\(partial.path): \(systemMessage())")
+                        }
+                        present = 0
+                        digest = file.digest.sum
+                        try keepMark(response["etag"])
+                    }
+                    if let length = response.contentLength, length != file.size - present {
+                        throw Mismatch.startAgain(
+                            "the server has \(present + length) bytes where the hub lists \(file.size)")
+                    }
+                },
+                receive: { piece in
+                    guard piece.count <= file.size - present else { throw Mismatch.tooLong }
+                    try Self.write(piece, to: descriptor, name: partial.path)
+                    digest.update(piece)
+                    present += piece.count
+                    try progress(present)
+                })
+            guard present == file.size else {
+                // A server that does not tell the length may stop at any byte.
+                guard let address = WebAddress(url) else { throw HTTPError.badAddress(url) }
+                throw HTTPError.cut(address, reason: "\(present) of \(file.size) bytes came")
+            }
+        }
+        guard fsync(descriptor) == 0 else { throw HubError.disk("\(partial.path): \(systemMessage())") }
+        return digest.finish()
+    }
+
+    /// A weak mark must not be used with ranges.
+    private func keepMark(_ etag: String?) throws {
+        try? FileManager.default.removeItem(at: mark)
+        guard let etag, etag.hasPrefix("\""), etag.hasSuffix("\""), etag.utf8.count < 1000 else { return }
+        try writeAtomically(Data(etag.utf8), to: mark)
+    }
+
+    private func finish() throws {
+        guard rename(partial.path, destination.path) == 0 else {
+            throw HubError.disk("\(destination.path): \(systemMessage())")
+        }
+        try? FileManager.default.removeItem(at: mark)
+    }
+
+    private func discard() {
+        try? FileManager.default.removeItem(at: partial)
+        try? FileManager.default.removeItem(at: mark)
+    }
+
+    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, name: String) throws {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let written = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+            if written < 0 {
+                if errno == EINTR { continue }
+                throw HubError.disk("\(name): \(systemMessage())")
+            }
+            rest = rest.dropFirst(written)
+        }
+    }
+
+    private static func size(of file: URL) -> Int? {
+        var status = stat()
+        guard stat(file.path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        return Int(status.st_size)
+    }
+}

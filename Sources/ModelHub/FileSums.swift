@@ -1,0 +1,73 @@
+import Checkpoints
+import Foundation
+
+/// The file `SHA256SUMS` beside a model, as `sha256sum` writes and checks it: what each of its files has to be.
+public enum FileSums {
+    public static let name = "SHA256SUMS"
+
+    /// The SHA-256 sum of a file.
+    public static func sum(of file: URL) throws -> String {
+        let digest = Digest.sha256()
+        try reading(file) { try digest.update(contentsOf: $0) }
+        return digest.finish()
+    }
+
+    /// Writes the sums of all files in `folder` and below.
+    static func write(for folder: URL) throws {
+        let paths = (FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []).sorted()
+        var lines = ""
+        for path in paths where path != name {
+            let file = folder.appendingPathComponent(path)
+            var isFolder: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: file.path, isDirectory: &isFolder), !isFolder.boolValue else {
+                continue
+            }
+            lines += "\(try sum(of: file))  \(path)\n"
+        }
+        try writeAtomically(Data(lines.utf8), to: folder.appendingPathComponent(name))
+    }
+
+    /// The sums that are known of a model's files, by path: those of `SHA256SUMS`, and in the Hugging Face cache the
+    /// names of the files that its links lead to.
+    ///
+    /// - Throws: `HubError` when the file is damaged.
+    public static func known(of folder: URL) throws -> [String: String] {
+        var sums: [String: String] = [:]
+        for path in FileManager.default.enumerator(atPath: folder.path)?.compactMap({ $0 as? String }) ?? [] {
+            let file = folder.appendingPathComponent(path).path
+            guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: file),
+                target.contains("blobs/"), let name = target.split(separator: "/").last, isSum(name)
+            else { continue }
+            sums[path] = String(name)
+        }
+        let file = folder.appendingPathComponent(name)
+        guard FileManager.default.fileExists(atPath: file.path) else { return sums }
+        let text = try String(contentsOf: file, encoding: .utf8)
+        for line in text.split(separator: "\n") {
+            let parts = line.split(separator: " ", maxSplits: 1)
+            guard parts.count == 2, isSum(parts[0]) else { throw HubError.damaged(file.path) }
+            sums[parts[1].drop { $0 == " " || $0 == "*" }.description] = String(parts[0])
+        }
+        return sums
+    }
+
+    static func isSum(_ text: some StringProtocol) -> Bool {
+        text.utf8.count == 64 && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+    }
+
+    private static func reading(_ file: URL, _ body: (Int32) throws -> Void) throws {
+        let descriptor = open(file.path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw HubError.disk("\(file.path): \(systemMessage())") }
+        defer { close(descriptor) }
+        try body(descriptor)
+    }
+}
+
+/// Writes a small file that appears as a whole.
+func writeAtomically(_ data: Data, to url: URL) throws {
+    do {
+        try data.write(to: url, options: .atomic)
+    } catch {
+        throw HubError.disk("\(url.path): \(error.localizedDescription)")
+    }
+}

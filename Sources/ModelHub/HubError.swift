@@ -1,0 +1,58 @@
+import HTTPClient
+
+/// Why a model was not pulled; each prints as one sentence a user can act on.
+public enum HubError: Error, CustomStringConvertible {
+    /// `HF_HUB_OFFLINE` is set.
+    case offline
+    case badName(String)
+    case badEndpoint(String)
+    case noRepository(String, hasToken: Bool)
+    case noRevision(String, repository: String)
+    case gated(String, page: String, hasToken: Bool)
+    case badToken
+    /// The hub answered with something that is not what it documents.
+    case badAnswer(String)
+    case notThisKind(repository: String, reason: String)
+    case network(HTTPError)
+    /// The same answer too often.
+    case gaveUp(file: String, reason: String)
+    case wrongContent(file: String, reason: String)
+    case noSpace(needed: Int, free: Int, folder: String)
+    case disk(String)
+    case damaged(String)
+    case busy(String)
+    case installed(folder: String, revision: String?)
+
+    public var description: String {
+        switch self {
+        case .offline: "HF_HUB_OFFLINE is set, so nothing is downloaded"
+        case .badName(let name):
+            "'\(name)' is no name of a repository; it should look like instruction-tuning-sd/cartoonizer, with an "
+                + "optional @revision"
+        case .badEndpoint(let text): "HF_ENDPOINT is '\(text)', which is no http or https address"
+        case .noRepository(let name, let hasToken):
+            "the hub has no repository \(name)"
+                + (hasToken ? ", or your token may not see it" : "; if it is private, set HF_TOKEN")
+        case .noRevision(let revision, let repository): "\(repository) has no revision '\(revision)'"
+        case .gated(let name, let page, let hasToken):
+            hasToken
+                ? "\(name) is gated and your token has no access: ask for it at \(page)"
+                : "\(name) is gated: accept its conditions at \(page), then set HF_TOKEN to a token of your account"
+        case .badToken: "the hub does not accept the token in HF_TOKEN"
+        case .badAnswer(let reason): "the hub's answer makes no sense: \(reason)"
+        case .notThisKind(let repository, let reason): "\(repository) cannot be used: \(reason)"
+        case .network(let error): "\(error)"
+        case .gaveUp(let file, let reason):
+            "gave up on \(file): \(reason); what is there is kept, and the same command goes on from it"
+        case .wrongContent(let file, let reason): "\(file) is not what the hub lists: \(reason)"
+        case .noSpace(let needed, let free, let folder):
+            "\(needed) bytes of disk are needed in \(folder), and \(free) are free"
+        case .disk(let reason): "cannot write: \(reason)"
+        case .damaged(let file): "\(file) is damaged"
+        case .busy(let folder): "another pull is at work in \(folder)"
+        case .installed(let folder, let revision):
+            "\(folder) exists already" + (revision.map { " (revision \($0.prefix(12)))" } ?? "")
+                + "; --force replaces it"
+        }
+    }
+}

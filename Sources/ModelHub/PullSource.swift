@@ -1,0 +1,22 @@
+import Foundation
+
+/// The file `source.json` beside a pulled model: where it came from.
+public struct PullSource: Codable, Equatable, Sendable {
+    static let name = "source.json"
+
+    public let repository: String
+    public let commit: String
+    public let precision: String
+
+    /// What a model's folder says of itself, nil if nothing.
+    public static func read(_ folder: URL) -> PullSource? {
+        guard let data = try? Data(contentsOf: folder.appendingPathComponent(name)) else { return nil }
+        return try? JSONDecoder().decode(PullSource.self, from: data)
+    }
+
+    func write(to url: URL) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try writeAtomically(encoder.encode(self) + Data("\n".utf8), to: url)
+    }
+}

@@ -1,0 +1,37 @@
+import Checkpoints
+import Foundation
+import TensorKernels
+
+/// What a model's parts are made of, once every tensor that the configuration wants was found in its shape, and no other.
+public struct ModelSurvey: Sendable {
+    public struct Part: Sendable {
+        public let part: ModelPart
+        public let tensors: [TensorEntry]
+    }
+
+    public let parts: [Part]
+
+    /// - Throws: `CheckpointError` for a missing, misshapen or left-over tensor.
+    public init(_ model: ModelDirectory) throws {
+        let compute = Compute(threads: 1)
+        _ = try CLIPTextModel(model.weights(of: .textEncoder), model.textEncoder, compute: compute)
+        _ = try ImageEncoder(model.weights(of: .vae), model.vae, compute: compute)
+        _ = try ImageDecoder(model.weights(of: .vae), model.vae, compute: compute)
+        _ = try UNet(model.weights(of: .unet), model.unet, compute: compute)
+        parts = try ModelPart.allCases.map { part in
+            Part(part: part, tensors: try model.weights(of: part).weights)
+        }
+    }
+
+    /// The tensors that hold values which are infinite or no number, and how many, by `part/key`. Reads every weight.
+    public func nonFinite() -> [String: Int] {
+        var found: [String: Int] = [:]
+        for part in parts {
+            for tensor in part.tensors {
+                let count = tensor.nonFiniteCount()
+                if count > 0 { found["\(part.part.rawValue)/\(tensor.key)"] = count }
+            }
+        }
+        return found
+    }
+}

@@ -1,0 +1,59 @@
+import Foundation
+
+/// Tells a person how many bytes of a long work are done, with rate and time left: a bar on a terminal, one plain line a
+/// tenth elsewhere.
+struct ByteProgress {
+    private let style: ProgressDisplay.Style
+    private let label: String
+    private let total: Int
+    /// Bytes that were done before this run, which say nothing about its speed.
+    private let earlier: Int
+    private let start = ContinuousClock.now
+    private var lastDrawing = ContinuousClock.now
+    private var tenthsShown: Int
+
+    init(style: ProgressDisplay.Style, label: String, total: Int, earlier: Int = 0) {
+        self.style = style
+        self.label = label
+        self.total = max(total, 1)
+        self.earlier = earlier
+        tenthsShown = earlier * 10 / max(total, 1)
+    }
+
+    mutating func show(_ done: Int) {
+        let seconds = start.duration(to: .now).seconds
+        let rate = Double(done - earlier) / max(seconds, 0.001)
+        let left = rate > 0 ? ProgressDisplay.clock(.seconds(Double(total - done) / rate)) : "-:--"
+        let amounts = "\(Self.size(done)) of \(Self.size(total))"
+        switch style {
+        case .none: return
+        case .lines:
+            let tenths = done * 10 / total
+            guard tenths > tenthsShown else { return }
+            tenthsShown = tenths
+            Console.line("\(label): \(done * 100 / total)% (\(amounts), \(Self.size(Int(rate)))/s, \(left) left)")
+        case .bar(let columns):
+            guard lastDrawing.duration(to: .now) > .milliseconds(100) || done == total else { return }
+            lastDrawing = .now
+            Console.bar(
+                ProgressDisplay.bar(
+                    label: label, fraction: Double(done) / Double(total),
+                    details: "\(amounts)  \(Self.size(Int(rate)))/s  ETA \(left)", columns: columns()))
+        }
+    }
+
+    func finish() {
+        if case .bar = style { Console.clearBar() }
+    }
+
+    /// A number of bytes for people, such as `3.44 GB`.
+    static func size(_ bytes: Int) -> String {
+        let value = Double(bytes)
+        switch bytes {
+        case ..<1000: return "\(bytes) B"
+        case ..<1_000_000: return String(format: "%.0f kB", value / 1e3)
+        case ..<1_000_000_000: return String(format: "%.1f MB", value / 1e6)
+        default: return String(format: "%.2f GB", value / 1e9)
+        }
+    }
+}
