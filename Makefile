@@ -10,7 +10,7 @@ LIBRARIES := lcms2 libcrypto libcurl libpng libjpeg openblas
 DEBIAN_PACKAGES := libcurl4-openssl-dev libjpeg-dev liblcms2-dev libopenblas-dev libpng-dev libssl-dev pkg-config
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench parity parity-real smoke faults fuzz old-processor install uninstall clean
+.PHONY: help setup build demo test check bench parity parity-real smoke faults fuzz batch old-processor install uninstall clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,11 @@ faults: setup ## show that each seeded fault makes a test fail
 
 FUZZ_INPUTS ?= 300000
 FUZZ_CASES ?=
+
+batch: build ## kill and resume, share out and watch batches of photos (PYTHON with pillow, tmux)
+	PYTHON=$(PYTHON) Tests/batch/kill.sh
+	PYTHON=$(PYTHON) Tests/batch/shards.sh
+	Tests/batch/sessions.sh
 
 fuzz: setup ## feed mutated files to every reader under the sanitizers (FUZZ_INPUTS each, FUZZ_CASES or all)
 	$(SWIFT) build -c release --scratch-path .build/fuzz --sanitize address \

@@ -25,6 +25,15 @@ enum Console {
         }
     }
 
+    /// Prints a line on standard output, where there was a bar if that is the same terminal.
+    static func result(_ text: String) throws {
+        try barIsShown.withLock { shown in
+            if shown { emit("\r\u{1B}[K") }
+            shown = false
+            try StandardStreams.printResult(text)
+        }
+    }
+
     /// Takes the bar away, so that what follows starts on a clean line.
     static func clearBar() {
         barIsShown.withLock { shown in

@@ -16,12 +16,16 @@ enum ExitStatus: Int32 {
     case input = 4
     /// The output exists or cannot be written.
     case output = 5
+    /// Some pictures of a batch could not be made.
+    case incomplete = 6
 }
 
 /// A failure with the sentence that the user sees and the status that the caller gets.
 struct CommandFailure: Error {
     let status: ExitStatus
     let message: String
+    /// Whether the pictures of a batch that are still to come would fail as well.
+    var stopsBatch = false
 
     init(_ status: ExitStatus, _ message: String) {
         self.status = status
@@ -36,6 +40,7 @@ struct CommandFailure: Error {
             self.init(.output, String(describing: error))
         case is ConfigurationError, is CheckpointError, is SamplerError:
             self.init(.model, "the model cannot be used: \(error)")
+            stopsBatch = true
         case let error as HubError: self.init(ExitStatus(error), error.description)
         case is ImageError: self.init(.output, String(describing: error))
         default: self.init(.failure, String(describing: error))

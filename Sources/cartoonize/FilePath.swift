@@ -17,6 +17,15 @@ struct FilePath {
         return String(folder)
     }
 
+    /// `folder`, but empty when the path names none.
+    var parent: String { nameStart == string.startIndex ? "" : folder }
+
+    /// The path without `.` and empty parts: two paths that are equal so are the same file.
+    var simplified: String {
+        let parts = string.split(separator: "/").filter { $0 != "." }
+        return (string.hasPrefix("/") ? "/" : "") + parts.joined(separator: "/")
+    }
+
     /// The extension without its dot; empty for `photo`, `.photo` and `photo.`.
     var fileExtension: String {
         dot.map { String(string[string.index(after: $0)...]) } ?? ""

@@ -9,7 +9,7 @@ struct GenerationOptions: ParsableArguments {
     var instruction: String?
 
     @Option(help: ArgumentHelp("What the picture should not become.", valueName: "instruction"))
-    var negative = ""
+    var negative: String?
 
     @Option(help: ArgumentHelp("The number of denoising steps. (default: the model's)", valueName: "n"))
     var steps: Int?
@@ -44,40 +44,53 @@ struct GenerationOptions: ParsableArguments {
                 + "\(ModelSearch.defaultName))", valueName: "model"), completion: .file())
     var model: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Take the settings, all but the size, from a picture that this program or stable-diffusion-webui made; "
+                + "other options come before them.", valueName: "picture"), completion: .file())
+    var paramsFrom: String?
+
     @Option(help: ArgumentHelp("The number of threads. (default: one a processor)", valueName: "n"))
     var threads: Int?
 
     func validate() throws {
-        if let steps, !(1...1000).contains(steps) {
-            throw ValidationError("--steps takes a number from 1 to 1000, not \(steps)")
-        }
-        for (name, value) in [("--guidance", guidance), ("--image-guidance", imageGuidance)] {
-            if let value, !(0...1000).contains(value) {
-                throw ValidationError("\(name) takes a number from 0 to 1000, not \(value)")
-            }
-        }
         guard (1...10_000).contains(count) else {
             throw ValidationError("--count takes a number from 1 to 10000, not \(count)")
         }
-        if let seed, seed.addingReportingOverflow(UInt64(count - 1)).overflow {
-            throw ValidationError(
-                "--seed \(seed) is too large for --count \(count): the last seed would pass \(UInt64.max)")
-        }
+        if let reason = outOfRange() { throw ValidationError(reason) }
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads takes a number from 1 to 1024, not \(threads)")
         }
     }
 
-    /// The seeds of all pictures. A random one has 32 bits, as in other programs, so that any JSON reader keeps it exact.
-    func seeds() -> [UInt64] {
-        let first = seed ?? UInt64(UInt32.random(in: 0...UInt32.max))
-        return (0..<UInt64(count)).map { first + $0 }
+    /// What is wrong with a setting that may also come from `--params-from`; nil when nothing is.
+    func outOfRange() -> String? {
+        if let steps, !(1...1000).contains(steps) {
+            return "--steps takes a number from 1 to 1000, not \(steps)"
+        }
+        for (name, value) in [("--guidance", guidance), ("--image-guidance", imageGuidance)] {
+            if let value, !(0...1000).contains(value) {
+                return "\(name) takes a number from 0 to 1000, not \(value)"
+            }
+        }
+        if let seed, seed.addingReportingOverflow(UInt64(count - 1)).overflow {
+            return "--seed \(seed) is too large for --count \(count): the last seed would pass \(UInt64.max)"
+        }
+        return nil
+    }
+
+    /// A seed of 32 bits, as in other programs, so that any JSON reader keeps it exact.
+    static func randomSeed() -> UInt64 { UInt64(UInt32.random(in: 0...UInt32.max)) }
+
+    /// The seeds of a photo's pictures.
+    func seeds(from first: UInt64) -> [UInt64] {
+        (0..<UInt64(count)).map { first + $0 }
     }
 
     /// The options that were given but do nothing while guidance is off; nil when there are none.
     func optionsWithoutEffectUnguided() -> String? {
         var options: [String] = []
-        if !negative.isEmpty { options.append("--negative") }
+        if negative?.isEmpty == false { options.append("--negative") }
         if let guidance, guidance > 1 { options.append("--guidance") }
         if let imageGuidance, imageGuidance != 1 { options.append("--image-guidance") }
         return options.isEmpty ? nil : options.joined(separator: ", ")

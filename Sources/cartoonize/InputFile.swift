@@ -12,8 +12,8 @@ struct InputFile {
     /// The path as given, `-` for standard input.
     let name: String
     let data: Data
-    private let device: dev_t
-    private let inode: ino_t
+    /// When the file was last changed, in seconds since 1970.
+    let modified: Double
 
     /// Reads the file at `path`, or standard input for `-`.
     init(path: String) throws {
@@ -32,18 +32,18 @@ struct InputFile {
 
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw Self.failure(path, systemMessage(errno)) }
-        device = status.st_dev
-        inode = status.st_ino
         guard status.st_mode & S_IFMT != S_IFDIR else {
             throw Self.failure(path, "it is a folder; give one picture")
         }
         data = try Self.read(descriptor, path: path)
         guard !data.isEmpty else { throw Self.failure(path, "the file is empty") }
-    }
-
-    /// Whether `other` describes the very file that was read, under whatever name.
-    func isSameFile(as other: stat) -> Bool {
-        other.st_dev == device && other.st_ino == inode
+        modified = status.modified
+        // Somebody may be writing it: the parts that were read need not belong together.
+        if status.st_mode & S_IFMT == S_IFREG {
+            guard fstat(descriptor, &status) == 0, status.modified == modified else {
+                throw Self.failure(path, "it changed while it was read")
+            }
+        }
     }
 
     private static func read(_ descriptor: Int32, path: String) throws -> Data {
@@ -76,4 +76,9 @@ struct InputFile {
     static func failure(_ path: String, _ reason: String) -> CommandFailure {
         CommandFailure(.input, "cannot read \(path == "-" ? "standard input" : path.isEmpty ? "''" : path): \(reason)")
     }
+}
+
+extension stat {
+    /// The time of the last change of the content, in seconds since 1970.
+    var modified: Double { Double(st_mtim.tv_sec) + Double(st_mtim.tv_nsec) / 1e9 }
 }

@@ -3,7 +3,7 @@ import ImageCodecs
 import StableDiffusion
 
 /// A decoded input picture, and how a result becomes a picture like it.
-struct InputPicture {
+struct InputPicture: Sendable {
     let format: ImageFormat
     private let image: DecodedImage
 
@@ -34,13 +34,28 @@ struct InputPicture {
 
     /// `result` as a picture of the given size with this picture's colour profile and, in a PNG, its alpha channel;
     /// a JPEG has none, so there transparent parts show white.
-    func finished(_ result: PixelImage, size: PixelSize, format: ImageFormat, parameters: String) -> DecodedImage {
+    func finished(_ result: PixelImage, size: PixelSize, format: ImageFormat, parameters: String?) -> DecodedImage {
         let profile = profile
         var rgb = enlarged(result, to: size, profile)
         var iccProfile = image.iccProfile
         if let profile {
             if let converted = profile.fromSRGB(rgb) { rgb = converted } else { iccProfile = nil }
         }
+        return finished(rgb: rgb, iccProfile: iccProfile, size: size, format: format, parameters: parameters)
+    }
+
+    /// The picture itself, resized like a result.
+    func resized(to size: PixelSize, format: ImageFormat) -> DecodedImage {
+        finished(
+            rgb: resized(image.rgb, from: self.size, to: size, channels: 3), iccProfile: image.iccProfile, size: size,
+            format: format, parameters: nil)
+    }
+
+    /// - Parameter rgb: of the given size.
+    private func finished(
+        rgb: [UInt8], iccProfile: Data?, size: PixelSize, format: ImageFormat, parameters: String?
+    ) -> DecodedImage {
+        var rgb = rgb
         var alpha = image.alpha.map { resized($0, from: self.size, to: size, channels: 1) }
         if format == .jpeg, let opacities = alpha {
             for (pixel, opacity) in opacities.enumerated() where opacity < 255 {

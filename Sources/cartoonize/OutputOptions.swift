@@ -21,8 +21,22 @@ struct OutputOptions: ParsableArguments {
             "The quality of a JPEG, 1 to 100. (default: \(OutputOptions.defaultQuality))", valueName: "n"))
     var quality: Int?
 
-    @Flag(name: [.short, .long], help: "Replace an existing output.")
+    @Flag(name: [.short, .long], help: "Replace existing outputs.")
     var force = false
+
+    @Flag(help: "Leave photos alone whose output exists, however it was made.")
+    var skipExisting = false
+
+    @Flag(help: "Write the photo and what became of it side by side.")
+    var compare = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Write an approximate picture every k-th step, NAME.step-K.png beside the output.", valueName: "k"))
+    var preview: Int?
+
+    @Flag(help: "Write cartoonize.html into the output folder: all photos before and after, in one file.")
+    var gallery = false
 
     @Flag(name: [.short, .long], help: "Print no progress.")
     var quiet = false
@@ -36,6 +50,12 @@ struct OutputOptions: ParsableArguments {
     func validate() throws {
         if let quality, !(1...100).contains(quality) {
             throw ValidationError("--quality takes a number from 1 to 100, not \(quality)")
+        }
+        if let preview, preview < 1 { throw ValidationError("--preview takes a number above 0, not \(preview)") }
+        if preview != nil, output == "-" { throw ValidationError("--preview writes files; name the output's with -o") }
+        if force, skipExisting { throw ValidationError("--force and --skip-existing exclude each other") }
+        if compare, gallery {
+            throw ValidationError("--compare and --gallery exclude each other: both show before and after")
         }
         if quiet, verbose { throw ValidationError("--quiet and --verbose exclude each other") }
         if json, output == "-" {

@@ -12,14 +12,18 @@ struct ProgressDisplay {
 
     private let style: Style
     private let label: String
+    private let suffix: String
     private let start = ContinuousClock.now
     private var stepsStart = ContinuousClock.now
     private var tenthsShown = 0
 
-    /// - Parameter label: what is worked on, shown before the bar.
-    init(style: Style, label: String) {
+    /// - Parameters:
+    ///   - label: what is worked on, shown before the bar.
+    ///   - suffix: shown behind all else.
+    init(style: Style, label: String, suffix: String = "") {
         self.style = style
         self.label = label
+        self.suffix = suffix
     }
 
     /// The style that suits standard error and the environment.
@@ -33,7 +37,7 @@ struct ProgressDisplay {
     /// Something without steps began, such as reading weights.
     func phase(_ name: String) {
         guard case .bar(let columns) = style else { return }
-        draw("\(label)  \(name)  \(Self.clock(start.duration(to: .now)))", columns: columns())
+        draw("\(label)  \(name)  \(Self.clock(start.duration(to: .now)))\(suffix)", columns: columns())
     }
 
     /// The first step begins now: the time per step counts from here.
@@ -61,8 +65,8 @@ struct ProgressDisplay {
             let elapsed = Self.clock(start.duration(to: .now))
             let details =
                 done > 0
-                ? "\(done)/\(total)  \(elapsed)  \(secondsPerStep)  ETA \(Self.clock(remaining))"
-                : "\(done)/\(total)  \(elapsed)"
+                ? "\(done)/\(total)  \(elapsed)  \(secondsPerStep)  ETA \(Self.clock(remaining))\(suffix)"
+                : "\(done)/\(total)  \(elapsed)\(suffix)"
             draw(Self.bar(label: label, fraction: Double(done) / Double(total), details: details, columns: columns()))
         }
     }

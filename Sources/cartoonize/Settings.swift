@@ -2,7 +2,7 @@ import Foundation
 import StableDiffusion
 
 /// The settings of a run: what the options say, else what the model recommends.
-struct Settings {
+struct Settings: Sendable {
     let modelName: String
     let modelLocation: URL
     let instruction: String
@@ -20,7 +20,7 @@ struct Settings {
         modelName = found.name
         modelLocation = found.location
         instruction = options.instruction ?? model.defaults.instruction
-        negativeInstruction = options.negative
+        negativeInstruction = options.negative ?? ""
         steps = options.steps ?? model.defaults.steps
         guidanceScale = options.guidance ?? model.defaults.guidanceScale
         imageGuidanceScale = options.imageGuidance ?? model.defaults.imageGuidanceScale

@@ -26,16 +26,22 @@ struct SizeOptions: ParsableArguments {
         if size != nil, maxPixels != nil { throw ValidationError("--size and --max-pixels exclude each other") }
     }
 
+    /// Throws when `--size` is too small for the model.
+    func check(model: ModelDirectory) throws {
+        let smallest = model.vaeScaleFactor * model.unet.smallestSide
+        if let size, min(size.width, size.height) < smallest {
+            throw CommandFailure(
+                .usage, "--size \(size) is too small: this model works at \(smallest)x\(smallest) or more")
+        }
+    }
+
     /// The size to work at and the size to write for an input of the given size.
     func sizes(input: PixelSize, model: ModelDirectory) throws -> (working: PixelSize, output: PixelSize) {
         let (factor, smallest) = (model.vaeScaleFactor, model.vaeScaleFactor * model.unet.smallestSide)
+        try check(model: model)
         guard let size else {
             let limit = maxPixels ?? Self.defaultMaxPixels
             return (input.workingSize(factor: factor, smallestSide: smallest, limit: limit), input)
-        }
-        guard min(size.width, size.height) >= smallest else {
-            throw CommandFailure(
-                .usage, "--size \(size) is too small: this model works at \(smallest)x\(smallest) or more")
         }
         let working = size.workingSize(factor: factor, smallestSide: smallest, limit: .max)
         return (working, working)

@@ -9,12 +9,34 @@ struct TemporaryFile: ~Copyable {
     private let path: String
     private let descriptor: Int32
 
+    private static let ending = ".partial"
+
+    /// What the temporary names for a destination's name start with. They are cut short, so that a long name does not make
+    /// an overlong one; a hash (FNV-1a) tells the names apart all the same.
+    private static func prefix(_ name: String) -> String {
+        let hash = name.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        return ".\(name.prefix(32)).\(String(hash, radix: 36))-"
+    }
+
+    /// Removes what killed processes left beside the destinations. The caller sees to it that none is being written.
+    static func removeLeftovers(of destinations: [String]) {
+        for (folder, paths) in Dictionary(grouping: destinations, by: { FilePath($0).folder }) {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+            let leftovers = names.filter { $0.hasPrefix(".") && $0.hasSuffix(ending) }
+            guard !leftovers.isEmpty else { continue }
+            let prefixes = Set(paths.map { prefix(FilePath($0).name) })
+            for name in leftovers where prefixes.contains(String(name[...(name.lastIndex(of: "-") ?? name.startIndex)]))
+            {
+                unlink(FilePath(folder).appending(name))
+            }
+        }
+    }
+
     /// Creates an empty file in the folder of `destination`.
     init(beside destination: String) throws(SystemFailure) {
-        // Cut short so that a long destination name does not make an overlong temporary one.
-        let name = FilePath(destination).name.prefix(32)
         let suffix = String(UInt64.random(in: 0...UInt64.max), radix: 36)
-        let path = FilePath(FilePath(destination).folder).appending(".\(name).\(suffix).partial")
+        let name = Self.prefix(FilePath(destination).name) + suffix + Self.ending
+        let path = FilePath(FilePath(destination).folder).appending(name)
         // Created and noted under one lock, so that no signal finds a file it does not know of.
         let (descriptor, code) = Self.existing.withLock { existing in
             let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
@@ -34,16 +56,16 @@ struct TemporaryFile: ~Copyable {
         }
     }
 
-    /// Writes `bytes` and waits until they are on the disk.
+    /// Appends `bytes`.
     func write(_ bytes: Data) throws(SystemFailure) {
         let code = StandardStreams.writeAll(bytes, to: descriptor)
         guard code == 0 else { throw SystemFailure(code) }
-        guard fsync(descriptor) == 0 else { throw SystemFailure(errno) }
     }
 
-    /// Gives the file its destination's name. Unless `replacing`, a file that appeared there meanwhile is kept and this
+    /// Waits until the content is on the disk, then gives the file its destination's name. Unless `replacing`, a file that appeared there meanwhile is kept and this
     /// throws EEXIST.
     func move(to destination: String, replacing: Bool) throws(SystemFailure) {
+        guard fsync(descriptor) == 0 else { throw SystemFailure(errno) }
         let code: Int32 = Self.existing.withLock { existing in
             if replacing {
                 guard rename(path, destination) == 0 else { return errno }

@@ -21,11 +21,16 @@ struct InputTests {
         try expectRefusal(of: "none.png", in: TemporaryFolder(), saying: "none.png: No such file")
     }
 
-    @Test(arguments: [".", "..", "/", "//", "sub", "sub/"])
-    func folder(path: String) throws {
+    @Test(arguments: [".", "/", "//", "./sub/..", "sub", "sub/"])
+    func folderWithoutPictures(path: String) throws {
         let folder = try TemporaryFolder()
-        try folder.write("sub/a.png", SamplePicture.png())
-        try expectRefusal(of: path, in: folder, saying: "it is a folder")
+        try folder.write("sub/notes.txt", Data("no picture".utf8))
+        let outcome = try Program.run([path, "-o", "out"], in: folder)
+        #expect(outcome.status == 4)
+        #expect(
+            outcome.errors
+                == "cartoonize: error: there are no pictures in \(path); --recursive looks deeper\n")
+        #expect(folder.contents == ["sub", "sub/notes.txt"])
     }
 
     @Test func emptyPath() throws {

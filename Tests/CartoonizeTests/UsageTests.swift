@@ -4,7 +4,17 @@ import Testing
 struct UsageTests {
     @Test(arguments: [
         ([], "Missing expected argument '<photo>'"),
-        (["a.png", "b.png"], "Unexpected argument"),
+        (["a.png", "b.png", "-o", "c.png"], "several photos need a folder"),
+        (["a.png", "b.png", "-o", "-"], "several photos need a folder"),
+        (["a.png", "-", "-o", "c"], "standard input has no name"),
+        (["-", "--files-from", "-"], "standard input cannot be both"),
+        (["a.png", "--shard", "0/2"], "--shard"),
+        (["a.png", "--shard", "3/2"], "--shard"),
+        (["a.png", "--shard", "1"], "--shard"),
+        (["a.png", "--preview", "0"], "--preview takes a number above 0"),
+        (["a.png", "--preview", "1", "-o", "-"], "--preview writes files"),
+        (["a.png", "--force", "--skip-existing"], "--force and --skip-existing exclude each other"),
+        (["a.png", "--compare", "--gallery"], "--compare and --gallery exclude each other"),
         (["a.png", "--stpes", "4"], "Did you mean '--steps'?"),
         (["a.png", "--steps", "0"], "--steps takes a number from 1 to 1000"),
         (["a.png", "--steps", "many"], "--steps"),

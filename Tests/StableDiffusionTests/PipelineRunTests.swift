@@ -58,6 +58,38 @@ import Testing
         #expect(try pipeline.generate(request(fixture, seed: 6)).image != first)
     }
 
+    /// Parts that are kept for the next picture are not read again, and change nothing.
+    @Test func keptPartsLoadOnce() throws {
+        let fixture = ModelFixture(name: "tiny-sd")
+        let keeping = try InstructPix2Pix(
+            model: ModelDirectory(fixture.folder), compute: Compute(threads: 2), residency: .run)
+        #expect(try keeping.generate(request(fixture)).timings.load > 0)
+        var other = try request(fixture, seed: 6)
+        var events: [ProgressEvent] = []
+        let second = try keeping.generate(other, progress: { events.append($0) })
+        #expect(events == [.encoding, .step(0, of: 2), .step(1, of: 2), .step(2, of: 2), .decoding])
+        #expect(second.timings.load == 0 && second.timings.text == 0)
+        #expect(try pipeline(fixture).generate(other).image == second.image)
+        other.instruction = "Turn it into something else"
+        #expect(try pipeline(fixture).generate(other).image == keeping.generate(other).image)
+    }
+
+    @Test func previewsComeAtTheInterval() throws {
+        let fixture = ModelFixture(name: "tiny-sd")
+        var previews: [Int] = []
+        var request = try request(fixture)
+        request.steps = 5
+        let plain = try pipeline(fixture).generate(request).image
+        let watched = try pipeline(fixture).generate(
+            request,
+            preview: Preview(interval: 2) { step, picture in
+                previews.append(step)
+                #expect(picture.rgb.count == 3 * picture.width * picture.height && picture.width < 16)
+            })
+        #expect(previews == [2, 4])
+        #expect(watched.image == plain)
+    }
+
     /// Damaged weights must end in an error, not in a trap where floats become pixels.
     @Test func valuesThatAreNoNumbersAreReported() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)

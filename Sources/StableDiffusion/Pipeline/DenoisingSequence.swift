@@ -7,6 +7,11 @@ struct DenoisingSequence: Sequence, IteratorProtocol {
         let index: Int
         /// One for each of the guidance's conditions, `[conditions, height, width, channels]`.
         let predictions: Tensor
+        /// What the sampler took the step with, and the latents that it was made for as the model saw them; in PyTorch's
+        /// order.
+        let guided: [Float]
+        let input: [Float]
+        let timestep: Float
         /// `[1, height, width, channels]`
         let latents: Tensor
         let seconds: Double
@@ -45,16 +50,16 @@ struct DenoisingSequence: Sequence, IteratorProtocol {
 
     mutating func next() -> Step? {
         guard index < count else { return nil }
-        let (predictions, seconds) = measured {
-            let predictions = unet(
-                inputs(sampler.scaleModelInput(latents, step: index)), timestep: sampler.timesteps[index], text: text,
-                branches: guidance.branches)
-            let branches = (0..<predictions.shape[0]).map { predictions.slice($0..<$0 + 1).channelsFirstValues }
-            latents = sampler.step(guidance.combine(branches), step: index, latents: latents, random: &random)
-            return predictions
-        }
         defer { index += 1 }
-        return Step(index: index, predictions: predictions, latents: tensor(latents), seconds: seconds)
+        let start = ContinuousClock.now
+        let (input, timestep) = (sampler.scaleModelInput(latents, step: index), sampler.timesteps[index])
+        let predictions = unet(inputs(input), timestep: timestep, text: text, branches: guidance.branches)
+        let branches = (0..<predictions.shape[0]).map { predictions.slice($0..<$0 + 1).channelsFirstValues }
+        let guided = guidance.combine(branches)
+        latents = sampler.step(guided, step: index, latents: latents, random: &random)
+        return Step(
+            index: index, predictions: predictions, guided: guided, input: input, timestep: timestep,
+            latents: tensor(latents), seconds: start.duration(to: .now) / .seconds(1))
     }
 
     /// The UNet's distinct inputs: the latents beside the image's and, if the guidance asks for it, beside zeros.

@@ -4,41 +4,59 @@ import TensorKernels
 /// Edits pictures after an instruction (Brooks et al. 2023), stage by stage as diffusers'
 /// `StableDiffusionInstructPix2PixPipeline` does.
 ///
-/// Each stage reads its part of the model and lets go of it before the next, so that never two are in memory.
+/// Each stage reads its part of the model and, unless parts are kept for more pictures, lets go of it before the next, so
+/// that never two are in memory.
 public final class InstructPix2Pix {
+    /// How long a part that was read stays.
+    public enum Residency: Sendable {
+        /// For its stage of one picture.
+        case stage
+        /// For all pictures to come, with the embeddings of the last texts.
+        case run
+    }
+
     public let model: ModelDirectory
     private let compute: Compute
+    private let residency: Residency
+    private var kept = Kept()
 
-    public init(model: ModelDirectory, compute: Compute) throws {
+    /// What stays between pictures.
+    private struct Kept {
+        var texts: [String] = []
+        var embeddings: Tensor?
+        var encoder: ImageEncoder?
+        var unet: UNet?
+        var decoder: ImageDecoder?
+    }
+
+    public init(model: ModelDirectory, compute: Compute, residency: Residency = .stage) throws {
         self.model = model
         self.compute = compute
+        self.residency = residency
     }
 
     /// Makes one picture.
     ///
     /// - Parameters:
     ///   - observer: takes every stage's values, for comparisons with other implementations.
+    ///   - preview: takes approximate pictures on the way.
     ///   - progress: called before and between stages; what it throws ends the run and comes out of here.
     /// - Throws: `GenerationError` or `SamplerError` before any weights are read if the request cannot be met,
     ///   `CheckpointError` for weights that do not fit the configuration.
     public func generate(
-        _ request: GenerationRequest, observer: ((StageValue) -> Void)? = nil,
+        _ request: GenerationRequest, observer: ((StageValue) -> Void)? = nil, preview: Preview? = nil,
         progress: (ProgressEvent) throws -> Void = { _ in }
     ) throws -> GenerationResult {
         try validate(request)
         let sampler = try makeSampler(kind: request.sampler, configuration: model.scheduler, steps: request.steps)
         var run = Run(observer: observer)
         // Each stage's memory goes back to the system before the next takes its own.
-        try progress(.loading("text encoder"))
-        let text = try encodeText(of: request, &run)
+        let text = try encodeText(of: request, &run, progress)
         compute.trim()
-        try progress(.loading("image encoder"))
         let imageLatents = try encode(request.image, &run, progress)
         compute.trim()
-        try progress(.loading("UNet"))
-        let latents = try denoise(request, sampler, text, imageLatents, &run, progress)
+        let latents = try denoise(request, sampler, text, imageLatents, &run, preview, progress)
         compute.trim()
-        try progress(.loading("image decoder"))
         let image = try decode(latents, &run, progress)
         compute.trim()
         return GenerationResult(image: image, timings: run.timings)
@@ -84,17 +102,36 @@ public final class InstructPix2Pix {
         }
     }
 
+    /// A part of the model: the one that was kept, or else read now.
+    ///
+    /// - Parameter name: for people.
+    private func part<Part>(
+        _ keptPart: WritableKeyPath<Kept, Part?>, _ name: String, _ run: inout Run,
+        _ progress: (ProgressEvent) throws -> Void, read: () throws -> Part
+    ) throws -> Part {
+        if let part = kept[keyPath: keptPart] { return part }
+        try progress(.loading(name))
+        let part = try run.timed(\.load, read)
+        if residency == .run { kept[keyPath: keptPart] = part }
+        return part
+    }
+
     /// - Returns: `[texts, tokens, channels]`, the instruction and, if the guidance needs it, the negative one.
-    private func encodeText(of request: GenerationRequest, _ run: inout Run) throws -> Tensor {
+    private func encodeText(
+        of request: GenerationRequest, _ run: inout Run, _ progress: (ProgressEvent) throws -> Void
+    ) throws -> Tensor {
+        let texts = [request.instruction] + (request.guidance == .off ? [] : [request.negativeInstruction])
+        if texts == kept.texts, let embeddings = kept.embeddings { return embeddings }
+        try progress(.loading("text encoder"))
         let textModel = try run.timed(\.load) {
             try CLIPTextModel(model.weights(of: .textEncoder), model.textEncoder, compute: compute)
         }
-        let texts = [request.instruction] + (request.guidance == .off ? [] : [request.negativeInstruction])
         let ids = texts.map { model.tokenizer.encode($0) }
         run.observer?(
             StageValue(name: "token_ids", shape: [ids.count, ids[0].count], values: ids.joined().map { Float($0) }))
         let embeddings = run.timed(\.text) { textModel(ids) }
         run.observer?(StageValue(name: "text", shape: embeddings.shape, values: embeddings.values))
+        if residency == .run { (kept.texts, kept.embeddings) = (texts, embeddings) }
         return embeddings
     }
 
@@ -102,7 +139,9 @@ public final class InstructPix2Pix {
     private func encode(
         _ image: PixelImage, _ run: inout Run, _ progress: (ProgressEvent) throws -> Void
     ) throws -> Tensor {
-        let encoder = try run.timed(\.load) { try ImageEncoder(model.weights(of: .vae), model.vae, compute: compute) }
+        let encoder = try part(\.encoder, "image encoder", &run, progress) {
+            try ImageEncoder(model.weights(of: .vae), model.vae, compute: compute)
+        }
         try progress(.encoding)
         let latents = run.timed(\.encode) { encoder(image.tensor(on: compute)) }
         run.observe("image_latents", latents)
@@ -113,9 +152,16 @@ public final class InstructPix2Pix {
     /// - Returns: the latents of the picture made, in the shape of `imageLatents`.
     private func denoise(
         _ request: GenerationRequest, _ sampler: any Sampler, _ text: Tensor, _ imageLatents: Tensor,
-        _ run: inout Run, _ progress: (ProgressEvent) throws -> Void
+        _ run: inout Run, _ preview: Preview?, _ progress: (ProgressEvent) throws -> Void
     ) throws -> Tensor {
-        let unet = try run.timed(\.load) { try UNet(model.weights(of: .unet), model.unet, compute: compute) }
+        let unet = try part(\.unet, "UNet", &run, progress) {
+            try UNet(model.weights(of: .unet), model.unet, compute: compute)
+        }
+        let previewMaker = try preview.map { _ in
+            try PreviewMaker(
+                imageLatents: imageLatents, image: request.image, schedule: model.scheduler, steps: request.steps,
+                scalingFactor: model.vae.scalingFactor)
+        }
         var latents = imageLatents
         let steps = DenoisingSequence(
             unet: unet, text: TextContext(text), guidance: request.guidance, imageLatents: imageLatents,
@@ -129,6 +175,11 @@ public final class InstructPix2Pix {
             }
             run.observe("latents.\(step.index)", latents)
             try requireFinite(latents.values, stage: "step \(step.index + 1)")
+            if let preview, let previewMaker, (step.index + 1) % preview.interval == 0 {
+                try preview.show(
+                    step.index + 1,
+                    previewMaker.picture(prediction: step.guided, input: step.input, timestep: step.timestep))
+            }
             try progress(.step(step.index + 1, of: steps.count))
         }
         return latents
@@ -137,7 +188,9 @@ public final class InstructPix2Pix {
     private func decode(
         _ latents: Tensor, _ run: inout Run, _ progress: (ProgressEvent) throws -> Void
     ) throws -> PixelImage {
-        let decoder = try run.timed(\.load) { try ImageDecoder(model.weights(of: .vae), model.vae, compute: compute) }
+        let decoder = try part(\.decoder, "image decoder", &run, progress) {
+            try ImageDecoder(model.weights(of: .vae), model.vae, compute: compute)
+        }
         try progress(.decoding)
         let scaled = compute.tensor(latents.values.map { $0 / model.vae.scalingFactor }, latents.shape)
         let output = run.timed(\.decode) { decoder(scaled) }

@@ -23,7 +23,7 @@ public struct ModelDirectory: Sendable {
 
     private let source: Source
     public let defaults: Defaults
-    /// The sampler that the model's scheduler file names.
+    /// The sampler that the model's scheduler file asks for.
     public let sampler: SamplerKind
     package let unet: UNetConfiguration
     package let vae: AutoencoderConfiguration
@@ -79,7 +79,8 @@ public struct ModelDirectory: Sendable {
         guard let sampler = scheduler.className.flatMap(SamplerKind.init(name:)) else {
             throw SamplerError.unknownClass(scheduler.className)
         }
-        self.sampler = sampler
+        let usesKarras = try sampler == .dpmSolverMultistep && scheduler.flag("use_karras_sigmas", default: false)
+        self.sampler = usesKarras ? .dpmSolverMultistepKarras : sampler
         try requireFit()
         if case .folder = source { for part in ModelPart.allCases { _ = try weights(of: part) } }
     }

@@ -1,0 +1,35 @@
+import Foundation
+
+/// The random seed of a batch without `--seed`, kept in the output folder: a batch that goes on after a break, and shards
+/// that start at the same time, must use the same.
+enum BatchSeed {
+    private static let name = "cartoonize.seed"
+
+    /// The seed in the folder; nil when there is none yet.
+    static func stored(in folder: String) throws -> UInt64? {
+        let path = FilePath(folder).appending(name)
+        guard let content = FileManager.default.contents(atPath: path) else { return nil }
+        let text = String(decoding: content.prefix(32), as: UTF8.self)
+        guard let seed = UInt64(text.trimmingCharacters(in: .whitespacesAndNewlines)), seed <= UInt64(UInt32.max) else {
+            throw CommandFailure(.output, "\(path) holds no seed; remove it, or give --seed")
+        }
+        return seed
+    }
+
+    /// Stores `candidate` unless another process was first.
+    ///
+    /// - Returns: the seed that all use.
+    static func agreed(_ candidate: UInt64, in folder: String) throws -> UInt64 {
+        if let stored = try stored(in: folder) { return stored }
+        let path = FilePath(folder).appending(name)
+        do {
+            let file = try TemporaryFile(beside: path)
+            try file.write(Data("\(candidate)\n".utf8))
+            try file.move(to: path, replacing: false)
+            return candidate
+        } catch {
+            if error.code == EEXIST, let stored = try stored(in: folder) { return stored }
+            throw CommandFailure(writing: path, error)
+        }
+    }
+}

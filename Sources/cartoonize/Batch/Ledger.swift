@@ -1,0 +1,71 @@
+import Foundation
+import Synchronization
+
+/// Takes the outcome of each picture: standard output, manifest, and the counts that end a run.
+final class Ledger: Sendable {
+    struct Counts {
+        var made = 0
+        var failed = 0
+    }
+
+    private let plan: RunPlan
+    private let manifest: Manifest?
+    private let maker: PictureMaker
+    private let json: Bool
+    private let failFast: Bool
+    private let state = Mutex(Counts())
+
+    init(plan: RunPlan, manifest: Manifest?, maker: PictureMaker, json: Bool, failFast: Bool) {
+        self.plan = plan
+        self.manifest = manifest
+        self.maker = maker
+        self.json = json
+        self.failFast = failFast
+    }
+
+    var counts: Counts { state.withLock { $0 } }
+
+    /// A picture is at its destination.
+    ///
+    /// - Parameter line: the manifest's, begun before the photo was read.
+    func made(_ report: RunReport, _ line: ManifestLine) throws {
+        state.withLock { $0.made += 1 }
+        var line = line
+        line.seconds = report.timings.total
+        try manifest?.append(line)
+        if json {
+            try Console.result(report.jsonLine())
+        } else if report.output != "-" {
+            try Console.result(report.output)
+        }
+    }
+
+    /// A picture of an earlier run had no line yet.
+    func found(_ line: ManifestLine) throws {
+        try manifest?.append(line)
+    }
+
+    /// A picture could not be made. Throws what ends the run: any failure of a single photo, in a batch what would be the
+    /// same for all.
+    func failed(_ line: ManifestLine, _ error: any Error, after time: Duration) throws {
+        if error is ClosedPipe { throw error }
+        let failure = CommandFailure(describing: error)
+        guard plan.isBatch, !failure.stopsBatch else { throw failure }
+        state.withLock { $0.failed += 1 }
+        Console.error(failure.message)
+        var line = line
+        line.seconds = time.seconds
+        line.error = failure.message
+        line.exitCode = failure.status.rawValue
+        try manifest?.append(line)
+        if json {
+            try Console.result(
+                FailureReport(input: line.input, error: failure.message, exitCode: failure.status.rawValue).jsonLine())
+        }
+        if failFast {
+            var stop = CommandFailure(.incomplete, "stopped at the first failure")
+            stop.stopsBatch = true
+            throw stop
+        }
+    }
+}

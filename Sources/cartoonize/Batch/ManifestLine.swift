@@ -1,0 +1,70 @@
+import Foundation
+
+/// What is recorded of one picture of a batch: a line of JSON.
+struct ManifestLine: Codable, Equatable, Sendable {
+    /// The photo's path as the run saw it.
+    var input: String
+    /// The picture's path, relative to the manifest's folder: it tells pictures apart.
+    var output: String
+    var seed: UInt64
+    var settings: PictureSettings
+    /// The photo's size in bytes and last change, by which a changed photo is noticed; nil when it could not be read.
+    var inputBytes: Int?
+    var inputModified: Double?
+    /// Seconds that the picture took, or that it took to fail.
+    var seconds: Double
+    /// What went wrong; nil for a picture that was made.
+    var error: String?
+    var exitCode: Int32?
+
+    /// Whether the picture that this line tells of is the one that a run with the other line's settings would make.
+    func isSamePicture(as other: ManifestLine) -> Bool {
+        error == nil && output == other.output && seed == other.seed && settings == other.settings
+            && inputBytes == other.inputBytes && inputModified == other.inputModified
+    }
+
+    init?(json: some Sequence<UInt8>) {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        guard let line = try? decoder.decode(ManifestLine.self, from: Data(json)) else { return nil }
+        self = line
+    }
+
+    /// The line of a picture that is yet to be made.
+    init(job: Job, settings: PictureSettings, folder: String) {
+        input = job.photo.path
+        output = Self.relativeName(job.destination.name, to: folder)
+        seed = job.seed
+        self.settings = settings
+        seconds = 0
+        var status = stat()
+        if stat(job.photo.path, &status) == 0 {
+            inputBytes = Int(status.st_size)
+            inputModified = status.modified
+        }
+    }
+
+    /// `path` without `folder` in front; a path that lies elsewhere stays as it is.
+    private static func relativeName(_ path: String, to folder: String) -> String {
+        let (path, folder) = (FilePath(path).simplified, FilePath(folder).simplified)
+        return !folder.isEmpty && path.hasPrefix(folder + "/") ? String(path.dropFirst(folder.count + 1)) : path
+    }
+}
+
+/// All that decides how a picture comes out, other than photo and seed.
+struct PictureSettings: Codable, Equatable, Sendable {
+    var model: String
+    var instruction: String
+    var negative: String
+    var steps: Int
+    var sampler: String
+    var guidance: Float
+    var imageGuidance: Float
+    /// The options of that name; nil when not given.
+    var size: String?
+    var maxPixels: Int?
+    var format: String
+    /// nil for a format that has none.
+    var quality: Int?
+    var compare: Bool
+}

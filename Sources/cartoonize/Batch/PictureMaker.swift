@@ -1,0 +1,114 @@
+import Foundation
+import ImageCodecs
+import StableDiffusion
+
+/// What happens to a photo before and after the model, by the options of a run.
+struct PictureMaker: Sendable {
+    let model: ModelDirectory
+    let settings: Settings
+    let size: SizeOptions
+    /// Of a JPEG.
+    let quality: Int
+    /// Whether the photo is shown beside what became of it.
+    let compare: Bool
+
+    /// A photo ready for the model.
+    struct Prepared: Sendable {
+        let picture: InputPicture
+        let source: PixelImage
+        let sizes: (working: PixelSize, output: PixelSize)
+    }
+
+    /// Reads and decodes a job's photo and brings it to the size to work at.
+    func prepare(_ job: Job) throws -> Prepared {
+        let picture = try InputPicture(InputFile(path: job.photo.path))
+        let sizes = try checkedSizes(of: picture.size, format: job.format)
+        return Prepared(picture: picture, source: picture.pixels(size: sizes.working), sizes: sizes)
+    }
+
+    /// The sizes for a job's photo, of which no more than the header is looked at.
+    func sizes(for job: Job) throws -> (working: PixelSize, output: PixelSize) {
+        let file = try InputFile(path: job.photo.path)
+        do {
+            let header = try ImageFile.header(of: file.data)
+            return try checkedSizes(of: PixelSize(width: header.width, height: header.height), format: job.format)
+        } catch let error as ImageError {
+            throw InputFile.failure(file.name, error.description)
+        }
+    }
+
+    /// The encoded file of what the model made of a job's photo.
+    func encoded(_ result: PixelImage, of job: Job, _ prepared: Prepared) throws -> Data {
+        let parameters = parameters(seed: job.seed, working: prepared.sizes.working)
+        var picture = prepared.picture.finished(
+            result, size: prepared.sizes.output, format: job.format, parameters: parameters)
+        if compare {
+            picture = prepared.picture.resized(to: prepared.sizes.output, format: job.format).beside(picture)
+        }
+        return try job.format.encode(picture, quality: quality)
+    }
+
+    /// The manifest's line of a picture that is yet to be made.
+    func line(of job: Job, folder: String) -> ManifestLine {
+        ManifestLine(
+            job: job,
+            settings: PictureSettings(
+                model: settings.modelName, instruction: settings.instruction, negative: settings.negativeInstruction,
+                steps: settings.steps, sampler: settings.sampler.rawValue, guidance: settings.guidanceScale,
+                imageGuidance: settings.imageGuidanceScale, size: size.size?.description, maxPixels: size.maxPixels,
+                format: job.format.description, quality: job.format == .jpeg ? quality : nil, compare: compare),
+            folder: folder)
+    }
+
+    /// Whether the file at `path` shows by its parameters, size and age that it is what this job would make.
+    func isResult(of job: Job, at path: String) -> Bool {
+        guard let file = try? InputFile(path: path), let made = try? InputPicture(file),
+            let photo = try? InputFile(path: job.photo.path), let sizes = try? sizes(for: job)
+        else { return false }
+        return made.parameters == parameters(seed: job.seed, working: sizes.working) && made.format == job.format
+            && made.size == written(sizes.output) && photo.modified <= file.modified
+    }
+
+    private func parameters(seed: UInt64, working: PixelSize) -> String {
+        settings.parameters(seed: seed, size: working).text
+    }
+
+    private func written(_ size: PixelSize) -> PixelSize {
+        compare ? PixelSize(width: 2 * size.width, height: size.height) : size
+    }
+
+    private func checkedSizes(of input: PixelSize, format: ImageFormat) throws -> (
+        working: PixelSize, output: PixelSize
+    ) {
+        let sizes = try size.sizes(input: input, model: model)
+        let written = written(sizes.output)
+        if max(written.width, written.height) > format.maximumSide {
+            throw CommandFailure(
+                .output,
+                "a \(format) picture has at most \(format.maximumSide) pixels a side, and \(written) are asked for; "
+                    + "give --format png or a --size")
+        }
+        return sizes
+    }
+}
+
+extension DecodedImage {
+    /// This picture and another of the same height, in one; profile and parameters are the other's.
+    func beside(_ other: DecodedImage) -> DecodedImage {
+        precondition(height == other.height, "heights \(height) and \(other.height)")
+        func join(_ left: [UInt8], _ right: [UInt8], channels: Int) -> [UInt8] {
+            var joined: [UInt8] = []
+            joined.reserveCapacity(left.count + right.count)
+            for row in 0..<height {
+                joined += left[row * width * channels..<(row + 1) * width * channels]
+                joined += right[row * other.width * channels..<(row + 1) * other.width * channels]
+            }
+            return joined
+        }
+        // Both have an alpha channel or neither: it is the photo's.
+        let alpha = alpha.flatMap { left in other.alpha.map { join(left, $0, channels: 1) } }
+        return DecodedImage(
+            width: width + other.width, height: height, rgb: join(rgb, other.rgb, channels: 3), alpha: alpha,
+            iccProfile: other.iccProfile, parameters: other.parameters)
+    }
+}

@@ -1,0 +1,93 @@
+import Foundation
+import StableDiffusion
+
+/// Makes the pictures of a run one after the other. While the model works on one, the next photo is read and the picture
+/// before is encoded and written, each on a thread of its own.
+struct PictureQueue {
+    let maker: PictureMaker
+    let ledger: Ledger
+    let pipeline: InstructPix2Pix
+    let plan: RunPlan
+    let output: OutputOptions
+    /// Told of a photo that was read, just before the model works on it.
+    let willMake: (Job, PictureMaker.Prepared) -> Void
+
+    /// - Parameter start: when the first picture began, its preparations included.
+    func make(_ jobs: [Job], progress: inout RunProgress, start: ContinuousClock.Instant) throws {
+        var (pictureStart, ahead) = (start, jobs.first.map(prepare))
+        var writing: Background<Void>?
+        for (index, job) in jobs.enumerated() {
+            guard let prepared = ahead else { break }
+            ahead = following(index, in: jobs, prepared)
+            let line = maker.line(of: job, folder: plan.folder)
+            progress.begin(job)
+            do {
+                let photo = try prepared.value()
+                willMake(job, photo)
+                let result = try pipeline.generate(
+                    maker.settings.request(image: photo.source, seed: job.seed), preview: preview(of: job, photo),
+                    progress: { progress.show($0) })
+                progress.end()
+                try writing?.value()
+                writing = write(result, of: job, photo, line, start: pictureStart)
+            } catch {
+                progress.end()
+                // What ended the run before this picture, if anything, comes first.
+                try writing?.value()
+                writing = nil
+                try ledger.failed(line, error, after: pictureStart.duration(to: .now))
+            }
+            pictureStart = .now
+        }
+        try writing?.value()
+    }
+
+    private func prepare(_ job: Job) -> Background<PictureMaker.Prepared> {
+        Background { [maker] in try maker.prepare(job) }
+    }
+
+    /// The photo after that of job `index`; several pictures of one photo share it.
+    private func following(
+        _ index: Int, in jobs: [Job], _ current: Background<PictureMaker.Prepared>
+    ) -> Background<PictureMaker.Prepared>? {
+        guard index + 1 < jobs.count else { return nil }
+        return jobs[index + 1].photo == jobs[index].photo ? current : prepare(jobs[index + 1])
+    }
+
+    private func write(
+        _ result: GenerationResult, of job: Job, _ photo: PictureMaker.Prepared, _ line: ManifestLine,
+        start: ContinuousClock.Instant
+    ) -> Background<Void> {
+        Background { [maker, ledger, plan, replacing = output.force, verbose = output.verbose] in
+            do {
+                try job.destination.write(maker.encoded(result.image, of: job, photo), replacing: replacing)
+            } catch {
+                // Another process may have made the same picture meanwhile.
+                let isThere = plan.isBatch && !replacing && maker.isResult(of: job, at: job.destination.name)
+                guard isThere else { return try ledger.failed(line, error, after: start.duration(to: .now)) }
+            }
+            let timings = RunReport.Timings(result.timings, total: start.duration(to: .now))
+            if verbose { Console.line(timings.summary) }
+            try ledger.made(
+                RunReport(
+                    input: job.photo.path, output: job.destination.name, settings: maker.settings, seed: job.seed,
+                    size: photo.sizes.output, timings: timings),
+                line)
+        }
+    }
+
+    private func preview(of job: Job, _ photo: PictureMaker.Prepared) -> Preview? {
+        guard let interval = output.preview else { return nil }
+        return Preview(interval: interval) { step, picture in
+            let shown = photo.picture.finished(picture, size: photo.sizes.output, format: .png, parameters: nil)
+            try job.previewDestination(step: step).write(shown.png(), replacing: true)
+        }
+    }
+}
+
+extension Job {
+    /// Where the approximate picture after so many steps goes.
+    func previewDestination(step: Int) -> Destination {
+        .file("\(FilePath(destination.name).withoutExtension).step-\(step).png")
+    }
+}

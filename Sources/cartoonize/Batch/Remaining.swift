@@ -1,0 +1,52 @@
+import Foundation
+
+/// What of a plan is left to do, after what manifest and folder say was done.
+struct Remaining {
+    private(set) var jobs: [Job] = []
+    /// Pictures that an earlier run made with the same settings.
+    private(set) var done = 0
+    /// Whole pictures without a line: an earlier run was killed between writing the two.
+    private(set) var unrecorded: [ManifestLine] = []
+    /// Pictures that are there and were asked to be left alone.
+    private(set) var skipped = 0
+
+    /// - Parameters:
+    ///   - jobs: of this process's share.
+    ///   - lines: the manifest's, by output; empty for a single photo.
+    /// - Throws: `CommandFailure` when pictures that this run did not make are in the way.
+    init(
+        _ jobs: [Job], plan: RunPlan, lines: [String: ManifestLine], maker: PictureMaker, force: Bool,
+        skipExisting: Bool
+    ) throws {
+        var inTheWay: [String] = []
+        for job in jobs {
+            var status = stat()
+            // Not `stat`: a symbolic link to nothing exists, too.
+            guard let path = job.destination.file, lstat(path, &status) == 0 else {
+                self.jobs.append(job)
+                continue
+            }
+            let line = maker.line(of: job, folder: plan.folder)
+            let known = lines[line.output]
+            if plan.isBatch, let known, known.isSamePicture(as: line) {
+                done += 1
+            } else if skipExisting {
+                skipped += 1
+            } else if plan.isBatch, known == nil || known?.error != nil, maker.isResult(of: job, at: path) {
+                unrecorded.append(line)
+            } else if force {
+                self.jobs.append(job)
+            } else {
+                inTheWay.append(path)
+            }
+        }
+        guard let first = inTheWay.first else { return }
+        guard plan.isBatch else { throw Destination.existsFailure(first) }
+        let others = inTheWay.count == 1 ? "" : " and \(inTheWay.count - 1) more"
+        let verb = inTheWay.count == 1 ? "exists" : "exist"
+        throw CommandFailure(
+            .output,
+            "\(first)\(others) \(verb), made otherwise; give --force to replace, --skip-existing to keep, or another -o"
+        )
+    }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import ImageCodecs
+
+/// All pictures of a run, one photo's or a batch's, with their names decided and checked before anything is made.
+struct RunPlan {
+    let jobs: [Job]
+    /// Whether failures are counted rather than final, and a manifest is kept.
+    let isBatch: Bool
+    /// Where a batch's manifest and gallery are.
+    let folder: String
+
+    /// - Parameter arguments: the photos' names as given, for the folder of a batch without `--output`.
+    init(search: PhotoSearch, naming: OutputNaming, arguments: [String]) throws {
+        isBatch = search.isBatch
+        guard search.isBatch else {
+            jobs = try naming.jobs(forOnly: search.photos[0])
+            folder = jobs[0].destination.file.map { FilePath($0).folder } ?? "."
+            return
+        }
+        if let output = naming.output {
+            guard output != "-",
+                FileKind(output) == .folder || ImageFormat(fileExtension: FilePath(output).fileExtension) == nil
+            else {
+                throw CommandFailure(.usage, "several photos need a folder for their pictures; give one with -o")
+            }
+            guard FileKind(output) == .folder || FileKind(output) == nil else {
+                throw CommandFailure(.output, "the output \(output) exists and is not a folder")
+            }
+        }
+        let onlyFolder = arguments.count == 1 && FileKind(arguments[0]) == .folder ? arguments[0] : nil
+        folder = naming.output ?? onlyFolder ?? "."
+        jobs = try search.photos.flatMap { try naming.jobs(for: $0) }
+        try requireDistinctNames()
+    }
+
+    /// Throws when two photos would have the same picture.
+    private func requireDistinctNames() throws {
+        var photos: [String: String] = [:]
+        for job in jobs {
+            guard let first = photos.updateValue(job.photo.path, forKey: FilePath(job.destination.name).simplified)
+            else { continue }
+            throw CommandFailure(
+                .output, "\(first) and \(job.photo.path) would both become \(job.destination.name); rename one")
+        }
+    }
+
+    /// Throws when a destination could not be written or is one of the inputs.
+    func checkDestinations() throws {
+        var inputs: Set<FileIdentity> = []
+        for job in jobs {
+            if let identity = job.photo.path == "-"
+                ? FileIdentity(descriptor: STDIN_FILENO) : FileIdentity(job.photo.path)
+            {
+                inputs.insert(identity)
+            }
+        }
+        var folders: Set<String> = []
+        for job in jobs {
+            guard let path = job.destination.file else { continue }
+            if let existing = FileIdentity(path), inputs.contains(existing) {
+                let role = isBatch ? "one of the inputs" : "the input itself"
+                throw CommandFailure(.output, "the output \(path) is \(role); name another with -o")
+            }
+            if let kind = FileKind(path), kind != .file {
+                throw CommandFailure(.output, "the output \(path) exists and is not a file; name another with -o")
+            }
+            let folder = FilePath(path).folder
+            if folders.insert(folder).inserted { try checkFolder(folder) }
+        }
+        if isBatch { try checkFolder(folder) }
+    }
+
+    private func checkFolder(_ folder: String) throws {
+        var existing = folder
+        // A batch makes the folders that are missing.
+        while isBatch, FileKind(existing) == nil, existing != ".", existing != "/" {
+            existing = FilePath(existing.hasSuffix("/") ? String(existing.dropLast()) : existing).folder
+        }
+        guard FileKind(existing) == .folder else {
+            throw CommandFailure(.output, "there is no folder \(existing) for the output")
+        }
+        guard access(existing, W_OK | X_OK) == 0 else {
+            throw CommandFailure(.output, "cannot write into the folder \(existing): \(systemMessage(errno))")
+        }
+    }
+}
+
+/// Which file a name means, whatever the name.
+struct FileIdentity: Hashable {
+    private let device: dev_t
+    private let inode: ino_t
+
+    /// nil when there is nothing.
+    init?(_ path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        (device, inode) = (status.st_dev, status.st_ino)
+    }
+
+    init?(descriptor: Int32) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return nil }
+        (device, inode) = (status.st_dev, status.st_ino)
+    }
+}

@@ -1,0 +1,54 @@
+/// What a person wants to know before waiting.
+extension Run {
+    /// Announces a batch.
+    func announce(_ plan: RunPlan, share: Int, _ remaining: Remaining, seeds: [UInt64]) {
+        guard !output.quiet, plan.isBatch || batch.dryRun else { return }
+        var parts = [
+            batch.shard.map { "shard \($0.index) of \($0.count), \(share) of \(counted(plan.jobs.count, "picture"))" }
+                ?? counted(share, "picture")
+        ]
+        let done = remaining.done + remaining.unrecorded.count
+        if done > 0 { parts.append("\(done) done before") }
+        if remaining.skipped > 0 { parts.append("\(remaining.skipped) skipped because they exist") }
+        parts.append("\(remaining.jobs.count) to make")
+        if search.otherFiles > 0 { parts.append("\(counted(search.otherFiles, "other file")) left out") }
+        Console.line(parts.joined(separator: ", "))
+        if !remaining.jobs.isEmpty { Console.line(describeSettings(seeds: seeds)) }
+        noteOptionsWithoutEffect()
+    }
+
+    /// Announces a picture: the only photo's first, and with `--verbose` each.
+    func announce(_ job: Job, _ photo: PictureMaker.Prepared, _ plan: RunPlan) {
+        let isFirst = job.seed == plan.jobs[0].seed
+        guard !output.quiet, plan.isBatch ? output.verbose : isFirst else { return }
+        let settingsText = plan.isBatch ? "" : ", " + describeSettings(seeds: plan.jobs.map(\.seed))
+        Console.line("\(job.photo.path): \(photo.sizes.working)\(settingsText)")
+        if !plan.isBatch { noteOptionsWithoutEffect() }
+        if options.size.size == nil, photo.sizes.working.isMuchSmaller(than: photo.picture.size) {
+            Console.line(
+                "note: the picture is worked at \(photo.sizes.working) and brought back to \(photo.picture.size); "
+                    + "--max-pixels sets the limit")
+        }
+        if output.verbose, !plan.isBatch {
+            Console.line("model \(settings.modelLocation.path), \(settings.threads) threads")
+        }
+    }
+
+    private func describeSettings(seeds: [UInt64]) -> String {
+        let guidance = settings.guidanceIsOn ? "" : ", guidance off (one pass a step)"
+        let seedText = seeds.count == 1 ? "seed \(seeds[0])" : "seeds \(seeds[0]) to \(seeds[seeds.count - 1])"
+        return
+            "model \(settings.modelName), \(settings.steps) steps of \(settings.sampler.rawValue)\(guidance), \(seedText)"
+    }
+
+    private func noteOptionsWithoutEffect() {
+        if !settings.guidanceIsOn, let ignored = generation.optionsWithoutEffectUnguided() {
+            Console.line(
+                "note: \(ignored) has no effect: guidance is on only above --guidance 1 with --image-guidance 1 or more"
+            )
+        }
+    }
+}
+
+/// `1 picture`, `2 pictures`.
+func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }

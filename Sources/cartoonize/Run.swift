@@ -1,0 +1,142 @@
+import Foundation
+import StableDiffusion
+import TensorKernels
+
+/// One run of the program, of one photo or of a batch: plan, make, report. Everything that can be wrong with the arguments
+/// is found before the first weight is read.
+struct Run {
+    let options: CartoonizeImage
+    private let start: ContinuousClock.Instant
+    let search: PhotoSearch
+    let generation: GenerationOptions
+    let maker: PictureMaker
+    private var progress: RunProgress
+
+    var output: OutputOptions { options.output }
+    var batch: BatchOptions { options.batch }
+    var settings: Settings { maker.settings }
+
+    /// Finds the photos and the model, and settles what to do with them.
+    init(options: CartoonizeImage, start: ContinuousClock.Instant) throws {
+        self.options = options
+        self.start = start
+        let environment = ProcessInfo.processInfo.environment
+        let style = ProgressDisplay.style(quiet: options.output.quiet, environment: environment)
+        progress = RunProgress(style: style, label: (options.photo.first ?? options.batch.filesFrom) ?? "")
+        search = try options.batch.photos(options.photo)
+        generation = try options.generation.completed()
+        let requested = generation.model ?? environment["CARTOONIZE_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
+        let models = ModelSearch.forThisProcess()
+        let found = try models.locate(requested)
+        let model = try found.directory(models)
+        try options.size.check(model: model)
+        if found.origin == .file, !options.output.quiet {
+            Console.line(
+                "note: \(found.location.path) starts faster and takes less memory once converted: cartoonize convert")
+        }
+        maker = PictureMaker(
+            model: model, settings: try Settings(options: generation, model: model, found: found), size: options.size,
+            quality: options.output.quality ?? OutputOptions.defaultQuality, compare: options.output.compare)
+    }
+
+    mutating func perform() throws {
+        defer { progress.finish() }
+        let (plan, seeds, manifest) = try settledPlan()
+        let share = batch.shard.map { $0.share(of: plan.jobs) } ?? plan.jobs
+        let remaining = try Remaining(
+            share, plan: plan, lines: plan.isBatch ? Manifest.lines(in: plan.folder) : [:], maker: maker,
+            force: output.force, skipExisting: output.skipExisting)
+        announce(plan, share: share.count, remaining, seeds: seeds)
+        if batch.dryRun { return try dryRun(remaining.jobs, plan) }
+
+        if plan.isBatch { removeLeftovers(of: remaining.jobs, plan, manifest) }
+        let ledger = Ledger(
+            plan: plan, manifest: manifest, maker: maker, json: output.json, failFast: batch.failFast)
+        try remaining.unrecorded.forEach { try ledger.found($0) }
+        try make(remaining.jobs, plan, ledger)
+        try manifest?.finish(order: share.map { maker.line(of: $0, folder: plan.folder).output })
+        if output.gallery {
+            let path = FilePath(plan.folder).appending(Gallery.name)
+            let count = try Gallery(instruction: settings.instruction).write(plan.jobs, to: path)
+            if !output.quiet { Console.line("\(path): \(counted(count, "picture")) before and after") }
+        }
+        try conclude(ledger.counts, plan, manifest)
+    }
+
+    /// Decides names and seeds, checks them, and for a batch that is to be made opens the manifest and stores the seed.
+    private func settledPlan() throws -> (RunPlan, seeds: [UInt64], Manifest?) {
+        func plan(_ seed: UInt64) throws -> (RunPlan, [UInt64]) {
+            let seeds = generation.seeds(from: seed)
+            let naming = OutputNaming(output: output.output, format: output.format, seeds: seeds)
+            return (try RunPlan(search: search, naming: naming, arguments: options.photo), seeds)
+        }
+        var seed = generation.seed ?? GenerationOptions.randomSeed()
+        var (settled, seeds) = try plan(seed)
+        try output.checkQuality(for: settled.jobs[0].format)
+        let folder = settled.folder
+        if settled.isBatch, generation.seed == nil, let stored = try BatchSeed.stored(in: folder) {
+            seed = stored
+            (settled, seeds) = try plan(seed)
+        }
+        try settled.checkDestinations()
+        guard settled.isBatch, !batch.dryRun else { return (settled, seeds, nil) }
+        do {
+            try makeFolder(folder)
+        } catch {
+            throw CommandFailure(writing: folder, error)
+        }
+        let manifest = try Manifest(folder: folder, shard: batch.shard)
+        if generation.seed == nil {
+            let agreed = try BatchSeed.agreed(seed, in: folder)
+            if agreed != seed { (settled, seeds) = try plan(agreed) }
+        }
+        return (settled, seeds, manifest)
+    }
+
+    private mutating func make(_ jobs: [Job], _ plan: RunPlan, _ ledger: Ledger) throws {
+        guard !jobs.isEmpty else { return }
+        let pipeline = try InstructPix2Pix(
+            model: maker.model, compute: Compute(threads: settings.threads), residency: jobs.count > 1 ? .run : .stage)
+        let queue = PictureQueue(
+            maker: maker, ledger: ledger, pipeline: pipeline, plan: plan, output: output,
+            willMake: { [self] in announce($0, $1, plan) })
+        progress.start(pictures: jobs.count, isBatch: plan.isBatch)
+        try queue.make(jobs, progress: &progress, start: start)
+    }
+
+    private func removeLeftovers(of jobs: [Job], _ plan: RunPlan, _ manifest: Manifest?) {
+        var paths = jobs.compactMap(\.destination.file)
+        if let interval = output.preview {
+            paths += jobs.flatMap { job in
+                stride(from: interval, through: settings.steps, by: interval).map {
+                    job.previewDestination(step: $0).name
+                }
+            }
+        }
+        if let manifest { paths.append(manifest.path) }
+        if batch.shard == nil { paths.append(FilePath(plan.folder).appending(Gallery.name)) }
+        TemporaryFile.removeLeftovers(of: paths)
+    }
+
+    private func dryRun(_ jobs: [Job], _ plan: RunPlan) throws {
+        let failed = try DryRun(maker: maker, json: output.json).run(jobs, isBatch: plan.isBatch)
+        if failed > 0 {
+            throw CommandFailure(.incomplete, "\(failed) of \(counted(jobs.count, "picture")) could not be made")
+        }
+    }
+
+    /// The last line of a batch, and the status of one with failures.
+    private func conclude(_ counts: Ledger.Counts, _ plan: RunPlan, _ manifest: Manifest?) throws {
+        guard plan.isBatch, let manifest else { return }
+        if counts.failed > 0 {
+            throw CommandFailure(
+                .incomplete,
+                "\(counts.failed) of \(counted(counts.made + counts.failed, "picture")) failed; see \(manifest.path)")
+        }
+        if !output.quiet {
+            let time = ProgressDisplay.clock(start.duration(to: .now))
+            guard counts.made > 0 else { return Console.line("nothing was left to make") }
+            Console.line("\(counted(counts.made, "picture")) made in \(time); see \(manifest.path)")
+        }
+    }
+}

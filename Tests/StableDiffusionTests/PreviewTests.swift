@@ -1,0 +1,54 @@
+import StableDiffusion
+import TensorKernels
+import TestSupport
+import Testing
+
+@Suite struct PreviewTests {
+    private let compute = Compute(threads: 1)
+
+    /// Where latents are a linear function of colours, the fitted colours are the picture itself, at the latents' size.
+    @Test(arguments: ["tiny-sample", "tiny-sd"]) func colourOfLinearLatentsIsExact(model: String) throws {
+        let directory = try ModelDirectory(ModelFixture(name: model).folder)
+        let (width, height, factor, channels) = (6, 4, 2, 4)
+        // Each latent is one block of the picture.
+        let colours = (0..<width * height).map { block in [(block * 37) % 256, (block * 91) % 256, (block * 143) % 256]
+        }
+        var rgb: [UInt8] = []
+        for y in 0..<height * factor {
+            for x in 0..<width * factor { rgb += colours[y / factor * width + x / factor].map { UInt8($0) } }
+        }
+        let mix: [[Float]] = [
+            [0.01, 0.002, -0.004], [-0.003, 0.012, 0.001], [0.002, 0.002, 0.009], [0.005, -0.006, 0],
+        ]
+        let latents = colours.flatMap { colour in
+            mix.map { row in zip(row, colour).reduce(-0.7) { $0 + $1.0 * Float($1.1) } }
+        }
+        let maker = try PreviewMaker(
+            imageLatents: compute.tensor(latents, [1, height, width, channels]),
+            image: PixelImage(width: width * factor, height: height * factor, rgb: rgb),
+            schedule: directory.scheduler, steps: 2, scalingFactor: 0.5)
+
+        let clean = (0..<channels).flatMap { channel in
+            (0..<width * height).map { 0.5 * latents[$0 * channels + channel] }
+        }
+        let noise = clean.indices.map { Float($0 % 7) / 3 - 1 }
+        // At timestep 0 the clean share is 1 - beta_start.
+        let alpha: Float = 1 - 0.00085
+        let input = zip(clean, noise).map { alpha.squareRoot() * $0 + (1 - alpha).squareRoot() * $1 }
+        let picture = maker.picture(prediction: model == "tiny-sample" ? clean : noise, input: input, timestep: 0)
+        #expect(picture.width == width && picture.height == height)
+        for (value, expected) in zip(picture.rgb, colours.joined()) { #expect(abs(Int(value) - expected) <= 1) }
+    }
+
+    /// A picture of one colour determines no colours; the preview is that colour where nothing changed.
+    @Test func plainPictureHasAPreview() throws {
+        let directory = try ModelDirectory(ModelFixture(name: "tiny-sample").folder)
+        let maker = try PreviewMaker(
+            imageLatents: compute.tensor([Float](repeating: 0.25, count: 16), [1, 2, 2, 4]),
+            image: PixelImage(width: 4, height: 4, rgb: [UInt8](repeating: 200, count: 48)),
+            schedule: directory.scheduler, steps: 2, scalingFactor: 1)
+        let picture = maker.picture(
+            prediction: [Float](repeating: 0.25, count: 16), input: [Float](repeating: 0, count: 16), timestep: 0)
+        #expect(picture.rgb.allSatisfy { abs(Int($0) - 200) <= 1 })
+    }
+}

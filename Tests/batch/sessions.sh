@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Sessions as a person at a terminal sees them, typed into tmux, beside the captures kept in `sessions/`.
+#
+#     Tests/batch/sessions.sh            # compare
+#     Tests/batch/sessions.sh --write    # keep what is seen now
+#
+# Times, sizes and the program's folder are masked: they differ from machine to machine.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+write=${1:-}
+tmux() { command tmux -L "cartoonize-$$" -f /dev/null "$@"; }
+trap 'tmux kill-server 2>/dev/null || true; rm -rf "$work"' EXIT
+mkdir bin home
+ln -s "$PROGRAM" bin/cartoonize
+cat >rc <<END
+PS1='\$ ' PATH=$work/bin:\$PATH HOME=$work/home
+PROMPT_COMMAND='command tmux -L cartoonize-$$ wait-for -S prompt'
+unset CARTOONIZE_MODEL CARTOONIZE_HOME HF_HOME HF_HUB_CACHE COLUMNS NO_COLOR
+END
+# The same whatever the model's own settings.
+cat >>rc <<'END'
+quick='--seed 1 --steps 2 --sampler ddim --guidance 1 --size 64x64'
+END
+
+start() {  # start COLUMNS: a terminal in a folder with photos
+    rm -rf desk
+    mkdir -p desk/photos/sub
+    cp "$root"/Tests/smoke/photos/{cat,mountain}.jpg desk/photos
+    cp "$root/Tests/smoke/photos/astronaut.jpg" desk/photos/sub
+    cp desk/photos/cat.jpg desk/photo.jpg
+    head -c 3000 desk/photo.jpg >desk/broken.jpg
+    tmux new-session -d -s s -x "$1" -y 60 -c "$work/desk" "TERM=xterm exec bash --noprofile --rcfile '$work/rc' -i"
+    prompt
+}
+type_line() { tmux send-keys -t s -l -- "$1"; tmux send-keys -t s Enter; }
+# The command before is done, and its prompt stands on the screen.
+prompt() {
+    tmux wait-for prompt
+    for _ in $(seq 200); do [ "$(tmux display-message -p -t s '#{cursor_x}')" != 2 ] || return 0; sleep 0.02; done
+    fail "no prompt"
+}
+enter() { type_line "$1"; prompt; }
+# Waits until the screen shows a text.
+until_shown() {
+    for _ in $(seq 600); do tmux capture-pane -p -t s | grep -qF -- "$1" && return; sleep 0.02; done
+    tmux capture-pane -p -t s
+    fail "never shown: $1"
+}
+screen() {
+    tmux capture-pane -p -t s | sed -E -e "s#$root#/package#g; s#$work#/folder#g" \
+        -e 's/[0-9]+\.[0-9]+ s/#.# s/g; s/[0-9]+:[0-9]{2}/#:##/g; s/ +[0-9]+\.[0-9] MB/ #.# MB/g' \
+        -e 's/"(load|text|encode|step|decode|total)":[0-9.e-]+/"\1":#/g; s/"peak_rss_bytes":[0-9]+/"peak_rss_bytes":#/' |
+        sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
+}
+keep() {  # keep NAME: what the screen shows, and the end of the terminal
+    screen >"$1"
+    tmux kill-session -t s
+    if [ -n "$write" ]; then cp "$1" "$here/sessions/$1"; else diff -u "$here/sessions/$1" "$1" || fail "session $1"; fi
+    echo "session ${1%.txt}"
+}
+
+start 110
+enter 'cartoonize photo.jpg $quick'
+enter 'cartoonize photo.jpg $quick -o out.png --instruction "Turn it into a pencil sketch"'
+enter 'cat photo.jpg | cartoonize - -o - $quick --quiet > streamed.png'
+enter 'cmp photo.cartoon.png streamed.png && cartoonize inspect out.png'
+enter 'cartoonize photo.jpg -o again.png --size 64x64 --params-from out.png && cmp again.png out.png'
+enter 'cartoonize photo.jpg $quick --count 3 --compare --quiet; ls'
+keep one.txt
+
+start 110
+enter 'cartoonize photos/ -o toons/ --recursive $quick --dry-run'
+enter 'cartoonize photos/ -o toons/ --recursive $quick --gallery'
+enter 'cartoonize photos/ -o toons/ --recursive $quick'
+enter 'cartoonize photos/ -o toons/ --recursive $quick -i "Turn it into a watercolor"'
+enter 'ls -A toons toons/sub; wc -l < toons/cartoonize.jsonl'
+enter 'cartoonize photos/ -r $quick --quiet --json | grep -o "\"output\":\"[^\"]*\""'
+enter 'ls photos/*.jpg broken.jpg | cartoonize --files-from - -o other $quick; echo $?'
+enter 'cartoonize photos/ -o toons/ -r $quick --shard 2/2'
+keep batch.txt
+
+# A bar in a terminal that grows narrow, and plain lines where there can be no bar.
+start 100
+type_line 'cartoonize photos/ -o toons -r --seed 1 --steps 40 --sampler ddim --guidance 1 --size 32x32'
+until_shown '2/3 mountain.jpg'
+tmux resize-window -t s -x 60 -y 60
+# From its next drawing on the bar fits.
+fits() { tmux capture-pane -p -t s | grep -v '^ *$' | tail -1 | grep -Eq '^[0-9]/3 .*ETA'; }
+for _ in $(seq 200); do ! fits || break; sleep 0.05; done
+fits || fail "the bar does not fit its window"
+prompt
+tmux resize-window -t s -x 110 -y 60
+enter 'clear'
+enter 'TERM=dumb cartoonize photos/ -o dumb -r $quick >paths'
+enter 'cat paths'
+enter 'NO_COLOR=1 cartoonize photo.jpg -o x.png $quick 2>&1 | cat'
+keep lines.txt
+
+# Every exit status.
+start 110
+# A model whose autoencoder holds no numbers.
+cp -RL "$root/Models/cartoonizer-mini" desk/nan
+weights=desk/nan/vae/diffusion_pytorch_model.safetensors
+head -c 204800 /dev/zero | tr '\0' '\377' |
+    dd of=$weights conv=notrunc status=none oflag=seek_bytes seek=$(($(stat -c %s $weights) - 204800))
+enter 'cartoonize photo.jpg $quick --quiet; echo $?'
+enter 'cartoonize photo.jpg $quick --quiet -o y.png --model ./nan; echo $?'
+enter 'cartoonize photo.jpg --stpes 3; echo $?'
+enter 'cartoonize photo.jpg --model cartoonizr-mini 2>&1 | cut -c -60; echo ${PIPESTATUS[0]}'
+enter 'cartoonize broken.jpg; echo $?'
+enter 'cartoonize photo.jpg; echo $?'
+enter 'cartoonize photo.jpg -o /dev/full --quiet --size 32x32; echo $?'
+enter 'cartoonize photo.jpg broken.jpg -o toons $quick --quiet; echo $?'
+type_line 'cartoonize photo.jpg -o slow.png --seed 1 --steps 1000 --size 64x64 --sampler ddim --guidance 1'
+until_shown '/1000'
+tmux send-keys -t s C-c
+prompt
+enter 'echo $?; ls -A'
+enter 'timeout --preserve-status -s TERM 1 cartoonize photo.jpg -o slow.png --steps 1000 --quiet; echo $?'
+enter 'cartoonize photo.jpg -o - --quiet --size 32x32 | true; echo ${PIPESTATUS[0]}'
+keep statuses.txt
