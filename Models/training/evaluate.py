@@ -90,7 +90,7 @@ if __name__ == "__main__":
     names = held_out_photos()
     names = set(names[120:] if a.dev else names[:120])
     paths = [q for q in found(a.photos) if q.stem in names][:a.most]
-    program, only = Program(a.program, a.model), a.only.split(",")
+    program, only = Program(a.program, pathlib.Path(a.model).resolve()), a.only.split(",")
     file = a.out / "figures.json"
     figures = json.loads(file.read_text()) if file.exists() else {}
 
