@@ -93,7 +93,8 @@ install: setup ## install the program, its model, completions and manual under P
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(SHARE)/cartoonize" "$(SHARE)/man/man1" \
 		"$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
 	install -s -m 755 .build/install/release/cartoonize "$(DESTDIR)$(PREFIX)/bin/cartoonize"
-	cp -R Models "$(SHARE)/cartoonize/"
+	install -d "$(SHARE)/cartoonize/Models"
+	cp -R Models/cartoonizer-mini "$(SHARE)/cartoonize/Models/"
 	install -m 644 .build/plugins/GenerateManual/outputs/cartoonize/cartoonize.1 "$(SHARE)/man/man1/"
 	.build/install/release/cartoonize --generate-completion-script bash \
 		> "$(SHARE)/bash-completion/completions/cartoonize"

@@ -139,8 +139,8 @@ struct ModelTests {
     private static let unetWeights = "unet/diffusion_pytorch_model.safetensors"
 
     @Test func wrongShape() throws {
-        try expectRefusalOfUNet(saying: ["conv_in.weight", "[32, 8, 9, 1]"]) { header in
-            header.replacingOccurrences(of: "[32,8,3,3]", with: "[32,8,9,1]")
+        try expectRefusalOfUNet(saying: ["conv_in.weight", "[48, 16, 9, 1]"]) { header in
+            header.replacingOccurrences(of: "[48,16,3,3]", with: "[48,16,9,1]")
         }
     }
 
