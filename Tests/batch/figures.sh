@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a batch costs beside the model, on a machine that does nothing else: the figures of the README.
+# What a batch costs beside the model; to be run on a machine that does nothing else.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 mkdir photos
 for n in 1 2 3 4 5 6; do cp "$root/Tests/smoke/photos/astronaut.jpg" "photos/$n.jpg"; done

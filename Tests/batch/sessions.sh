@@ -84,7 +84,7 @@ type_line 'cartoonize photos/ -o toons -r --seed 1 --steps 40 --sampler ddim --g
 until_shown '2/3 mountain.jpg'
 tmux resize-window -t s -x 60 -y 60
 # From its next drawing on the bar fits.
-fits() { tmux capture-pane -p -t s | grep -v '^ *$' | tail -1 | grep -Eq '^[0-9]/3 .*ETA'; }
+fits() { tmux capture-pane -p -t s | grep -v '^ *$' | tail -1 | grep -Eq '^[0-9]+/[0-9]+ .*ETA'; }
 for _ in $(seq 200); do ! fits || break; sleep 0.05; done
 fits || fail "the bar does not fit its window"
 prompt
