@@ -3,72 +3,77 @@
     python bench.py [--model DIR] [--photo FILE] [--runs 3] [--threads N] [--sizes 512,256,768] [--write-readme]
 
 The full-size model is a stand-in (real configuration, random weights: the time does not depend on the values), made in
-DIR when it is not there. Each figure is a median; each program is a process of its own, one after another. All are held to
-AVX2 first; on a processor with more, ours and OpenVINO are measured at its best as well. Needs the packages of
-Tests/parity/requirements.txt, 12 GB of memory and, on two cores, a quarter of an hour.
+DIR when it is not there. Each figure is a median; each program is a process of its own, one after another. All are held
+to AVX2 first; on a processor with more, they are measured at their best as well, at the first size. Needs the packages
+of Tests/parity/requirements.txt, 12 GB of memory and, on two cores, a quarter of an hour.
 """
-import argparse, json, os, pathlib, re, statistics, subprocess, sys, tempfile
+import argparse, json, os, pathlib, re, statistics, subprocess, sys, tempfile, time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = ROOT / ".build/release"
-# What holds oneDNN (OpenVINO and PyTorch), MKL and PyTorch's own kernels to AVX2.
+# What holds oneDNN (in OpenVINO and PyTorch), MKL and PyTorch's own kernels to AVX2.
 AVX2 = {"CARTOONIZE_KERNELS": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2",
         "MKL_ENABLE_INSTRUCTIONS": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+PEERS = ("OpenVINO", "diffusers")
 STEPS = 20
 
 
 def output(command, limits):
-    return subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True,
+    return subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True,
                           env={**os.environ, **limits}).stdout
 
 
 class Bench:
     def __init__(self, a): self.a = a
 
-    def ours(self, size, steps, limits, model=None):
-        """The program's own account of one run: seconds and peak memory of the whole process."""
+    def ours(self, size, limits, *options):
+        """The program's own account of one run, and the seconds of the whole process."""
         with tempfile.TemporaryDirectory() as folder:
-            command = [BUILD / "cartoonize", self.a.photo, "-o", f"{folder}/out.png", "--size", f"{size}x{size}", "--seed",
-                       "1", "--json", "--quiet", "--threads", self.a.threads]
-            if model: command += ["--model", model, "--steps", steps, "--guidance", "7.5", "--image-guidance", "1.5"]
-            return json.loads(output(command, limits))
+            start = time.perf_counter()
+            text = output([BUILD / "cartoonize", self.a.photo, "-o", f"{folder}/out.png", "--size", f"{size}x{size}",
+                           "--seed", 1, "--json", "--quiet", "--threads", self.a.threads, *options], limits)
+            return {**json.loads(text), "process": time.perf_counter() - start}
+
+    def full_size(self, size, steps, limits):
+        return self.ours(size, limits, "--model", self.a.model, "--steps", steps, "--guidance", 7.5, "--image-guidance", 1.5)
 
     def peer(self, name, sizes, limits):
-        command = [sys.executable, HERE / "peers.py", name.lower(), "--sizes", ",".join(map(str, sizes)), "--runs", self.a.runs,
-                   "--threads", self.a.threads, "--cache", ROOT / ".build/openvino-models"]
-        return json.loads(output(command, limits).splitlines()[-1])
+        print(f"{name}, {limits.get('CARTOONIZE_KERNELS', 'best')}", file=sys.stderr, flush=True)
+        return json.loads(output([
+            sys.executable, HERE / "peers.py", name.lower(), "--sizes", ",".join(map(str, sizes)), "--runs", self.a.runs,
+            "--threads", self.a.threads, "--cache", ROOT / ".build/openvino-models"], limits).splitlines()[-1])
 
-    def full_size(self, sizes, limits, peers):
-        """Rows of seconds, (name, ours, {peer: its}), and a line on memory."""
-        first, a = sizes[0], self.a
-        theirs = {name: self.peer(name, [s for s in sizes if s <= largest], limits) for name, largest in peers}
-        rows, own = [], []
-        for size in sizes:
-            run = self.ours(size, max(3, a.runs), limits, a.model)
-            rows.append((f"UNet step, {size}x{size}", run["timings"]["step"],
-                         {name: t.get(f"step {size}") for name, t in theirs.items()}))
-            if size == first: own.append(run)
-        own += [self.ours(first, 1, limits, a.model) for _ in range(a.runs - 1)]
+    def compare(self, sizes, limits):
+        """A table of seconds and a sentence on memory. The autoencoder and the whole picture are of the first size."""
+        theirs = {name: self.peer(name, sizes, limits) for name in PEERS}
+        runs = {size: self.full_size(size, max(3, self.a.runs), limits) for size in sizes}
+        first = sizes[0]
+        own = [runs[first]] + [self.full_size(first, 1, limits) for _ in range(self.a.runs - 1)]
         median = lambda part: statistics.median(run["timings"][part] for run in own)
-        for part in ("encode", "decode"):
-            rows.append((f"VAE {part}, {first}x{first}", median(part), {name: t[part] for name, t in theirs.items()}))
-        whole = lambda encode, step, decode: encode + STEPS * step + decode
-        rows.append((f"whole picture, {first}x{first}, {STEPS} steps", whole(median("encode"), rows[0][1], median("decode")), {
-            name: whole(t["encode"], t[f"step {first}"], t["decode"]) for name, t in theirs.items()}))
-        memory = f"{max(run['peak_rss_bytes'] for run in own) / 1e9:.1f} GB; " + ", ".join(
-            f"{name} {t['peak_gb']:.1f} GB" for name, t in theirs.items())
-        return rows, memory
+        step = lambda size: runs[size]["timings"]["step"]
 
+        lines = ["| | cartoonize | " + " | ".join(f"{name} | ratio" for name in PEERS) + " |", "|---" * 6 + "|"]
+        def row(label, seconds, peer_seconds):
+            cells = [f"{peer_seconds(theirs[name]):.2f} s | {seconds / peer_seconds(theirs[name]):.2f}" for name in PEERS]
+            lines.append(f"| {label} | {seconds:.2f} s | " + " | ".join(cells) + " |")
+        for size in sizes: row(f"UNet step, {size}x{size}", step(size), lambda t: t[f"step {size}"])
+        for part in ("encode", "decode"): row(f"VAE {part}, {first}x{first}", median(part), lambda t: t[part])
+        # Ours with start, loading, text encoder and files, the steps not run added; theirs without.
+        whole = own[0]["process"] + (STEPS - own[0]["steps"]) * step(first)
+        row(f"whole picture, {first}x{first}, {STEPS} steps", whole,
+            lambda t: t["encode"] + STEPS * t[f"step {first}"] + t["decode"])
+        memory = ", ".join([f"cartoonize {max(run['peak_rss_bytes'] for run in own) / 1e9:.1f} GB"] +
+                           [f"{name} {t['peak_gb']:.1f} GB" for name, t in theirs.items()])
+        return "\n".join(lines), f"Peak memory at {first}x{first}: {memory}."
 
-def table(rows):
-    peers = list(rows[0][2])
-    lines = ["| | cartoonize | " + " | ".join(f"{p} | ratio" for p in peers) + " |",
-             "|---" * (2 + 2 * len(peers)) + "|"]
-    for name, own, theirs in rows:
-        cells = [f"{theirs[p]:.2f} s | {own / theirs[p]:.2f}" if theirs[p] else "- | -" for p in peers]
-        lines.append(f"| {name} | {own:.2f} s | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    def small(self, limits):
+        cells = []
+        for size in (512, 256):
+            runs = [self.ours(size, limits) for _ in range(self.a.runs)]
+            cells += [f"{statistics.median(run['process'] for run in runs):.2f} s",
+                      f"{max(run['peak_rss_bytes'] for run in runs) / 1e6:.0f} MB"]
+        return " | ".join(cells)
 
 
 def processor():
@@ -95,21 +100,18 @@ def main():
     bench, sizes = Bench(a), [int(size) for size in a.sizes.split(",")]
 
     best = output([BUILD / "kernel-bench", "--threads", 1, "none"], {}).split(",")[0]
-    # diffusers is the slower at 768x768, and at its best: it is not waited for there.
-    rows, memory = bench.full_size(sizes, AVX2 if best == "avx512" else {}, [("OpenVINO", 10**6), ("diffusers", 512)])
-    print(table(rows), flush=True)
-    text = (f"Measured by `make bench` on {processor()}, {a.threads} threads, all held to AVX2, float32 arithmetic (ours on "
-            f"float16 weights, the peers' on float32); medians of {a.runs}. The full-size model is a stand-in with random "
-            f"weights; a step has three branches.\n\n{table(rows)}\n\nPeak memory: cartoonize {memory}.\n\n")
-    if best == "avx512":
-        rows, _ = bench.full_size(sizes[:1], {}, [("OpenVINO", 10**6)])
-        text += f"The same with AVX-512, OpenVINO asked for float32:\n\n{table(rows)}\n\n"
-    for limits, name in [(AVX2, "AVX2"), ({}, "AVX-512")] if best == "avx512" else [({}, best)]:
-        runs = [bench.ours(512, 0, limits) for _ in range(a.runs)]
-        text += (f"The small model makes a 512x512 picture in {statistics.median(r['timings']['total'] for r in runs):.1f} s, "
-                 f"the whole process, with {name} ({max(r['peak_rss_bytes'] for r in runs) / 1e6:.0f} MB). ")
-    text = text.rstrip()
-    print(text)
+    settings = [("AVX2", AVX2, sizes), ("AVX-512", {}, sizes[:1])] if best == "avx512" else [(best, {}, sizes)]
+    text = (f"Measured by `make bench` on {processor()}, {a.threads} threads, float32 arithmetic (ours on float16 weights, "
+            f"the peers' on float32), medians of {a.runs}. The full-size model is a stand-in with random weights; a step "
+            f"has three branches. A whole picture of ours is the whole process, the peers' are their parts added up.\n")
+    small = ["| small model, whole process | 512x512 | memory | 256x256 | memory |", "|---" * 5 + "|"]
+    for name, limits, sizes in settings:
+        table, memory = bench.compare(sizes, limits)
+        print(f"{name}\n{table}\n{memory}", flush=True)
+        text += f"\nAll held to {name}:\n\n{table}\n\n{memory}\n"
+        small.append(f"| {name} | {bench.small(limits)} |")
+    text += "\n" + "\n".join(small)
+    print("\n".join(small))
     if a.write_readme: write_readme(text)
 
 

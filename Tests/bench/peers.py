@@ -3,9 +3,10 @@
     python peers.py diffusers|openvino --sizes 512,256 --runs 3 --threads N [--cache DIR]
 
 Real configuration, random weights (the time does not depend on the values), float32. OpenVINO is asked for float32 too:
-on processors with AVX-512 or AMX it would compute in bfloat16 otherwise. Its converted models are kept in DIR.
+on processors with AVX-512 or AMX it would compute in bfloat16 otherwise. Its converted models are kept in DIR; converting
+them is a process of its own, so that its memory does not count.
 """
-import argparse, json, os, pathlib, resource, statistics, time
+import argparse, json, multiprocessing, os, pathlib, resource, statistics, time
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from stand_in import UNET, VAE
@@ -40,17 +41,36 @@ def diffusers_times(sizes, runs, threads, cache):
         yield "decode", timed(lambda: vae.decode(latents), runs)
 
 
+class Encode(torch.nn.Module):
+    def __init__(self): super().__init__(); self.vae = AutoencoderKL(**VAE)
+    def forward(self, x): return self.vae.encode(x, return_dict=False)[0].mode()
+
+
+class Decode(torch.nn.Module):
+    def __init__(self): super().__init__(); self.vae = AutoencoderKL(**VAE)
+    def forward(self, z): return self.vae.decode(z, return_dict=False)[0]
+
+
+def convert(make, example, path):
+    import openvino as ov
+    with torch.no_grad(): model = ov.convert_model(make().eval(), example_input=example)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ov.save_model(model, path, compress_to_fp16=False)
+
+
+def unet(): return UNet2DConditionModel(**UNET)
+
+
 def openvino_times(sizes, runs, threads, cache):
     import numpy as np, openvino as ov
     core = ov.Core()
     core.set_property("CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads})
 
-    def converted(name, make, example):
+    def read(name, make, example):
         path = cache / f"{name}.xml"
         if not path.exists():
-            with torch.no_grad(): model = ov.convert_model(make().eval(), example_input=example)
-            cache.mkdir(parents=True, exist_ok=True)
-            ov.save_model(model, path, compress_to_fp16=False)
+            process = multiprocessing.get_context("spawn").Process(target=convert, args=(make, example, path))
+            process.start(); process.join()
         return core.read_model(path)
 
     def compiled(model, *shapes):
@@ -58,25 +78,16 @@ def openvino_times(sizes, runs, threads, cache):
         return core.compile_model(model, "CPU")
 
     sample, text = sample_inputs(sizes[0])
-    unet = converted("unet", lambda: UNet2DConditionModel(**UNET),
-                     {"sample": sample, "timestep": torch.tensor(500.0), "encoder_hidden_states": text})
+    source = read("unet", unet, {"sample": sample, "timestep": torch.tensor(500.0), "encoder_hidden_states": text})
     for size in sizes:
         sample, text = sample_inputs(size)
-        model = compiled(unet, sample.shape, (), text.shape)
+        model = compiled(source, sample.shape, (), text.shape)
         yield f"step {size}", timed(lambda: model([sample.numpy(), np.float32(500), text.numpy()]), runs)
         del model
-    del unet
-
-    class Part(torch.nn.Module):
-        def __init__(self): super().__init__(); self.vae = AutoencoderKL(**VAE)
-    class Encode(Part):
-        def forward(self, x): return self.vae.encode(x, return_dict=False)[0].mode()
-    class Decode(Part):
-        def forward(self, z): return self.vae.decode(z, return_dict=False)[0]
-
+    del source
     image, latents = torch.randn(1, 3, sizes[0], sizes[0]), torch.randn(1, 4, sizes[0] // 8, sizes[0] // 8)
     for name, make, x in (("encode", Encode, image), ("decode", Decode, latents)):
-        model = compiled(converted(name, make, x), x.shape)
+        model = compiled(read(name, make, x), x.shape)
         yield name, timed(lambda: model([x.numpy()]), runs)
         del model
 
