@@ -35,6 +35,18 @@ struct RunTests {
         return folder
     }
 
+    /// Whatever a step takes, the next one takes again.
+    @Test func memoryDoesNotGrowWithSteps() throws {
+        let folder = try folderWithPhoto()
+        func peak(steps: Int) throws -> Int {
+            let arguments = ["photo.png", "--seed", "1", "--guidance", "2", "--image-guidance", "1.5", "-q", "--json", "-f"]
+            let outcome = try Program.run(arguments + ["--steps", "\(steps)"], in: folder)
+            return try #require(reports(outcome).first, "\(outcome.errors)").peakRssBytes
+        }
+        // Two kilobytes a step would be 600,000.
+        #expect(abs(try peak(steps: 302) - peak(steps: 2)) < 500_000)
+    }
+
     // Names and streams
 
     @Test(arguments: [

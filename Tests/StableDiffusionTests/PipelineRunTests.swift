@@ -50,6 +50,19 @@ import Testing
         #expect(one.image == three.image)
     }
 
+    /// From the second step on all tensors get the memory of the step before.
+    @Test(arguments: ModelFixture.all) func stepsReuseMemory(fixture: ModelFixture) throws {
+        let compute = Compute(threads: 2)
+        let pipeline = try InstructPix2Pix(model: ModelDirectory(fixture.folder), compute: compute)
+        var request = try request(fixture)
+        request.steps = 6
+        var peaks: [Int] = []
+        _ = try pipeline.generate(request) { event in
+            if case .step(1..., _) = event { peaks.append(compute.peakBytes) }
+        }
+        #expect(peaks.count >= 6 && Set(peaks.dropFirst()).count == 1, "\(peaks)")
+    }
+
     @Test func seedsDiffer() throws {
         let fixture = ModelFixture(name: "tiny-sd")
         let pipeline = try pipeline(fixture)
