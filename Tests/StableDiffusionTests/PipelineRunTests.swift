@@ -57,9 +57,11 @@ import Testing
         var request = try request(fixture)
         request.steps = 6
         var peaks: [Int] = []
-        _ = try pipeline.generate(request) { event in
-            if case .step(1..., _) = event { peaks.append(compute.peakBytes) }
-        }
+        _ = try pipeline.generate(
+            request,
+            progress: { event in
+                if case .step(1..., _) = event { peaks.append(compute.peakBytes) }
+            })
         #expect(peaks.count >= 6 && Set(peaks.dropFirst()).count == 1, "\(peaks)")
     }
 
