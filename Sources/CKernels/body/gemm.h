@@ -69,6 +69,12 @@ static __attribute__((noinline)) void NAME(tile_transposed)(size_t rows, const f
     micro_rows(rows, 2, a, 1, lda, b, ldb, W, c, ldc, k, accumulate, W);
 }
 
+// Asks for part `index` of `parts` of `floats` floats that are needed soon and lie in no near cache.
+INLINE void fetch_part(const float *from, size_t floats, size_t index, size_t parts) {
+    for (size_t q = floats * index / parts / 16 * 16, end = floats * (index + 1) / parts; q < end; q += 16)
+        __builtin_prefetch(from + q, 0, 2);
+}
+
 #if CK_AVX2  // elsewhere BLAS multiplies
 // The whole tile, by far the most frequent.
 static __attribute__((noinline)) void NAME(tile_full)(const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, ptrdiff_t next,
@@ -92,12 +98,6 @@ enum { K_BLOCK = 192 };
 #else
 enum { K_BLOCK = 320 };
 #endif
-
-// Asks for part `index` of `parts` of `floats` floats, which are not in the nearest cache.
-INLINE void fetch_part(const float *from, size_t floats, size_t index, size_t parts) {
-    for (size_t q = floats * index / parts / 16 * 16, end = floats * (index + 1) / parts; q < end; q += 16)
-        __builtin_prefetch(from + q, 0, 2);
-}
 
 static void NAME(gemm)(const float *a, ptrdiff_t lda, const float *packed, ptrdiff_t panel_stride, float *c, ptrdiff_t ldc,
                        size_t m, size_t n, size_t k, int accumulate) {
