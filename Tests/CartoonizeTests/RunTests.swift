@@ -40,7 +40,8 @@ struct RunTests {
         let folder = try folderWithPhoto()
         func peak(steps: Int) throws -> Int {
             let outcome = try Program.runShell(
-                "$program photo.png --seed 1 --guidance 2 --image-guidance 1.5 -q --json -f --steps \(steps)", in: folder)
+                "$program photo.png --seed 1 --guidance 2 --image-guidance 1.5 -q --json -f --steps \(steps)",
+                in: folder)
             return try #require(reports(outcome).first, "\(outcome.errors)").peakRssBytes
         }
         // Two kilobytes a step would be 600,000.
