@@ -27,9 +27,6 @@ struct InputFile {
         let descriptor = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             let reason = systemMessage(errno)
-            if path.prefixMatch(of: /[a-z][a-z0-9+.\-]*:\/\//) != nil {
-                throw Self.failure(path, "only http and https addresses are read")
-            }
             // A mistyped command is taken for a photo.
             let command = nearNames(to: path, among: Commands.named.compactMap { $0.configuration.commandName }).first
             throw Self.failure(path, reason + (command.map { "; did you mean the command '\($0)'?" } ?? ""))

@@ -12,10 +12,11 @@ struct WebPhoto {
     let name: String
     private let address: String
 
-    /// nil for the name of a file. Nothing but http and https is ever followed; other schemes are names of files.
+    /// nil for the name of a file. An address of another kind than http and https is refused when it is read.
     init?(_ argument: String) {
-        let start = argument.prefix(8).lowercased()
-        guard start.hasPrefix("http://") || start.hasPrefix("https://") else { return nil }
+        guard argument.prefixMatch(of: /[A-Za-z][A-Za-z0-9+.\-]*:\/\//) != nil, FileKind(argument) == nil else {
+            return nil
+        }
         address = argument
         name = WebAddress(argument)?.display ?? argument
     }

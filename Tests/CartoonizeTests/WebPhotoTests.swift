@@ -106,17 +106,19 @@ struct WebPhotoTests {
     }
 
     @Test(arguments: [
-        ("file:///etc/hostname", "only http and https addresses are read"),
-        ("ftp://127.0.0.1/x.png", "only http and https addresses are read"),
-        ("https://", "no http or https address"), ("http://a b/", "no http or https address"),
+        ("file:///etc/hostname", "is no http or https address"),
+        ("ftp://127.0.0.1/x.png", "is no http or https address"),
+        ("https://", "is no http or https address"), ("http://a b/", "no http or https address"),
         ("http://127.0.0.1:1/x.png", "no connection to http://127.0.0.1:1/x.png"),
         ("https://nowhere.invalid/x.png", "the host of https://nowhere.invalid/x.png is not known"),
     ])
     func noAddresses(address: String, message: String) throws {
         let folder = try TemporaryFolder()
-        let outcome = try Program.run([address, "-o", "out.png"], in: folder)
-        #expect(outcome.status == 4 && outcome.errorLines.count == 1)
-        #expect(outcome.errors.contains(message), "\(outcome.errors)")
+        for output in [["-o", "out.png"], []] {
+            let outcome = try Program.run([address] + output, in: folder)
+            #expect(outcome.status == 4 && outcome.errorLines.count == 1)
+            #expect(outcome.errors.contains(message), "\(outcome.errors)")
+        }
         #expect(folder.contents.isEmpty)
     }
 

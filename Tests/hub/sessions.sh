@@ -9,7 +9,7 @@ captures=$hub/sessions
 source "$hub/../batch/common.sh"
 source "$here/terminal.sh"
 mkdir -p "$captures"
-coproc SERVER { "$PYTHON" "$hub/serve.py"; }
+coproc SERVER { "$PYTHON" "$hub/serve.py" "$root/Tests/StableDiffusionTests/Fixtures/tiny-sd"; }
 read -r endpoint web <&"${SERVER[0]}"
 cat >>rc <<END
 export HF_ENDPOINT=$endpoint HF_TOKEN=hf_secret WEB=$web
@@ -36,28 +36,32 @@ enter 'cartoonize $WEB/moved -o image.png $quick'
 enter 'cartoonize photo.jpg $quick -q && cmp photo.cartoon.png cat.cartoon.png && cmp photo.cartoon.png image.png'
 enter 'cartoonize $WEB/missing.jpg?token=secret; echo $?'
 enter 'cartoonize $WEB/page.jpg; echo $?'
-enter 'cartoonize https://nowhere.invalid/photo.jpg; echo $?'
+enter 'cartoonize https://nowhere.invalid/photo.jpg -o x.png; echo $?'
 enter 'cartoonize file:///etc/hostname; echo $?'
 enter 'printf "%s\n" $WEB/cat.jpg $WEB/missing.jpg photo.jpg | cartoonize --files-from - -o toons $quick; echo $?'
 enter 'ls -A . toons'
 keep web.txt
 
-start 110
+start 240
 enter 'cartoonize models'
 enter 'cartoonize pull org/model --dry-run'
 enter 'cartoonize pull org/model'
 enter 'cartoonize models'
 enter 'cartoonize pull org/model'
-enter 'cartoonize photo.jpg --model org/model $quick'
-enter 'cartoonize inspect org/model'
-enter 'cartoonize verify org/model'
 enter 'HF_HUB_OFFLINE=1 cartoonize pull; echo $?'
 enter 'cartoonize pull org/nothing; echo $?'
 enter 'HF_TOKEN= cartoonize pull org/other; echo $?'
 enter 'cartoonize pull ../etc; echo $?'
 keep pull.txt
 
-start 110
+start 240
+enter 'cartoonize photo.jpg --model model $quick'
+enter 'cartoonize inspect model'
+enter 'cartoonize verify model'
+enter 'cartoonize models --json | head -1'
+keep model.txt
+
+start 240
 enter 'cartoonize convert single.ckpt folder'
 enter 'cartoonize convert single.ckpt folder; echo $?'
 enter 'cartoonize convert single.ckpt averaged --ema --dtype float32 -q; ls averaged'

@@ -31,8 +31,8 @@ def start_server(handler, tls=None, host="127.0.0.1"):
 class Hub:
     """The files of a folder, and what went wrong while serving them."""
 
-    def __init__(self, folder, seed, calm=False, rate=20e6, tls=None, names=("127.0.0.1", "localhost")):
-        """`tls` is a server's SSLContext, and `names` are what hub and second host are called in addresses."""
+    def __init__(self, folder, seed, calm=False, rate=20e6, tls=None, hosts=("127.0.0.1", "localhost")):
+        """`tls` is a server's SSLContext, and `hosts` are what hub and second host are called in addresses."""
         self.tls = tls
         self.random, self.lock, self.calm, self.rate = random.Random(seed), threading.Lock(), calm, rate
         self.files, self.faults, self.leaks, self.requests = {}, {}, [], 0
@@ -43,8 +43,8 @@ class Hub:
         self.cdn = self.start("localhost", self.serve_cdn)
         self.hub = self.start("127.0.0.1", self.serve_hub)
         scheme = "https" if tls else "http"
-        self.endpoint = f"{scheme}://{names[0]}:{self.hub.server_port}"
-        self.storage = f"{scheme}://{names[1]}:{self.cdn.server_port}"
+        self.endpoint = f"{scheme}://{hosts[0]}:{self.hub.server_port}"
+        self.storage = f"{scheme}://{hosts[1]}:{self.cdn.server_port}"
 
     def start(self, host, serve):
         class Handler(http.server.BaseHTTPRequestHandler):
