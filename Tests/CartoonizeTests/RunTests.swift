@@ -44,8 +44,8 @@ struct RunTests {
                 in: folder)
             return try #require(reports(outcome).first, "\(outcome.errors)").peakRssBytes
         }
-        // Two kilobytes a step would be 600,000.
-        #expect(abs(try peak(steps: 302) - peak(steps: 2)) < 500_000)
+        // The system's own unrest is a third of a megabyte; four kilobytes a step would be 1.2.
+        #expect(try peak(steps: 302) - peak(steps: 2) < 1_000_000)
     }
 
     // Names and streams
