@@ -22,16 +22,21 @@ struct PictureMaker: Sendable {
     /// Reads and decodes a job's photo and brings it to the size to work at.
     func prepare(_ job: Job) throws -> Prepared {
         let picture = try InputPicture(InputFile(path: job.photo.path))
-        let sizes = try checkedSizes(of: picture.size, format: job.format)
+        let sizes = try sizes(for: job, photo: picture.size)
         return Prepared(picture: picture, source: picture.pixels(size: sizes.working), sizes: sizes)
     }
 
     /// The sizes for a job's photo, of which no more than the header is looked at.
     func sizes(for job: Job) throws -> (working: PixelSize, output: PixelSize) {
+        try sizes(for: job, photo: photoSize(of: job))
+    }
+
+    /// The size of a job's photo by its header.
+    func photoSize(of job: Job) throws -> PixelSize {
         let file = try InputFile(path: job.photo.path)
         do {
             let header = try ImageFile.header(of: file.data)
-            return try checkedSizes(of: PixelSize(width: header.width, height: header.height), format: job.format)
+            return PixelSize(width: header.width, height: header.height)
         } catch let error as ImageError {
             throw InputFile.failure(file.name, error.description)
         }
@@ -77,15 +82,14 @@ struct PictureMaker: Sendable {
         compare ? PixelSize(width: 2 * size.width, height: size.height) : size
     }
 
-    private func checkedSizes(of input: PixelSize, format: ImageFormat) throws -> (
-        working: PixelSize, output: PixelSize
-    ) {
-        let sizes = try size.sizes(input: input, model: model)
+    /// The sizes for a photo of a known size.
+    func sizes(for job: Job, photo: PixelSize) throws -> (working: PixelSize, output: PixelSize) {
+        let sizes = try size.sizes(input: photo, model: model)
         let written = written(sizes.output)
-        if max(written.width, written.height) > format.maximumSide {
+        if max(written.width, written.height) > job.format.maximumSide {
             throw CommandFailure(
                 .output,
-                "a \(format) picture has at most \(format.maximumSide) pixels a side, and \(written) are asked for; "
+                "a \(job.format) picture has at most \(job.format.maximumSide) pixels a side, and \(written) are asked for; "
                     + "give --format png or a --size")
         }
         return sizes
