@@ -39,7 +39,8 @@ public struct Work: Equatable, Sendable {
     }
 
     private static let fields: [WritableKeyPath<Work, Double> & Sendable] = [
-        \.products, \.packed, \.streamed, \.winogradProducts, \.winogradValues, \.winogradWeights, \.attention, \.scores,
+        \.products, \.packed, \.streamed, \.winogradProducts, \.winogradValues, \.winogradWeights, \.attention,
+        \.scores,
         \.passed, \.touched,
     ]
 }

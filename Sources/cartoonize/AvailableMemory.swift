@@ -44,7 +44,8 @@ struct AvailableMemory {
             let folder = ([mount] + parts).joined(separator: "/")
             // "max" and version 1's enormous number are no limits.
             if let limit = number("\(folder)/\(limit)"), limit < 1 << 60 {
-                let cached = text("\(folder)/memory.stat")?.split(separator: "\n")
+                let cached =
+                    text("\(folder)/memory.stat")?.split(separator: "\n")
                     .first { $0.hasPrefix("\(cache) ") }.flatMap { Int($0.dropFirst(cache.count + 1)) } ?? 0
                 found.append(max(0, limit - max(0, (number("\(folder)/\(usage)") ?? 0) - cached)))
             }

@@ -18,7 +18,8 @@ final class Forecast {
         var summary: String {
             let memory = Forecast.gigabytes(peakBytes)
             guard let seconds else { return "about \(memory)" }
-            return "about \(seconds < 10 ? String(format: "%.1f s", seconds) : ProgressDisplay.clock(.seconds(seconds)))"
+            return
+                "about \(seconds < 10 ? String(format: "%.1f s", seconds) : ProgressDisplay.clock(.seconds(seconds)))"
                 + " and \(memory)"
         }
     }
@@ -29,6 +30,7 @@ final class Forecast {
     private let keepsParts: Bool
     private let speed: MachineSpeed?
     private let tensorCapacity: Int
+    /// What this process has and what it may still take, together; nil without a limit.
     private let available: Int?
     /// Of this process before the model.
     private let ownBytes: Int
@@ -38,14 +40,17 @@ final class Forecast {
     ///   - compute: where the pictures will be made.
     ///   - pictures: how many the run makes.
     ///   - speed: measured beforehand; nil to predict no seconds.
+    ///   - available: what this process may still take; nil without a limit.
     init(
         model: ModelDirectory, settings: Settings, use: MemoryUse, compute: Compute, pictures: Int,
         speed: MachineSpeed? = nil, available: Int? = AvailableMemory().bytes
     ) {
-        (self.model, self.settings, self.use, self.speed, self.available) = (model, settings, use, speed, available)
+        (self.model, self.settings, self.use, self.speed) = (model, settings, use, speed)
         keepsParts = pictures > 1 && use != .low
         tensorCapacity = compute.capacityBytes
-        ownBytes = (residentBytes() ?? 0) + Self.libraryBytes
+        let resident = residentBytes() ?? 0
+        ownBytes = resident + Self.libraryBytes
+        self.available = available.map { $0 + resident }
     }
 
     /// Pages of the program and its libraries that the model is the first to use.
@@ -62,7 +67,8 @@ final class Forecast {
         return picture(estimate, photo, .stage)
     }
 
-    private func picture(_ estimate: RunEstimate, _ photo: PixelSize, _ residency: InstructPix2Pix.Residency) -> Picture {
+    private func picture(_ estimate: RunEstimate, _ photo: PixelSize, _ residency: InstructPix2Pix.Residency) -> Picture
+    {
         Picture(
             seconds: speed.map { estimate.seconds($0).reduce(0, +) },
             peakBytes: peak(estimate, photo, residency, use), residency: residency)
@@ -96,7 +102,9 @@ final class Forecast {
         let needed = Self.gigabytes(peak(estimate, photo, .stage, use))
         let there = Self.gigabytes(min(available ?? .max, 2 * tensorCapacity))
         return CommandFailure(
-            .memory, "not enough memory: \(size) takes about \(needed), and \(there) can be had; \(advice(estimate, size, photo))")
+            .memory,
+            "not enough memory: \(size) takes about \(needed), and \(there) can be had; \(advice(estimate, size, photo))"
+        )
     }
 
     /// What would fit.
@@ -107,7 +115,9 @@ final class Forecast {
         }
         for use in Set([use, .low]).sorted(by: { a, _ in a != .low }) {
             for smaller in size.smaller(factor: model.vaeScaleFactor, smallestSide: model.unet.smallestSide) {
-                guard let estimate = try? self.estimate(smaller), fits(estimate, photo, .stage, use: use) else { continue }
+                guard let estimate = try? self.estimate(smaller), fits(estimate, photo, .stage, use: use) else {
+                    continue
+                }
                 return "give --size \(smaller)\(use == self.use ? "" : " --memory \(use.rawValue)")\(small)"
             }
         }

@@ -22,7 +22,7 @@ extension Run {
         let isFirst = job.seed == plan.jobs[0].seed
         guard !output.quiet, plan.isBatch ? output.verbose : isFirst else { return }
         let settingsText =
-            plan.isBatch ? "" : ", \(describeSettings(seeds: plan.jobs.map(\.seed))): \(forecast.summary)"
+            plan.isBatch ? "" : ", " + describeSettings(seeds: plan.jobs.map(\.seed), taking: forecast.summary)
         Console.line("\(job.photo.path): \(photo.sizes.working)\(settingsText)")
         if !plan.isBatch { noteOptionsWithoutEffect() }
         if options.size.size == nil, photo.sizes.working.isMuchSmaller(than: photo.picture.size) {
@@ -35,11 +35,12 @@ extension Run {
         }
     }
 
-    private func describeSettings(seeds: [UInt64]) -> String {
+    private func describeSettings(seeds: [UInt64], taking forecast: String? = nil) -> String {
         let guidance = settings.guidanceIsOn ? "" : ", guidance off (one pass a step)"
         let seedText = seeds.count == 1 ? "seed \(seeds[0])" : "seeds \(seeds[0]) to \(seeds[seeds.count - 1])"
         return
-            "model \(settings.modelName), \(settings.steps) steps of \(settings.sampler.rawValue)\(guidance), \(seedText)"
+            "model \(settings.modelName), \(settings.steps) steps of \(settings.sampler.rawValue)\(guidance), "
+            + (forecast.map { $0 + ", " } ?? "") + seedText
     }
 
     private func noteOptionsWithoutEffect() {

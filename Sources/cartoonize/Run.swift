@@ -112,7 +112,8 @@ struct Run {
 
     /// - Parameter isShown: whether the seconds are wanted, which takes some hundredths of one.
     func forecast(on compute: Compute, pictures: Int, isShown: Bool, runs: Int = 1) -> Forecast {
-        let speed = isShown ? MachineSpeed(compute, runs: runs) : nil
+        // The measurement takes some memory, too.
+        let speed = isShown && compute.capacityBytes > 256 << 20 ? MachineSpeed(compute, runs: runs) : nil
         compute.trim()
         return Forecast(
             model: maker.model, settings: settings, use: generation.memory, compute: compute, pictures: pictures,

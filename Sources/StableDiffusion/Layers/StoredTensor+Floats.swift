@@ -28,7 +28,8 @@ extension WeightTensor {
             }
         let alignment = format == .float32 ? 4 : 2
         if let format, let base = stored.bytes.baseAddress, Int(bitPattern: base) % alignment == 0 {
-            self.init(shape: stored.shape, format: format, bytes: stored.bytes, owner: stored.owner,
+            self.init(
+                shape: stored.shape, format: format, bytes: stored.bytes, owner: stored.owner,
                 isMapped: stored.owner is MappedFile)
         } else if compute.isPlanner, let base = stored.bytes.baseAddress {
             // An address of its own for the copy that is not made; a planner never follows it.

@@ -79,7 +79,8 @@ public struct RunEstimate: Equatable, Sendable {
         var (kept, peak) = (0, 0)
         for stage in stages {
             // Released weights are there one at a time, with the pages that the system maps around those that are read.
-            let mapped = weightPages == .kept ? stage.mappedBytes : min(stage.mappedBytes, stage.largestWeight + (8 << 20))
+            let mapped =
+                weightPages == .kept ? stage.mappedBytes : min(stage.mappedBytes, stage.largestWeight + (8 << 20))
             peak = max(peak, kept + mapped + stage.copiedBytes + stage.tensorBytes)
             if residency == .run { kept += mapped + stage.copiedBytes }
         }
