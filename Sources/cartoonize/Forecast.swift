@@ -7,21 +7,26 @@ import TensorKernels
 final class Forecast {
     /// What one picture takes.
     struct Picture: Equatable, Sendable {
-        /// Without what is done once a run; nil if speed was not asked for.
-        var seconds: Double?
+        /// nil if speed was not asked for.
+        var stages: RunEstimate.Seconds?
+        /// With reading the photo and writing the picture.
+        var seconds: Double? { stages.map { $0.total + overhead } }
+        fileprivate var overhead = 0.0
         /// The process's resident memory at its highest, the weights' mapped pages included.
         var peakBytes: Int
         /// How the model's parts are held to take no more.
         var residency: InstructPix2Pix.Residency
 
-        /// As `about 0:45 and 2.1 GB`.
-        var summary: String {
-            let memory = Forecast.gigabytes(peakBytes)
-            guard let seconds else { return "about \(memory)" }
-            return
-                "about \(seconds < 10 ? String(format: "%.1f s", seconds) : ProgressDisplay.clock(.seconds(seconds)))"
-                + " and \(memory)"
-        }
+        var summary: String { Forecast.summary(seconds: seconds, peakBytes: peakBytes) }
+    }
+
+    /// As `about 0:45 and 2.1 GB`.
+    static func summary(seconds: Double?, peakBytes: Int) -> String {
+        let memory = gigabytes(peakBytes)
+        guard let seconds else { return "about \(memory)" }
+        return
+            "about \(seconds < 10 ? String(format: "%.1f s", seconds) : ProgressDisplay.clock(.seconds(seconds)))"
+            + " and \(memory)"
     }
 
     private let model: ModelDirectory
@@ -55,6 +60,10 @@ final class Forecast {
 
     /// Pages of the program and its libraries that the model is the first to use.
     private static let libraryBytes = 8 << 20
+    /// Starting the program and finding the model; reading, resizing and writing a pixel. Small beside the model's time, and
+    /// not measured each time.
+    private static let startSeconds = 0.03
+    private static let secondsAPixel = 2e-7
 
     /// - Parameters:
     ///   - size: worked at.
@@ -70,7 +79,8 @@ final class Forecast {
     private func picture(_ estimate: RunEstimate, _ photo: PixelSize, _ residency: InstructPix2Pix.Residency) -> Picture
     {
         Picture(
-            seconds: speed.map { estimate.seconds($0).reduce(0, +) },
+            stages: speed.map { estimate.seconds($0) },
+            overhead: Self.startSeconds + Self.secondsAPixel * Double(photo.pixels),
             peakBytes: peak(estimate, photo, residency, use), residency: residency)
     }
 

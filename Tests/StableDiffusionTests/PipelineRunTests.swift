@@ -68,15 +68,15 @@ import Testing
     @Test func workIsPlanned() throws {
         let model = try ModelDirectory(ModelFixture(name: "tiny-sd").folder)
         let speed = MachineSpeed(Compute(threads: 2), runs: 1)
-        func seconds(steps: Int, side: Int) throws -> [Double] {
+        func seconds(steps: Int, side: Int) throws -> RunEstimate.Seconds {
             try RunEstimate(
                 model: model, width: side, height: side, steps: steps, sampler: .euler, guidance: .off, threads: 2
             ).seconds(speed)
         }
         let (ten, twenty) = (try seconds(steps: 10, side: 256), try seconds(steps: 20, side: 256))
-        #expect(ten[0] == twenty[0] && ten[1] == twenty[1] && ten[3] == twenty[3])
-        #expect(abs(twenty[2] / ten[2] - 2) < 0.2)
-        #expect(try seconds(steps: 10, side: 512)[1] > 3 * ten[1])
+        #expect(ten.text == twenty.text && ten.encode == twenty.encode && ten.decode == twenty.decode)
+        #expect(abs(twenty.allSteps / ten.allSteps - 2) < 0.2)
+        #expect(try seconds(steps: 10, side: 512).encode > 3 * ten.encode)
     }
 
     /// A plan follows no address: it takes no memory, however large the picture.

@@ -69,9 +69,23 @@ public struct RunEstimate: Equatable, Sendable {
         pixels = width * height
     }
 
-    /// The seconds of the stages, in their order.
-    public func seconds(_ speed: MachineSpeed) -> [Double] {
-        stages.map { speed.seconds(for: $0.work + $0.lastPass * $0.repetitions) }
+    /// Seconds of a picture's stages.
+    public struct Seconds: Equatable, Sendable {
+        public let text: Double
+        public let encode: Double
+        /// One evaluation of the UNet, after the first.
+        public let step: Double
+        public let allSteps: Double
+        public let decode: Double
+
+        public var total: Double { text + encode + allSteps + decode }
+    }
+
+    public func seconds(_ speed: MachineSpeed) -> Seconds {
+        let all = stages.map { speed.seconds(for: $0.work + $0.lastPass * $0.repetitions) }
+        return Seconds(
+            text: all[0], encode: all[1], step: speed.seconds(for: stages[2].lastPass), allSteps: all[2], decode: all[3]
+        )
     }
 
     /// The most memory that model and tensors take at one time, the weights' mapped pages included.
