@@ -19,7 +19,9 @@ let package = Package(
 
         .target(
             name: "CImageCodecs",
-            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("lcms2")]),
+            linkerSettings: [
+                .linkedLibrary("png"), .linkedLibrary("z"), .linkedLibrary("jpeg"), .linkedLibrary("lcms2"),
+            ]),
         .target(name: "ImageCodecs", dependencies: ["CImageCodecs"]),
 
         .target(name: "CHTTP", linkerSettings: [.linkedLibrary("curl")]),

@@ -48,8 +48,8 @@ until_shown() {
 screen() {
     tmux capture-pane -p -t s | sed -E -e "s#$root#/package#g; s#$work#/folder#g" \
         -e 's/[0-9]+\.[0-9]+ s/#.# s/g; s/[0-9]+:[0-9]{2}/#:##/g; s/ +[0-9]+\.[0-9] MB/ #.# MB/g' \
-        -e 's/"(load|text|encode|step|decode|total)":[0-9.e-]+/"\1":#/g; s/"peak_rss_bytes":[0-9]+/"peak_rss_bytes":#/' |
-        sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
+        -e 's/"(read|load|text|encode|step|decode|write|total)":[0-9.e-]+/"\1":#/g; s/"peak_rss_bytes":[0-9]+/"peak_rss_bytes":#/' |
+        sed -E -e 's/Model hash: [0-9a-f]{10}/Model hash: ##########/' -e :a -e '/^\n*$/{$d;N;ba' -e '}'
 }
 keep() {  # keep NAME: what the screen shows, and the end of the terminal
     screen >"$1"

@@ -30,6 +30,8 @@ public struct ModelDirectory: Sendable {
     package let textEncoder: CLIPTextConfiguration
     package let scheduler: SchedulerConfiguration
     let tokenizer: CLIPTokenizer
+    /// Beside the weights, what decides how the model works; those of the tokenizer's may be missing that it can do without.
+    let identifyingFiles: [URL]
 
     /// The sides of pictures are multiples of this.
     public var vaeScaleFactor: Int { vae.scaleFactor }
@@ -68,6 +70,15 @@ public struct ModelDirectory: Sendable {
         }
         self.source = source
         self.defaults = defaults
+        let tokenizerFiles = ["vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"]
+        var configurations: [URL] = []
+        if case .folder(let folder) = source {
+            configurations = [
+                "unet/config.json", "vae/config.json", "text_encoder/config.json",
+                "scheduler/scheduler_config.json",
+            ].map(folder.appendingPathComponent)
+        }
+        identifyingFiles = configurations + tokenizerFiles.map(tokenizer.appendingPathComponent)
         let pipeline = try fields("model_index.json", ["_class_name": "StableDiffusionInstructPix2PixPipeline"])
         try pipeline.requireDefaults(of: ["_class_name"])
         unet = try UNetConfiguration(fields("unet/config.json", UNetConfiguration.defaults))

@@ -9,7 +9,7 @@ struct RunProgress {
     private var total: Int?
     private var isBatch = false
     private var ended = 0
-    private var tenthsShown = 0
+    private var tenths = Tenths()
     private var start = ContinuousClock.now
 
     /// Begins before it is known what is to be done.
@@ -45,8 +45,7 @@ struct RunProgress {
     /// The picture that was begun is made or has failed.
     mutating func end() {
         ended += 1
-        guard isBatch, let total, case .lines = style, ended * 10 / total > tenthsShown else { return }
-        tenthsShown = ended * 10 / total
+        guard isBatch, let total, case .lines = style, tenths.isNew(ended, of: total) else { return }
         let perPicture = (start.duration(to: .now) / ended).seconds
         Console.line(
             "\(ended * 100 / total)% (\(ended) of \(total) pictures, \(oneDecimal(perPicture)) s each, "
