@@ -21,10 +21,12 @@ extension Run {
     func announce(_ job: Job, _ photo: PictureMaker.Prepared, _ plan: RunPlan, _ forecast: Forecast.Picture) {
         let isFirst = job.seed == plan.jobs[0].seed
         guard !output.quiet, plan.isBatch ? output.verbose : isFirst else { return }
-        let settingsText =
-            plan.isBatch ? "" : ", " + describeSettings(seeds: plan.jobs.map(\.seed), taking: forecast.summary)
-        Console.line("\(job.photo.path): \(photo.sizes.working)\(settingsText)")
-        if !plan.isBatch { noteOptionsWithoutEffect() }
+        let settingsText = plan.isBatch ? "" : ", " + describeSettings(seeds: plan.jobs.map(\.seed))
+        Console.line("\(job.photo.name): \(photo.sizes.working)\(settingsText)")
+        if !plan.isBatch {
+            Console.line("\(job.photo.name): \(forecast.summary)")
+            noteOptionsWithoutEffect()
+        }
         if options.size.size == nil, photo.sizes.working.isMuchSmaller(than: photo.picture.size) {
             Console.line(
                 "note: the picture is worked at \(photo.sizes.working) and brought back to \(photo.picture.size); "
@@ -35,12 +37,11 @@ extension Run {
         }
     }
 
-    private func describeSettings(seeds: [UInt64], taking forecast: String? = nil) -> String {
+    private func describeSettings(seeds: [UInt64]) -> String {
         let guidance = settings.guidanceIsOn ? "" : ", guidance off (one pass a step)"
         let seedText = seeds.count == 1 ? "seed \(seeds[0])" : "seeds \(seeds[0]) to \(seeds[seeds.count - 1])"
         return
-            "model \(settings.modelName), \(settings.steps) steps of \(settings.sampler.rawValue)\(guidance), "
-            + (forecast.map { $0 + ", " } ?? "") + seedText
+            "model \(settings.modelName), \(settings.steps) steps of \(settings.sampler.rawValue)\(guidance), \(seedText)"
     }
 
     private func noteOptionsWithoutEffect() {
