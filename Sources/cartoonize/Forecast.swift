@@ -32,6 +32,7 @@ final class Forecast {
     private let model: ModelDirectory
     private let settings: Settings
     private let use: MemoryUse
+    private let pictures: Int
     private let keepsParts: Bool
     private let speed: MachineSpeed?
     private let tensorCapacity: Int
@@ -51,6 +52,7 @@ final class Forecast {
         speed: MachineSpeed? = nil, available: Int? = AvailableMemory().bytes
     ) {
         (self.model, self.settings, self.use, self.speed) = (model, settings, use, speed)
+        self.pictures = pictures
         keepsParts = pictures > 1 && use != .low
         tensorCapacity = compute.capacityBytes
         let resident = residentBytes() ?? 0
@@ -72,7 +74,7 @@ final class Forecast {
     func picture(_ size: PixelSize, photo: PixelSize) throws -> Picture {
         let estimate = try estimate(size)
         if keepsParts, fits(estimate, photo, .run) { return picture(estimate, photo, .run) }
-        guard fits(estimate, photo, .stage) else { throw refusal(estimate, size, photo) }
+        guard fits(estimate, photo, .stage), !keepsParts || use != .fast else { throw refusal(estimate, size, photo) }
         return picture(estimate, photo, .stage)
     }
 
@@ -97,7 +99,8 @@ final class Forecast {
     private func peak(
         _ estimate: RunEstimate, _ photo: PixelSize, _ residency: InstructPix2Pix.Residency, _ use: MemoryUse
     ) -> Int {
-        ownBytes + 4 * photo.pixels
+        // In a batch the photo before and the one after are there, too.
+        ownBytes + (pictures > 1 ? 3 : 1) * 4 * photo.pixels
             + estimate.peakBytes(residency: residency, weightPages: use == .low ? .released : .kept)
     }
 
@@ -109,7 +112,7 @@ final class Forecast {
     }
 
     private func refusal(_ estimate: RunEstimate, _ size: PixelSize, _ photo: PixelSize) -> any Error {
-        let needed = Self.gigabytes(peak(estimate, photo, .stage, use))
+        let needed = Self.gigabytes(peak(estimate, photo, keepsParts && use == .fast ? .run : .stage, use))
         let there = Self.gigabytes(min(available ?? .max, 2 * tensorCapacity))
         return CommandFailure(
             .memory,
@@ -120,6 +123,9 @@ final class Forecast {
     /// What would fit.
     private func advice(_ estimate: RunEstimate, _ size: PixelSize, _ photo: PixelSize) -> String {
         let small = settings.modelName == ModelSearch.defaultName ? "" : ", or the model \(ModelSearch.defaultName)"
+        if use == .fast, keepsParts, fits(estimate, photo, .stage) {
+            return "give --memory auto, which takes \(Self.gigabytes(peak(estimate, photo, .stage, .auto)))"
+        }
         if use != .low, fits(estimate, photo, .stage, use: .low) {
             return "give --memory low, which takes \(Self.gigabytes(peak(estimate, photo, .stage, .low)))\(small)"
         }

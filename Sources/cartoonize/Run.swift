@@ -106,6 +106,7 @@ struct Run {
                 let picture = try forecast.picture(photo.sizes.working, photo: photo.picture.size)
                 pipeline.residency = picture.residency
                 announce(job, photo, plan, picture)
+                return picture
             })
         progress.start(pictures: jobs.count, isBatch: plan.isBatch)
         try queue.make(jobs, progress: &progress, start: start)

@@ -24,6 +24,5 @@ let compute = Compute(threads: threads, instructionSet: instructionSet)
 let bench = Bench(compute: compute, runs: runs, filters: filters)
 print("\(compute.instructionSet.rawValue), \(threads) threads, float16 weights, best of \(runs)")
 print("a product of 320 channels that stays in the caches: \(Int(bench.peak)) GFLOP/s")
-print("\(MachineSpeed(compute, runs: 3))")
 print(Bench.header)
 for shape in KernelShapes.all { bench.run(shape) }
