@@ -44,7 +44,8 @@ let package = Package(
 
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .target(
-            name: "Fuzzing", dependencies: ["StableDiffusion", "Checkpoints", "ImageCodecs", "TestSupport"],
+            name: "Fuzzing",
+            dependencies: ["StableDiffusion", "Checkpoints", "ImageCodecs", "ModelHub", "HTTPClient", "TestSupport"],
             path: "Tests/Fuzzing"),
         .executableTarget(
             name: "fuzz",
@@ -53,8 +54,8 @@ let package = Package(
         .testTarget(name: "FuzzingTests", dependencies: ["Fuzzing"], resources: [.copy("Crashers")]),
         .testTarget(name: "TensorKernelsTests", dependencies: ["TensorKernels", "TestSupport"]),
         .testTarget(
-            name: "ImageCodecsTests", dependencies: ["ImageCodecs", "TestSupport"], exclude: ["compare_with_pillow.py"],
-            resources: [.copy("Fixtures")]),
+            name: "ImageCodecsTests", dependencies: ["ImageCodecs", "TestSupport"],
+            exclude: ["compare_with_pillow.py"], resources: [.copy("Fixtures")]),
         .testTarget(name: "ModelHubTests", dependencies: ["ModelHub", "Checkpoints", "TestSupport"]),
         .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "TestSupport"]),
         .testTarget(

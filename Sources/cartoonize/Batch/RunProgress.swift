@@ -27,13 +27,13 @@ struct RunProgress {
     }
 
     mutating func begin(_ job: Job) {
-        let name = FilePath(job.photo.path).name
+        let name = FilePath(job.photo.name).name
         guard let total else {
-            display = ProgressDisplay(style: pictureStyle, label: job.photo.path)
+            display = ProgressDisplay(style: pictureStyle, label: job.photo.name)
             return
         }
         guard isBatch else {
-            display = ProgressDisplay(style: style, label: "\(job.photo.path) (\(ended + 1) of \(total))")
+            display = ProgressDisplay(style: style, label: "\(job.photo.name) (\(ended + 1) of \(total))")
             return
         }
         let suffix = ended > 0 ? "  all \(ProgressDisplay.clock(remaining(of: total)))" : ""
