@@ -55,7 +55,7 @@ bench: build ## time the program and its kernels; PYTHON with diffusers adds the
 
 parity: setup ## compare whole runs with diffusers, stage by stage (PYTHON must have it)
 	$(SWIFT) build -c release --product parity-dump
-	$(PYTHON) Tests/parity/parity.py $(MODEL)
+	$(PYTHON) Tests/parity/parity.py $(MODEL) $(if $(MODEL),--size 512 --tolerance 1e-3)
 
 PHOTO ?= Tests/smoke/photos/astronaut.jpg
 
