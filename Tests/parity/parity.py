@@ -99,7 +99,7 @@ def compare_run(a, model, sampler):
     if os.path.isdir(model):
         with open(f"{model}/vae/config.json") as f: factor = 2 ** (len(json.load(f)["block_out_channels"]) - 1)
     photo = ImageOps.exif_transpose(Image.open(a.photo)).convert("RGB")
-    photo.thumbnail((a.size, a.size), Image.Resampling.LANCZOS)
+    photo = ImageOps.contain(photo, (a.size, a.size), Image.Resampling.LANCZOS)
     width, height = (max(factor, side // factor * factor) for side in photo.size)
     image = photo.resize((width, height), Image.Resampling.LANCZOS)
     print(f"{model}, {sampler or 'its own sampler'}, {width}x{height}, {a.steps} steps", flush=True)
@@ -121,7 +121,7 @@ def main():
     p.add_argument("model", nargs="?")
     p.add_argument("photo", nargs="?", default=f"{ROOT}/Tests/smoke/photos/astronaut.jpg")
     p.add_argument("--binary", default=f"{ROOT}/.build/release/parity-dump")
-    p.add_argument("--size", type=int, default=256, help="the longer side is at most this")
+    p.add_argument("--size", type=int, default=256, help="the longer side")
     p.add_argument("--instruction", default="Cartoonize the following image"); p.add_argument("--negative", default="")
     p.add_argument("--steps", type=int, default=4); p.add_argument("--seed", type=int, default=0)
     p.add_argument("--guidance", type=float, default=7.5); p.add_argument("--image-guidance", type=float, default=1.5)
