@@ -13,7 +13,7 @@ from instructions import for_training
 from pairs import LAYERS, Pairs, colours, edges, images
 from train_unet import SHARE, TOKENIZER, similarity_loss, tokenize
 
-SIZE, WINDOW, BATCH, TRUE = 128, 32, 8, 0.2  # pixels of a crop, latents decoded of it, crops a step, share of true latents
+SIZE, BATCH, TRUE = 128, 3, 0.2  # pixels of a crop, crops a step, share of true latents
 
 
 def predictions(data, vae, trained, count):
@@ -24,8 +24,8 @@ def predictions(data, vae, trained, count):
     scale = float((pathlib.Path(trained) / "scaling_factor").read_text())
     drawings, clean, predicted = [], [], []
     torch.manual_seed(1)
-    for i in range(0, count, BATCH):
-        blocks, words, drawn = [data.crop(rng, SIZE) for _ in range(BATCH)], [], []
+    for i in range(0, count, 8):
+        blocks, words, drawn = [data.crop(rng, SIZE) for _ in range(8)], [], []
         for block in blocks:
             style = "" if rng.random() < 0.08 else str(rng.choice(list(SHARE), p=list(SHARE.values())))
             words.append(str(rng.choice(for_training(style))) if style else "")
@@ -58,14 +58,12 @@ if __name__ == "__main__":
     run = Run(out, learning, a.minutes, a.rate)
     rng = np.random.default_rng(run.step)
     while True:
-        seen, wanted = [], []
-        for i in rng.integers(len(drawings), size=BATCH):
-            y, x = (int(v) for v in rng.integers(SIZE // 2 - WINDOW + 1, size=2))
-            seen.append(latents[int(rng.random() >= TRUE)][i, :, y:y + WINDOW, x:x + WINDOW].float())
-            wanted.append(drawings[i, 2 * y:2 * (y + WINDOW), 2 * x:2 * (x + WINDOW)].numpy())
-        wanted = images(wanted)
+        # Whole crops: a part of one would end where the picture does not, and teach a border that is none.
+        chosen = rng.integers(len(drawings), size=BATCH)
+        seen = torch.stack([latents[int(rng.random() >= TRUE)][i] for i in chosen]).float()
+        wanted = images(drawings[chosen].numpy())
         with torch.autocast("cpu", torch.bfloat16, enabled=run.done < 0.85):
-            made = vae.decode(torch.stack(seen).contiguous(memory_format=torch.channels_last)).sample.float()
+            made = vae.decode(seen.contiguous(memory_format=torch.channels_last)).sample.float()
         error, similar = (made - wanted).abs().mean(), similarity_loss(made, wanted)
         loss = error + 0.7 * edges(made, wanted) + 2 * colours(made, wanted) + 0.5 * similar
         if run.descend(loss, {"error": error.item(), "dissimilar": similar.item()}): break
