@@ -1,6 +1,7 @@
 #include "chttp.h"
 
 #include <curl/curl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,13 @@ struct chttp_session {
     CURL *handle;
 };
 
+static pthread_once_t initialized = PTHREAD_ONCE_INIT;
+
+// Before libcurl 7.84 two threads must not do this at once.
+static void initialize(void) { curl_global_init(CURL_GLOBAL_DEFAULT); }
+
 chttp_session *chttp_open(void) {
+    pthread_once(&initialized, initialize);
     chttp_session *session = malloc(sizeof *session);
     if (!session) return NULL;
     session->handle = curl_easy_init();
@@ -55,6 +62,17 @@ static chttp_outcome outcome_of(CURLcode code) {
     }
 }
 
+// Which certificates are trusted, by the variables of the curl program, which libcurl itself does not read.
+static void set_trust(CURL *handle) {
+    const char *file = getenv("CURL_CA_BUNDLE");
+    if (!file || !*file) {
+        file = getenv("SSL_CERT_FILE");
+        const char *folder = getenv("SSL_CERT_DIR");
+        if (folder && *folder) curl_easy_setopt(handle, CURLOPT_CAPATH, folder);
+    }
+    if (file && *file) curl_easy_setopt(handle, CURLOPT_CAINFO, file);
+}
+
 static void set_options(CURL *handle, const chttp_request *request) {
     curl_easy_setopt(handle, CURLOPT_URL, request->url);
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -62,6 +80,7 @@ static void set_options(CURL *handle, const chttp_request *request) {
 #else
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
+    set_trust(handle);
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(handle, CURLOPT_HTTP09_ALLOWED, 0L);
     curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -130,3 +149,5 @@ void chttp_free_url(chttp_url *url) {
     curl_free(url->path);
     memset(url, 0, sizeof *url);
 }
+
+long long chttp_date(const char *text) { return curl_getdate(text, NULL); }

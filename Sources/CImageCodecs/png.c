@@ -1,8 +1,7 @@
 #include "cimagecodecs.h"
+#include "png_common.h"
 
-#include <png.h>
 #include <setjmp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,17 +17,6 @@ struct cimage_png_reader {
     uint8_t *row;
     char message[CIMAGE_MESSAGE_SIZE];
 };
-
-// The error pointer of both kinds of png_struct is the message buffer.
-static void raise_error(png_structp png, png_const_charp text) {
-    snprintf(png_get_error_ptr(png), CIMAGE_MESSAGE_SIZE, "%s", text);
-    png_longjmp(png, 1);
-}
-
-static void ignore_warning(png_structp png, png_const_charp text) {
-    (void)png;
-    (void)text;
-}
 
 static void read_bytes(png_structp png, png_bytep destination, size_t count) {
     cimage_png_reader *reader = png_get_io_ptr(png);
@@ -90,15 +78,6 @@ bool cimage_png_read_header(cimage_png_reader *reader, cimage_png_header *header
     header->has_alpha = (png_get_color_type(png, info) & PNG_COLOR_MASK_ALPHA) != 0 ||
                         png_get_valid(png, info, PNG_INFO_tRNS) != 0;
     return true;
-}
-
-static void interleave(uint8_t *row, const uint8_t *rgb, const uint8_t *alpha, size_t width) {
-    for (size_t x = 0; x < width; x++) {
-        row[4 * x + 0] = rgb[3 * x + 0];
-        row[4 * x + 1] = rgb[3 * x + 1];
-        row[4 * x + 2] = rgb[3 * x + 2];
-        row[4 * x + 3] = alpha[x];
-    }
 }
 
 static void separate(const uint8_t *row, uint8_t *rgb, uint8_t *alpha, size_t width) {
@@ -167,83 +146,4 @@ cimage_png_text cimage_png_find_text(const cimage_png_reader *reader, const char
         return (cimage_png_text){texts[i].text, size, is_utf8};
     }
     return (cimage_png_text){NULL, 0, false};
-}
-
-// The state of an encoder lives outside the function that calls setjmp: its locals would be lost to longjmp.
-typedef struct {
-    png_structp png;
-    png_infop info;
-    cimage_buffer output;
-    size_t capacity;
-    uint8_t *row;
-} png_writer;
-
-static void write_bytes(png_structp png, png_bytep bytes, size_t count) {
-    png_writer *writer = png_get_io_ptr(png);
-    if (count > writer->capacity - writer->output.size) {
-        size_t capacity = (writer->output.size + count) * 2;
-        uint8_t *grown = realloc(writer->output.bytes, capacity);
-        if (!grown) png_error(png, "out of memory");
-        writer->output.bytes = grown;
-        writer->capacity = capacity;
-    }
-    memcpy(writer->output.bytes + writer->output.size, bytes, count);
-    writer->output.size += count;
-}
-
-static void flush_nothing(png_structp png) { (void)png; }
-
-static bool write_picture(png_writer *writer, const cimage_picture *picture, png_textp text) {
-    png_structp png = writer->png;
-    png_infop info = writer->info;
-    if (setjmp(png_jmpbuf(png))) return false;
-
-    size_t width = picture->width;
-    if (picture->alpha) {
-        writer->row = malloc(width * 4);
-        if (!writer->row) png_error(png, "out of memory");
-    }
-    png_set_write_fn(png, writer, write_bytes, flush_nothing);
-    png_set_benign_errors(png, 1);  // a profile that libpng finds fault with is left out; the picture is written
-    png_set_compression_level(png, 4);  // half the time of the default, 6, for files 2 % (photos) to 13 % larger
-    png_set_IHDR(png, info, picture->width, picture->height, 8,
-                 picture->alpha ? PNG_COLOR_TYPE_RGBA : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
-                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    if (picture->icc) {
-        png_set_iCCP(png, info, "ICC profile", PNG_COMPRESSION_TYPE_BASE, picture->icc, picture->icc_size);
-    }
-    if (text) png_set_text(png, info, text, 1);
-    png_write_info(png, info);
-    for (size_t y = 0; y < picture->height; y++) {
-        const uint8_t *rgb_row = picture->rgb + y * width * 3;
-        if (picture->alpha) interleave(writer->row, rgb_row, picture->alpha + y * width, width);
-        png_write_row(png, picture->alpha ? writer->row : rgb_row);
-    }
-    png_write_end(png, info);
-    return true;
-}
-
-bool cimage_png_encode(const cimage_picture *picture, const char *text_key, const char *text, bool text_is_utf8,
-                       cimage_buffer *output, char message[CIMAGE_MESSAGE_SIZE]) {
-    png_writer writer = {0};
-    writer.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, message, raise_error, ignore_warning);
-    if (writer.png) writer.info = png_create_info_struct(writer.png);
-    bool done = false;
-    if (writer.info) {
-        png_text chunk = {0};
-        chunk.compression = text_is_utf8 ? PNG_ITXT_COMPRESSION_NONE : PNG_TEXT_COMPRESSION_NONE;
-        chunk.key = (char *)text_key;
-        chunk.text = (char *)text;
-        done = write_picture(&writer, picture, text ? &chunk : NULL);
-    } else {
-        snprintf(message, CIMAGE_MESSAGE_SIZE, "out of memory");
-    }
-    png_destroy_write_struct(&writer.png, &writer.info);
-    free(writer.row);
-    if (done) {
-        *output = writer.output;
-    } else {
-        free(writer.output.bytes);
-    }
-    return done;
 }

@@ -1,11 +1,5 @@
 #include "cimagecodecs.h"
-
-// The compiler vectorises the loops below; with AVX2, chosen by the running processor, they take half the time.
-#if defined(__x86_64__)
-#define FOR_EACH_PROCESSOR __attribute__((target_clones("avx2", "default")))
-#else
-#define FOR_EACH_PROCESSOR
-#endif
+#include "processors.h"
 
 enum { weight_bits = 22, half = 1 << (weight_bits - 1), column_block = 64 };
 

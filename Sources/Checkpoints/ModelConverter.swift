@@ -101,10 +101,11 @@ public struct ModelConverter {
 
     // MARK: - Sources
 
-    /// The parts of a diffusers folder: the three that make pictures, and others that hold weights (a safety checker).
+    /// The parts of a diffusers folder: the three that make pictures, and others that hold weights (a safety checker, an
+    /// autoencoder for previews).
     private static func parts(of source: URL, precision: WeightPrecision) throws -> [PartConverter] {
         let required = ModelPart.allCases.map { ($0.rawValue, $0.weightName) }
-        let optional = [("safety_checker", "model")].filter { folder, name in
+        let optional = [("safety_checker", "model"), ("taesd", ModelPart.vae.weightName)].filter { folder, name in
             (try? weightFile(folder: source.appendingPathComponent(folder), name: name)) != nil
         }
         return try (required + optional).map { folder, name in
@@ -127,7 +128,7 @@ public struct ModelConverter {
         let ownTokenizer = source.appendingPathComponent("tokenizer")
         let hasTokenizer = FileManager.default.fileExists(
             atPath: ownTokenizer.appendingPathComponent("vocab.json").path)
-        let folders = ["unet", "vae", "text_encoder", "scheduler", "safety_checker", "feature_extractor"]
+        let folders = ["unet", "vae", "text_encoder", "scheduler", "safety_checker", "feature_extractor", "taesd"]
         return try smallFiles(in: source, path: "")
             + folders.flatMap { try smallFiles(in: source.appendingPathComponent($0), path: "\($0)/") }
             + tokenizerFiles(of: hasTokenizer ? ownTokenizer : tokenizer ?? ownTokenizer)

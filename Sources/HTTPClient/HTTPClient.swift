@@ -4,7 +4,8 @@ import Foundation
 /// Gets what an http or https address holds, piece by piece and within limits.
 ///
 /// Calls block until the transfer is over. Redirects are followed as long as they do not leave encryption. The
-/// environment's proxies are used (`https_proxy`, `no_proxy`, ...). One thread at a time may use a client.
+/// environment's proxies are used (`https_proxy`, `no_proxy`, ...), and its certificates in place of the system's
+/// (`CURL_CA_BUNDLE`, `SSL_CERT_FILE`, `SSL_CERT_DIR`). One thread at a time may use a client.
 public final class HTTPClient {
     /// When to give a server up.
     public struct Patience: Sendable {
@@ -35,13 +36,19 @@ public final class HTTPClient {
 
     /// The whole body at `url`, which may take at most `limit` bytes and `seconds`.
     ///
-    /// - Throws: `HTTPError`.
-    public func data(from url: String, limit: Int, seconds: Double, token: String? = nil) throws -> Data {
+    /// - Parameter inspect: called with all that has come so far, again and again; what it throws ends the transfer.
+    /// - Throws: `HTTPError`, and what `inspect` throws.
+    public func data(
+        from url: String, limit: Int, seconds: Double, token: String? = nil,
+        inspect: (HTTPResponse, Data) throws -> Void = { _, _ in }
+    ) throws -> Data {
         var data = Data()
+        var answer: HTTPResponse?
         let start = try address(url)
         try get(
             start, token: token, seconds: seconds,
             accept: { response in
+                answer = response
                 if let length = response.contentLength, length > limit {
                     throw HTTPError.tooLarge(response.address, limit: limit)
                 }
@@ -49,6 +56,7 @@ public final class HTTPClient {
             receive: { piece in
                 guard piece.count <= limit - data.count else { throw HTTPError.tooLarge(start, limit: limit) }
                 data.append(contentsOf: piece)
+                if let answer { try inspect(answer, data) }
             })
         return data
     }

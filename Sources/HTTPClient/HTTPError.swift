@@ -21,7 +21,8 @@ public enum HTTPError: Error, CustomStringConvertible {
     public var description: String {
         switch self {
         case .badAddress(let text): "\(text) is no http or https address"
-        case .status(let response, _): "\(response.address.display) answered with status \(response.status)"
+        case .status(let response, _):
+            "\(response.address.display) answered with status \(response.status)\(Self.phrase(response.status))"
         case .noHost(let address): "the host of \(address.display) is not known; is there a network?"
         case .noConnection(let address, let reason): "no connection to \(address.display): \(reason)"
         case .notTrusted(let address, let reason): "\(address.display) cannot be trusted: \(reason)"
@@ -31,6 +32,19 @@ public enum HTTPError: Error, CustomStringConvertible {
         case .tooManyRedirects(let address): "\(address.display) redirects without end"
         case .badRedirect(let address, let target): "\(address.display) redirects to \(target), which is not followed"
         case .failed(let address, let reason): "\(address.display): \(reason)"
+        }
+    }
+
+    /// In parentheses what a status means; empty for the rarer ones.
+    private static func phrase(_ status: Int) -> String {
+        switch status {
+        case 401: " (not authorized)"
+        case 403: " (forbidden)"
+        case 404: " (not found)"
+        case 410: " (gone)"
+        case 429: " (too many requests)"
+        case 500...: " (the server's fault)"
+        default: ""
         }
     }
 

@@ -1,3 +1,5 @@
+import CHTTP
+
 /// What a server answered, without the body.
 public struct HTTPResponse: Sendable {
     public let status: Int
@@ -16,6 +18,11 @@ public struct HTTPResponse: Sendable {
         self["content-length"].flatMap { Int($0) }.flatMap { $0 >= 0 ? $0 : nil }
     }
 
+    /// When what was sent was last changed, in seconds since 1970, if the server tells it.
+    public var lastModified: Double? {
+        self["last-modified"].flatMap(webDate)
+    }
+
     /// Of a partial body (status 206) the offset of its first byte and, if known, the length of the whole.
     public var contentRange: (start: Int, whole: Int?)? {
         guard let text = self["content-range"], text.lowercased().hasPrefix("bytes ") else { return nil }
@@ -24,4 +31,10 @@ public struct HTTPResponse: Sendable {
         else { return nil }
         return (start, Int(parts[1]))
     }
+}
+
+/// A date as http has it, in seconds since 1970; nil for what is none.
+public func webDate(_ text: String) -> Double? {
+    let seconds = chttp_date(text)
+    return seconds < 0 ? nil : Double(seconds)
 }

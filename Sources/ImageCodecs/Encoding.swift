@@ -5,16 +5,21 @@ extension DecodedImage {
     /// Encodes as PNG: 8-bit RGB or RGBA, with the ICC profile, and the parameters as a text chunk `parameters`
     /// (tEXt if they are Latin-1, else iTXt), where stable-diffusion-webui and stable-diffusion.cpp put theirs.
     ///
+    /// The bytes are the same for any number of threads.
+    ///
     /// Throws `ImageError.encodingFailed`.
-    public func png() throws -> Data {
+    public func png(threads: Int = 1) throws -> Data {
         // The text is a C string on its way.
         let scalars = (parameters ?? "").unicodeScalars.filter { $0 != "\0" }
         let isLatin1 = scalars.allSatisfy { $0.value < 0x100 }
         let bytes = isLatin1 ? scalars.map { UInt8($0.value) } : Array(String(String.UnicodeScalarView(scalars)).utf8)
         let text = (bytes + [0]).map { CChar(bitPattern: $0) }
         return try encode(as: .png) { picture, output, message in
-            cimage_png_encode(
-                picture, PNGReader.parametersKey, scalars.isEmpty ? nil : text, !isLatin1, output, message)
+            let bands = PNGBands(picture, threads: threads)
+            guard bands.areWhole else { return false }
+            return cimage_png_encode(
+                picture, bands.bands.baseAddress, PNGReader.parametersKey, scalars.isEmpty ? nil : text, !isLatin1,
+                output, message)
         }
     }
 
@@ -60,8 +65,8 @@ extension DecodedImage {
             }
         }
         guard done, let bytes = output.bytes else {
-            let reason = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-            throw ImageError.encodingFailed(format, reason: String(decoding: reason, as: UTF8.self))
+            let reason = String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            throw ImageError.encodingFailed(format, reason: reason.isEmpty ? "out of memory" : reason)
         }
         return Data(bytesNoCopy: bytes, count: output.size, deallocator: .free)
     }

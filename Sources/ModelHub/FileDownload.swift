@@ -113,7 +113,7 @@ struct FileDownload {
                     }
                     if let length = response.contentLength, length != file.size - present {
                         throw Mismatch.startAgain(
-                            "the server has \(present + length) bytes where the hub lists \(file.size)")
+                            "the server sends \(length) bytes where the hub lists \(file.size - present)")
                     }
                 },
                 receive: { piece in

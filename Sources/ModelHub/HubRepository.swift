@@ -34,10 +34,13 @@ public struct HubName: Sendable, Equatable, CustomStringConvertible {
 }
 
 /// What a repository holds at one commit, as the hub lists it.
-struct HubListing: Sendable {
-    struct File: Sendable, Equatable {
-        let path: String
-        let size: Int
+package struct HubListing: Sendable {
+    /// No file of a model is larger: sums of sizes from a hub stay far from overflowing.
+    private static let largestFile = 1 << 40
+
+    package struct File: Sendable, Equatable {
+        package let path: String
+        package let size: Int
         /// Of large files the SHA-256 sum, else nil.
         let sha256: String?
         /// Git's name of the content of small files.
@@ -52,7 +55,7 @@ struct HubListing: Sendable {
     let commit: String
     let files: [String: File]
 
-    init(_ data: Data) throws(HubError) {
+    package init(_ data: Data) throws(HubError) {
         struct Answer: Decodable {
             struct Sibling: Decodable {
                 struct LFS: Decodable {
@@ -79,9 +82,9 @@ struct HubListing: Sendable {
         commit = answer.sha
         var files: [String: File] = [:]
         for sibling in answer.siblings {
-            guard let size = sibling.lfs?.size ?? sibling.size, size >= 0, let gitHash = sibling.blobId else {
-                continue
-            }
+            guard let size = sibling.lfs?.size ?? sibling.size, 0...Self.largestFile ~= size,
+                let gitHash = sibling.blobId
+            else { continue }
             if let sum = sibling.lfs?.sha256, !FileSums.isSum(sum) { continue }
             files[sibling.rfilename] = File(
                 path: sibling.rfilename, size: size, sha256: sibling.lfs?.sha256, gitHash: gitHash)

@@ -2,18 +2,18 @@ import Checkpoints
 import Foundation
 
 /// The files of a repository that a model needs: one set of weights a part, the best there is.
-struct PullSelection {
-    struct Part {
+package struct PullSelection {
+    package struct Part {
         let part: ModelPart
         /// The file of weights, or the index of its pieces.
-        let weights: HubListing.File
+        package let weights: HubListing.File
 
         /// Bytes a value takes in the file, as far as its name tells.
         var valueBytes: Int { weights.path.contains("fp16") ? 2 : 4 }
     }
 
     /// Largest first: the disk is fullest while a large original stands beside its conversion.
-    let parts: [Part]
+    package let parts: [Part]
     /// Configurations and tokenizer.
     let smallFiles: [HubListing.File]
 
@@ -28,7 +28,7 @@ struct PullSelection {
     ]
 
     /// - Throws: `HubError.notThisKind` when something that a model needs is missing.
-    init(_ listing: HubListing, precision: WeightPrecision, repository: String) throws(HubError) {
+    package init(_ listing: HubListing, precision: WeightPrecision, repository: String) throws(HubError) {
         func missing(_ what: String) -> HubError {
             .notThisKind(
                 repository: repository, reason: "it has no \(what), so it is no Stable Diffusion in diffusers' layout")
@@ -66,9 +66,9 @@ struct PullSelection {
     /// The pieces that an index names.
     ///
     /// - Throws: `HubError` unless each is a plain name that the listing has.
-    static func shards(of index: HubListing.File, _ data: Data, in listing: HubListing) throws(HubError)
-        -> [HubListing.File]
-    {
+    package static func shards(
+        of index: HubListing.File, _ data: Data, in listing: HubListing
+    ) throws(HubError) -> [HubListing.File] {
         struct Index: Decodable {
             let weight_map: [String: String]
         }

@@ -38,7 +38,8 @@ public struct Retry: Sendable {
             var pause = min(retry.firstPause * Double(1 << (failures - 1)), 30)
             if case .status(let response, _) = error, let wanted = response["retry-after"].flatMap(Self.seconds) {
                 guard wanted <= retry.longestPause else {
-                    throw HubError.gaveUp(file: file, reason: "the server asks to come back in \(Int(wanted)) seconds")
+                    throw HubError.gaveUp(
+                        file: file, reason: "the server asks to come back in \(Int(min(wanted, 1e9))) seconds")
                 }
                 pause = max(wanted, min(pause, 1))
             }
@@ -49,11 +50,7 @@ public struct Retry: Sendable {
         /// `Retry-After` is a number of seconds or a date.
         private static func seconds(_ text: String) -> Double? {
             if let seconds = Double(text) { return seconds.isFinite ? max(0, seconds) : nil }
-            let format = DateFormatter()
-            format.locale = Locale(identifier: "en_US_POSIX")
-            format.timeZone = TimeZone(identifier: "GMT")
-            format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss zzz"
-            return format.date(from: text).map { max(0, $0.timeIntervalSinceNow) }
+            return webDate(text).map { max(0, $0 - Date.now.timeIntervalSince1970) }
         }
     }
 }

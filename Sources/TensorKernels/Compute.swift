@@ -37,11 +37,20 @@ public final class Compute {
         self.pool = pool
         kernels = table.pointee
         self.instructionSet = InstructionSet(rawValue: String(cString: kernels.name)) ?? .baseline
-        // Each of our threads calls BLAS for a piece of its own; BLAS's threads on top would only fight them.
-        openblas_set_num_threads(1)
+        Self.stopThreadsOfBLAS
     }
 
     deinit { ck_pool_destroy(pool) }
+
+    /// Each of our threads calls BLAS for a piece of its own; BLAS's threads on top would only fight them. They exist from
+    /// the start of the process and look for work without pause for a tenth of a second, in which two processors take a
+    /// third longer for a small model's first stage: so they are ended, where the library can (`blas_thread_shutdown_` is
+    /// in its binary, not in its header).
+    private static let stopThreadsOfBLAS: Void = {
+        openblas_set_num_threads(1)
+        guard let function = dlsym(nil, "blas_thread_shutdown_") else { return }
+        _ = unsafeBitCast(function, to: (@convention(c) () -> Int32).self)()
+    }()
 
     /// The processors that this process may run on (its affinity mask).
     public static var availableThreads: Int { ck_processors() }

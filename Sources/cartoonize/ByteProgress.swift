@@ -10,14 +10,14 @@ struct ByteProgress {
     private let earlier: Int
     private let start = ContinuousClock.now
     private var lastDrawing = ContinuousClock.now
-    private var tenthsShown: Int
+    private var tenths: Tenths
 
     init(style: ProgressDisplay.Style, label: String, total: Int, earlier: Int = 0) {
         self.style = style
         self.label = label
         self.total = max(total, 1)
         self.earlier = earlier
-        tenthsShown = earlier * 10 / max(total, 1)
+        tenths = Tenths(done: earlier, of: total)
     }
 
     mutating func show(_ done: Int) {
@@ -28,9 +28,7 @@ struct ByteProgress {
         switch style {
         case .none: return
         case .lines:
-            let tenths = done * 10 / total
-            guard tenths > tenthsShown else { return }
-            tenthsShown = tenths
+            guard tenths.isNew(done, of: total) else { return }
             Console.line("\(label): \(done * 100 / total)% (\(amounts), \(Self.size(Int(rate)))/s, \(left) left)")
         case .bar(let columns):
             guard lastDrawing.duration(to: .now) > .milliseconds(100) || done == total else { return }

@@ -16,6 +16,7 @@ struct CartoonizeImage: ParsableCommand {
               cartoonize photo.jpg
               cartoonize photo.jpg -o sketch.png -i "Turn it into a pencil sketch"
               cartoonize photos/ -o toons/ --recursive
+              cartoonize https://example.org/photo.jpg
               curl -s https://example.org/photo.jpg | cartoonize - -o - > cartoon.png
 
             A batch, which is a folder or more than one photo, goes on after a photo that fails, and the same command \
@@ -23,7 +24,8 @@ struct CartoonizeImage: ParsableCommand {
             """)
 
     @Argument(
-        help: "PNG or JPEG files, folders of them, or quoted patterns; '-' for standard input.", completion: .file())
+        help: "PNG, JPEG or WebP files, folders of them, quoted patterns, or https addresses; '-' for standard input.",
+        completion: .file())
     var photo: [String] = []
 
     @OptionGroup(title: "What to make")

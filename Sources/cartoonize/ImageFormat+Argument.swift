@@ -20,10 +20,10 @@ extension ImageFormat {
         }
     }
 
-    /// Encodes a picture; `quality` is for JPEG only.
-    func encode(_ image: DecodedImage, quality: Int) throws -> Data {
+    /// Encodes a picture; `quality` is for JPEG only, `threads` for PNG.
+    func encode(_ image: DecodedImage, quality: Int, threads: Int) throws -> Data {
         switch self {
-        case .png: try image.png()
+        case .png: try image.png(threads: threads)
         case .jpeg: try image.jpeg(quality: quality)
         case .webp: throw ImageError.encodingFailed(self, reason: "it is only read")
         }

@@ -6,17 +6,20 @@ import ImageCodecs
 struct InputFile {
     /// The largest encoded picture that is read.
     private static let byteLimit = 1 << 30
-    /// As many bytes as it takes to tell what a file is.
-    private static let signatureLength = 64
 
-    /// The path as given, `-` for standard input.
+    /// The path as given, `-` for standard input; of an address what may be shown of it.
     let name: String
     let data: Data
-    /// When the file was last changed, in seconds since 1970.
+    /// When the file was last changed, in seconds since 1970; 0 where a server does not tell.
     let modified: Double
 
-    /// Reads the file at `path`, or standard input for `-`.
+    /// Reads the file at `path`, which may be an http or https address, or standard input for `-`.
     init(path: String) throws {
+        if let photo = WebPhoto(path) {
+            name = photo.name
+            (data, modified) = try photo.download()
+            return
+        }
         name = path
         if path == "-", StandardStreams.isTerminal(STDIN_FILENO) {
             throw CommandFailure(.usage, "standard input is a terminal; pipe a picture into it, or name a file")
@@ -56,25 +59,37 @@ struct InputFile {
                 if errno == EINTR { continue }
                 throw failure(path, systemMessage(errno))
             }
-            let isStart = data.count < signatureLength
+            let isStart = data.count < ImageFile.signatureLength
             data += chunk[..<count]
             // An endless device is told by its first bytes, not after a gigabyte.
-            if isStart, data.count >= signatureLength { try checkSignature(data, path: path) }
+            if isStart, data.count >= ImageFile.signatureLength {
+                do {
+                    try ImageFile.checkSignature(data)
+                } catch {
+                    throw failure(path, String(describing: error))
+                }
+            }
             guard data.count <= byteLimit else { throw failure(path, "it is larger than 1 GiB") }
-        }
-    }
-
-    private static func checkSignature(_ data: Data, path: String) throws {
-        do {
-            _ = try ImageFile.header(of: data)
-        } catch let error as ImageError {
-            // Whatever else is wrong may be that the rest is still to come.
-            if case .unknownFormat = error { throw failure(path, error.description) }
         }
     }
 
     static func failure(_ path: String, _ reason: String) -> CommandFailure {
         CommandFailure(.input, "cannot read \(path == "-" ? "standard input" : path.isEmpty ? "''" : path): \(reason)")
+    }
+}
+
+extension ImageFile {
+    /// As many bytes as it takes to tell what a file is.
+    static let signatureLength = 64
+
+    /// Throws `ImageError.unknownFormat` when the start of a file is of no picture.
+    static func checkSignature(_ start: Data) throws {
+        do {
+            _ = try header(of: start)
+        } catch let error as ImageError {
+            // Whatever else is wrong may be that the rest is still to come.
+            if case .unknownFormat = error { throw error }
+        }
     }
 }
 

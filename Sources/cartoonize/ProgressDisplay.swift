@@ -15,7 +15,7 @@ struct ProgressDisplay {
     private let suffix: String
     private let start = ContinuousClock.now
     private var stepsStart = ContinuousClock.now
-    private var tenthsShown = 0
+    private var tenths = Tenths()
 
     /// - Parameters:
     ///   - label: what is worked on, shown before the bar.
@@ -43,7 +43,7 @@ struct ProgressDisplay {
     /// The first step begins now: the time per step counts from here.
     mutating func beginSteps() {
         stepsStart = .now
-        tenthsShown = 0
+        tenths = Tenths()
     }
 
     /// `done` of `total` steps are done.
@@ -55,9 +55,7 @@ struct ProgressDisplay {
         switch style {
         case .none: return
         case .lines:
-            let tenths = done * 10 / total
-            guard tenths > tenthsShown else { return }
-            tenthsShown = tenths
+            guard tenths.isNew(done, of: total) else { return }
             Console.line(
                 "\(label): \(done * 100 / total)% (step \(done) of \(total), \(secondsPerStep), "
                     + "\(Self.clock(remaining)) left)")

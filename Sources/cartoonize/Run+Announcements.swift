@@ -22,7 +22,7 @@ extension Run {
         let isFirst = job.seed == plan.jobs[0].seed
         guard !output.quiet, plan.isBatch ? output.verbose : isFirst else { return }
         let settingsText = plan.isBatch ? "" : ", " + describeSettings(seeds: plan.jobs.map(\.seed))
-        Console.line("\(job.photo.path): \(photo.sizes.working)\(settingsText)")
+        Console.line("\(job.photo.name): \(photo.sizes.working)\(settingsText)")
         if !plan.isBatch { noteOptionsWithoutEffect() }
         if options.size.size == nil, photo.sizes.working.isMuchSmaller(than: photo.picture.size) {
             Console.line(

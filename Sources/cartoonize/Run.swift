@@ -22,7 +22,8 @@ struct Run {
         self.start = start
         let environment = ProcessInfo.processInfo.environment
         let style = ProgressDisplay.style(quiet: options.output.quiet, environment: environment)
-        progress = RunProgress(style: style, label: (options.photo.first ?? options.batch.filesFrom) ?? "")
+        let first = options.photo.first.map { Photo(path: $0, subfolder: "").name }
+        progress = RunProgress(style: style, label: (first ?? options.batch.filesFrom) ?? "")
         search = try options.batch.photos(options.photo)
         generation = try options.generation.completed()
         let requested = generation.model ?? environment["CARTOONIZE_MODEL"].flatMap { $0.isEmpty ? nil : $0 }

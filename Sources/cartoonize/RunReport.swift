@@ -19,12 +19,18 @@ struct RunReport: Encodable {
     var timings: Timings
 
     struct Timings: Encodable {
+        /// The photo: reading, decoding, bringing it to the size worked at.
+        var read: Double
         var load: Double
         var text: Double
         var encode: Double
         /// The median of one denoising step.
         var step: Double
         var decode: Double
+        /// The picture: bringing it to its size, encoding, writing.
+        var write: Double
+        /// From the start, or the end of the picture before, to the end. In a batch, photos are read and pictures written
+        /// beside the model's work on others.
         var total: Double
     }
 }
@@ -43,20 +49,21 @@ extension RunReport {
 }
 
 extension RunReport.Timings {
-    init(_ stages: StageTimings, total: Duration) {
+    init(_ stages: StageTimings, read: Duration, write: Duration, total: Duration) {
         let steps = stages.steps.sorted()
         self.init(
-            load: stages.load, text: stages.text, encode: stages.encode,
+            read: read.seconds, load: stages.load, text: stages.text, encode: stages.encode,
             step: steps.isEmpty ? 0 : (steps[(steps.count - 1) / 2] + steps[steps.count / 2]) / 2,
-            decode: stages.decode, total: total.seconds)
+            decode: stages.decode, write: write.seconds, total: total.seconds)
     }
 
     /// One line for a person.
     var summary: String {
-        String(
-            format: "load %.2f s, text %.2f s, encode %.2f s, step %.2f s, decode %.2f s, total %.2f s", load, text,
-            encode,
-            step, decode, total)
+        let stages = [
+            ("read", read), ("load", load), ("text", text), ("encode", encode), ("step", step), ("decode", decode),
+            ("write", write), ("total", total),
+        ]
+        return stages.map { String(format: "\($0) %.3f s", $1) }.joined(separator: ", ")
     }
 }
 

@@ -1,9 +1,12 @@
 import Foundation
+import ModelHub
 import StableDiffusion
 
 /// The settings of a run: what the options say, else what the model recommends.
 struct Settings: Sendable {
     let modelName: String
+    /// Tells models of one name apart: ten hexadecimal digits, as many as stable-diffusion-webui's.
+    let modelHash: String
     let modelLocation: URL
     let instruction: String
     let negativeInstruction: String
@@ -18,6 +21,7 @@ struct Settings: Sendable {
     /// Throws when model, sampler and steps do not go together.
     init(options: GenerationOptions, model: ModelDirectory, found: FoundModel) throws {
         modelName = found.name
+        modelHash = try model.hash()
         modelLocation = found.location
         instruction = options.instruction ?? model.defaults.instruction
         negativeInstruction = options.negative ?? ""
@@ -56,9 +60,19 @@ struct Settings: Sendable {
                 .init(name: "Image CFG scale", value: "\(imageGuidanceScale)"),
                 .init(name: "Seed", value: "\(seed)"),
                 .init(name: "Size", value: "\(size)"),
+                .init(name: "Model hash", value: modelHash),
                 .init(name: "Model", value: modelName),
                 .init(name: "Version", value: "cartoonize \(cartoonizeVersion)"),
             ])
+    }
+}
+
+extension ModelDirectory {
+    /// The start of the SHA-256 of what tells this model from others.
+    fileprivate func hash() throws -> String {
+        let digest = Digest.sha256()
+        try forEachIdentifyingPiece { digest.update($0) }
+        return String(digest.finish().prefix(10))
     }
 }
 

@@ -185,6 +185,36 @@ struct BatchTests {
         #expect(try folder.picture("toons/a.cartoon.png").width == 20)
     }
 
+    /// Another model under the same name: its pictures are others.
+    @Test(arguments: ["unet/diffusion_pytorch_model.safetensors", "scheduler/scheduler_config.json"])
+    func changedModelIsNotTakenForTheSame(file: String) throws {
+        let folder = try TemporaryFolder()
+        try folder.write("photos/a.png", SamplePicture.png())
+        let model = try folder.makeModel().appendingPathComponent(file)
+        let batch = ["photos", "-o", "toons", "--seed", "1", "-m", "./model"] + Self.quick
+        #expect(try Program.run(batch, in: folder).outputText == "toons/a.cartoon.png\n")
+        #expect(try Program.run(batch, in: folder).outputText.isEmpty)
+        let hash = try #require(
+            try folder.picture("toons/a.cartoon.png").parameters?.firstMatch(of: /Model hash: (\w{10})/))
+        var bytes = [UInt8](try Data(contentsOf: model))
+        if file.hasSuffix(".json") {
+            bytes.append(UInt8(ascii: " "))
+        } else {
+            // The last digits of the last tensors' values, as a little training would.
+            for index in bytes.indices.suffix(100_000) { bytes[index] ^= 1 }
+        }
+        try FileManager.default.removeItem(at: model)
+        try Data(bytes).write(to: model)
+        let refused = try Program.run(batch, in: folder)
+        #expect(refused.status == 5)
+        #expect(refused.errors.contains("toons/a.cartoon.png exists, made otherwise"))
+        // The same when a kill lost the line.
+        try FileManager.default.removeItem(atPath: folder.path + "/toons/cartoonize.jsonl")
+        #expect(try Program.run(batch, in: folder).status == 5)
+        #expect(try Program.run(batch + ["--force"], in: folder).outputText == "toons/a.cartoon.png\n")
+        #expect(try folder.picture("toons/a.cartoon.png").parameters?.contains(hash.output.1) == false)
+    }
+
     @Test func secondProcessIsKeptOff() throws {
         let folder = try folderWithPhotos()
         let running = try Program.launch(

@@ -11,15 +11,6 @@ struct ModelCommandTests {
         return folder
     }
 
-    /// A pre-1.6 torch file whose contents are this pickle.
-    private func torchFile(_ program: Data) -> Data {
-        let magic: [UInt8] = [0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E]
-        let version: [UInt8] = [0x80, 2] + Array("M".utf8) + [0xE9, 3] + Array(".".utf8)
-        let system =
-            [0x80, 2] + Array("}X".utf8) + [13, 0, 0, 0] + Array("little_endian".utf8) + [0x88] + Array("s.".utf8)
-        return Data(magic + version + system + [0x80, 2]) + program
-    }
-
     // MARK: - convert
 
     @Test func convertedModelsMakeTheSamePicture() throws {
@@ -79,7 +70,7 @@ struct ModelCommandTests {
         try folder.write("a.png", SamplePicture.png())
         // U+0085 is one byte in a pickle.
         let latin = try #require(program.data(using: .isoLatin1))
-        try folder.write("model.ckpt", torchFile(latin))
+        try folder.write("model.ckpt", torchFile(Data([0x80, 2]) + latin))
         let commands = [
             ["a.png", "--model", "model.ckpt", "-q"], ["convert", "model.ckpt", "new", "-q"],
             ["inspect", "model.ckpt"], ["verify", "model.ckpt"],
@@ -91,6 +82,33 @@ struct ModelCommandTests {
             #expect(outcome.errors.contains("nothing in it was executed"))
         }
         #expect(folder.contents == ["a.png", "model.ckpt"])
+    }
+
+    /// A file of weights makes the picture of the folder that it becomes, whatever kind of file it is.
+    @Test func singleFilesMakeThePictureOfTheirFolder() throws {
+        let folder = try TemporaryFolder()
+        let model = try OriginalModel()
+        try folder.write("a.png", SamplePicture.png(width: 24))
+        try folder.write("one.safetensors", model.safetensors)
+        try folder.write("one.ckpt", model.checkpoint)
+        let conversion = try Program.run(["convert", "one.ckpt", "whole", "--dtype", "float32", "-q"], in: folder)
+        #expect(conversion.status == 0, "\(conversion.errors)")
+        let models = ["./whole", "one.safetensors", "one.ckpt"]
+        for (number, model) in models.enumerated() {
+            let arguments = ["a.png", "--model", model, "--steps", "2", "--seed", "3", "-o", "\(number).png"]
+            let run = try Program.run(arguments, in: folder)
+            #expect(run.status == 0, "\(run.errors)")
+            #expect(run.errors.contains("starts faster and takes less memory once converted") == (number > 0))
+            #expect(try folder.picture("\(number).png").rgb == folder.picture("0.png").rgb)
+        }
+        #expect(try Set(folder.picture("0.png").rgb).count > 50)
+
+        // One command is enough for a folder that is as good.
+        let verification = try Program.run(["verify", "one.safetensors", "--json", "-q"], in: folder)
+        try folder.write("probe.json", verification.output)
+        let against = try Program.run(["verify", "./whole", "--against", "probe.json"], in: folder)
+        #expect(against.status == 0 && against.errors.contains("probe: unet differs by 0.0e+00"), "\(against.errors)")
+        #expect(try Program.run(["verify", "one.ckpt", "--record"], in: folder).status == 2)
     }
 
     // MARK: - pull

@@ -103,9 +103,9 @@ struct RunTests {
         #expect(report.guidance == 2.5 && report.imageGuidance == 1)
         #expect(report.width == 21 && report.height == 13)
         #expect(report.peakRssBytes > 1 << 20)
-        #expect(Set(report.timings.keys) == ["load", "text", "encode", "step", "decode", "total"])
+        #expect(Set(report.timings.keys) == ["read", "load", "text", "encode", "step", "decode", "write", "total"])
         #expect(report.timings.values.allSatisfy { $0 > 0 })
-        let parts = ["load", "text", "encode", "decode"].compactMap { report.timings[$0] }.reduce(0, +)
+        let parts = ["read", "load", "text", "encode", "decode", "write"].compactMap { report.timings[$0] }.reduce(0, +)
         #expect(parts < report.timings["total"] ?? 0)
     }
 

@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import ImageCodecs
+import ModelHub
 import StableDiffusion
 
 /// One reader of untrusted bytes, and what its inputs are made from.
@@ -19,7 +20,7 @@ package struct FuzzCase: Sendable {
     let read: @Sendable (_ input: [UInt8], _ scratch: URL) throws -> Void
 
     /// Every case, in the order of the folder's files.
-    package static let all = pictures + modelFiles + weightFiles
+    package static let all = pictures + modelFiles + weightFiles + hub
 
     /// Whether the reader took the input; false for one that it refused properly.
     package func takes(_ input: [UInt8], scratch: URL) throws -> Bool {
@@ -35,7 +36,7 @@ package struct FuzzCase: Sendable {
 
     private static func isRefusal(_ error: any Error) -> Bool {
         switch error {
-        case is ImageError, is CheckpointError, is ConfigurationError, is SamplerError, is JSONError: true
+        case is ImageError, is CheckpointError, is ConfigurationError, is SamplerError, is JSONError, is HubError: true
         default: false
         }
     }

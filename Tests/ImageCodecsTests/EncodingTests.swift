@@ -17,6 +17,21 @@ import Testing
         #expect(try ImageFile.decode(opaque.png()) == opaque)
     }
 
+    /// Several bands of rows; noise, which deflating makes longer; one row that is longer than a band.
+    @Test(arguments: [(700, 500, false), (700, 500, true), (30_000, 3, true), (1, 70_000, false)])
+    func pngOfManyBandsIsTheSameForAnyThreads(width: Int, height: Int, hasAlpha: Bool) throws {
+        var generator = SeededGenerator(state: 7)
+        func noise(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) } }
+        let pixels = width * height
+        for rgb in [noise(3 * pixels), (0..<3 * pixels).map { UInt8(truncatingIfNeeded: $0 / 3000) }] {
+            let image = DecodedImage(
+                width: width, height: height, rgb: rgb, alpha: hasAlpha ? noise(pixels) : nil)
+            let alone = try image.png()
+            #expect(try ImageFile.decode(alone) == image)
+            for threads in [2, 3, 64] { #expect(try image.png(threads: threads) == alone) }
+        }
+    }
+
     @Test func pngTextIsWhereOthersLookForIt() throws {
         var image = picture
         image.parameters = "Steps: 20\nécole"

@@ -255,6 +255,13 @@ import ModelHub
         let cases: [(String, @Sendable (TestServer.Answer) -> TestServer.Answer?)] = [
             ("gave up on \(Self.unet)", { _ in .init(500) }),
             ("come back in 100000 seconds", { _ in .init(429, headers: ["Retry-After": "100000"]) }),
+            ("come back in 1000000000 seconds", { _ in .init(429, headers: ["Retry-After": "1e300"]) }),
+            (
+                "where the hub lists",
+                { _ in
+                    .init(200, headers: ["Content-Length": "9223372036854775807"], body: Data(count: 100))
+                }
+            ),
             ("its sum is", { _ in .init(200, body: Data(count: files[Self.unet]?.count ?? 0)) }),
             ("where the hub lists", { _ in .init(200, body: Data(count: 10)) }),
             ("where the hub lists", { _ in .init(200, body: Data(count: 10_000_000)) }),

@@ -1,3 +1,5 @@
+import Checkpoints
+import Foundation
 import StableDiffusion
 import TensorKernels
 import TestSupport
@@ -38,6 +40,60 @@ import Testing
         let picture = maker.picture(prediction: model == "tiny-sample" ? clean : noise, input: input, timestep: 0)
         #expect(picture.width == width && picture.height == height)
         for (value, expected) in zip(picture.rgb, colours.joined()) { #expect(abs(Int(value) - expected) <= 1) }
+    }
+
+    /// With a tiny autoencoder a preview is what diffusers decodes from the same latents.
+    @Test func tinyAutoencoderDecodesPreviews() throws {
+        let folder = ModelFixture.fixtures.appendingPathComponent("taesd-narrow")
+        let configuration = try AutoencoderConfiguration(contentsOf: folder.appendingPathComponent("config.json"))
+        let golden = try GoldenFile(folder.appendingPathComponent("golden.safetensors"))
+        let latents = try golden["other_latents"]
+        let maker = try PreviewMaker(
+            decoder: ImageDecoder(
+                WeightStore(folder: folder, name: "diffusion_pytorch_model"), configuration, compute: compute),
+            imageLatents: image(latents, on: compute),
+            schedule: ModelDirectory(ModelFixture(name: "tiny-sample").folder).scheduler, steps: 2,
+            scalingFactor: configuration.scalingFactor)
+        // This model predicts the clean latents themselves.
+        let picture = maker.picture(
+            prediction: latents.floats, input: [Float](repeating: 0, count: latents.floats.count), timestep: 500)
+        let decoded = image(try golden["decoded"], on: compute)
+        #expect(picture.width == decoded.shape[2] && picture.height == decoded.shape[1])
+        for (value, expected) in zip(picture.rgb, decoded.values) {
+            #expect(abs(Float(value) - min(max((expected + 1) * 127.5, 0), 255)) <= 0.51)
+        }
+    }
+
+    /// A model with a folder `taesd` makes its previews with it, at the picture's size; without it at the latents'.
+    @Test func modelsBringTheirTinyAutoencoder() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("preview-\(UUID().uuidString)")
+        try FileManager.default.copyItem(at: ModelFixture(name: "tiny-sd").folder, to: folder)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let size = 64
+        let request = GenerationRequest(
+            image: PixelImage(width: size, height: size, rgb: (0..<3 * size * size).map { UInt8($0 % 251) }),
+            instruction: "a cat", steps: 2, guidanceScale: 1, imageGuidanceScale: 1, seed: 1)
+        func previews() throws -> (shown: [Int], result: [UInt8]) {
+            var shown: [Int] = []
+            let pipeline = try InstructPix2Pix(model: ModelDirectory(folder), compute: compute)
+            let result = try pipeline.generate(
+                request, preview: Preview(interval: 1) { _, picture in shown.append(picture.width) })
+            return (shown, result.image.rgb)
+        }
+        let without = try previews()
+        #expect(without.shown == [size / 8, size / 8])
+        let tiny = folder.appendingPathComponent("taesd")
+        try FileManager.default.copyItem(at: ModelFixture.fixtures.appendingPathComponent("taesd-narrow"), to: tiny)
+        let with = try previews()
+        #expect(with.shown == [size, size])
+        #expect(with.result == without.result)
+        _ = try ModelSurvey(ModelDirectory(folder))
+
+        // One of another number of latent channels is no fit.
+        try FileManager.default.removeItem(at: tiny)
+        try FileManager.default.copyItem(at: ModelFixture.fixtures.appendingPathComponent("taesd-odd"), to: tiny)
+        let error = try #require(throws: ConfigurationError.self) { try ModelDirectory(folder) }
+        #expect(error.description.contains("taesd/config.json") && error.description.contains("latent_channels is 5"))
     }
 
     /// A picture of one colour determines no colours; the preview is that colour where nothing changed.

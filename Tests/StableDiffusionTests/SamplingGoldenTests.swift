@@ -51,6 +51,27 @@ import Testing
         #expect(checked > 10_000)
     }
 
+    /// Every sampler with every spacing and kind of prediction at every count of steps up to 50.
+    @Test func lastStepEqualsDiffusersAtEveryCount() throws {
+        var golden = try LittleEndianReader("samplers-last.bin")
+        var runs = 0
+        for run in try SamplingFixtures.runs("samplers-last.json") {
+            var sampler = try makeSampler(kind: run.kind, configuration: run.configuration, steps: run.steps)
+            var random = TorchRandom(seed: UInt64(run.steps))
+            let noiseScale = sampler.initialNoiseScale
+            var latents = random.normal(count: Self.latentCount).map { $0 * noiseScale }
+            for step in sampler.timesteps.indices {
+                let predicted = prediction(sampler.scaleModelInput(latents, step: step), step: step)
+                latents = sampler.step(predicted, step: step, latents: latents, random: &random)
+            }
+            let error = relativeError(latents, try golden.floats(Self.latentCount))
+            #expect(error <= 1e-5, "\(error) \(run.name)")
+            runs += 1
+        }
+        #expect(golden.isAtEnd)
+        #expect(runs == 3450)
+    }
+
     @Test func timestepsEqualDiffusersAtEveryCount() throws {
         var golden = try LittleEndianReader("samplers-timesteps.bin")
         for run in try SamplingFixtures.runs("samplers-timesteps.json") {

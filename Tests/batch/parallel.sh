@@ -2,10 +2,7 @@
 # The README's recipe for GNU parallel, for real: two logins over ssh to this machine, one worker killed with SIGKILL.
 # Needs parallel, openssh-server and openssh-client.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-make_photos
-"$PROGRAM" photos --recursive --max-pixels 4096 --steps 1 -o alone --quiet >/dev/null 2>&1 || [ $? -eq 6 ]
-mkdir toons
-cp alone/cartoonize.seed toons
+make_alone
 
 ssh-keygen -q -t ed25519 -N '' -f host_key
 ssh-keygen -q -t ed25519 -N '' -f user_key
@@ -29,19 +26,7 @@ seq 4 | parallel --will-cite --jobs 1 --retries 3 --workdir "$work" \
     "$PROGRAM" photos --recursive --max-pixels 4096 --steps 1 -o toons --quiet --threads 1 --shard {}/4 \
     >made.txt 2>errors.txt &
 run=$!
-# The process of a shard has this program for its executable and our folder for its own.
-for _ in $(seq 200); do
-    for pid in $(pgrep -x cartoonize || true); do
-        [ "$(readlink "/proc/$pid/cwd")" = "$work" ] && [ "$(find toons -name '*.png' | wc -l)" -gt 20 ] || continue
-        kill -KILL "$pid" && killed=$pid
-        break 2
-    done
-    sleep 0.05
-done
-[ -n "${killed:-}" ] || fail "no worker was seen"
+kill_one_worker
 wait $run || true
-check toons toons/cartoonize.*-of-4.jsonl
-same_pictures alone toons
-diff <(cat alone/cartoonize.jsonl | without_times | sort) <(cat toons/cartoonize.*-of-4.jsonl | without_times | sort) ||
-    fail "the manifests differ"
+check_shards
 echo "GNU parallel over ssh: 4 shards, one worker killed and retried; nothing lost, nothing made twice"

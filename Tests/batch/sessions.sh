@@ -6,16 +6,7 @@
 #
 # Times, sizes and the program's folder are masked: they differ from machine to machine.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-write=${1:-}
-tmux() { command tmux -L "cartoonize-$$" -f /dev/null "$@"; }
-trap 'tmux kill-server 2>/dev/null || true; rm -rf "$work"' EXIT
-mkdir bin home
-ln -s "$PROGRAM" bin/cartoonize
-cat >rc <<END
-PS1='\$ ' PATH=$work/bin:\$PATH HOME=$work/home
-PROMPT_COMMAND='command tmux -L cartoonize-$$ wait-for -S prompt'
-unset CARTOONIZE_MODEL CARTOONIZE_HOME HF_HOME HF_HUB_CACHE COLUMNS NO_COLOR
-END
+source "$here/terminal.sh"
 # The same whatever the model's own settings.
 cat >>rc <<'END'
 quick='--seed 1 --steps 2 --sampler ddim --guidance 1 --size 64x64'
@@ -28,34 +19,7 @@ start() {  # start COLUMNS: a terminal in a folder with photos
     cp "$root/Tests/smoke/photos/astronaut.jpg" desk/photos/sub
     cp desk/photos/cat.jpg desk/photo.jpg
     head -c 3000 desk/photo.jpg >desk/broken.jpg
-    tmux new-session -d -s s -x "$1" -y 60 -c "$work/desk" "TERM=xterm exec bash --noprofile --rcfile '$work/rc' -i"
-    prompt
-}
-type_line() { tmux send-keys -t s -l -- "$1"; tmux send-keys -t s Enter; }
-# The command before is done, and its prompt stands on the screen.
-prompt() {
-    tmux wait-for prompt
-    for _ in $(seq 200); do [ "$(tmux display-message -p -t s '#{cursor_x}')" != 2 ] || return 0; sleep 0.02; done
-    fail "no prompt"
-}
-enter() { type_line "$1"; prompt; }
-# Waits until the screen shows a text.
-until_shown() {
-    for _ in $(seq 600); do tmux capture-pane -p -t s | grep -qF -- "$1" && return; sleep 0.02; done
-    tmux capture-pane -p -t s
-    fail "never shown: $1"
-}
-screen() {
-    tmux capture-pane -p -t s | sed -E -e "s#$root#/package#g; s#$work#/folder#g" \
-        -e 's/[0-9]+\.[0-9]+ s/#.# s/g; s/[0-9]+:[0-9]{2}/#:##/g; s/ +[0-9]+\.[0-9] MB/ #.# MB/g' \
-        -e 's/"(load|text|encode|step|decode|total)":[0-9.e-]+/"\1":#/g; s/"peak_rss_bytes":[0-9]+/"peak_rss_bytes":#/' |
-        sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
-}
-keep() {  # keep NAME: what the screen shows, and the end of the terminal
-    screen >"$1"
-    tmux kill-session -t s
-    if [ -n "$write" ]; then cp "$1" "$here/sessions/$1"; else diff -u "$here/sessions/$1" "$1" || fail "session $1"; fi
-    echo "session ${1%.txt}"
+    open_terminal "$1"
 }
 
 start 110

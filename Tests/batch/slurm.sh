@@ -2,10 +2,8 @@
 # The README's recipe for a Slurm array job, for real: a cluster of this machine alone, one worker killed with SIGKILL and
 # put back into the queue. Needs slurm-wlm and munge, and root.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-make_photos
-"$PROGRAM" photos --recursive --max-pixels 4096 --steps 1 -o alone --quiet >/dev/null 2>&1 || [ $? -eq 6 ]
-mkdir toons state spool
-cp alone/cartoonize.seed toons
+make_alone
+mkdir state spool
 
 # root owns all; munged insists on folders that others cannot write.
 chmod 755 "$work"
@@ -63,15 +61,7 @@ status=\$?
 exit \$status
 END
 sbatch --parsable --chdir="$work" toons.sbatch >job
-for _ in $(seq 400); do
-    for pid in $(pgrep -x cartoonize || true); do
-        [ "$(readlink "/proc/$pid/cwd")" = "$work" ] && [ "$(find toons -name '*.png' | wc -l)" -gt 20 ] || continue
-        kill -KILL "$pid" && killed=$pid
-        break 2
-    done
-    sleep 0.05
-done
-[ -n "${killed:-}" ] || fail "no worker was seen"
+kill_one_worker
 for _ in $(seq 900); do
     # A task that was put back waits two minutes by Slurm's own rule; this test does not.
     for task in $(squeue -h -r -t PENDING -o %i); do scontrol update "JobId=$task" StartTime=now 2>/dev/null || true; done
@@ -81,8 +71,5 @@ done
 [ -z "$(squeue -h)" ] || fail "tasks are left: $(squeue)"
 grep -h '^task' ./[1-4].txt | sort
 grep -q 'start 1' ./[1-4].txt || fail "no task was put back"
-check toons toons/cartoonize.*-of-4.jsonl
-same_pictures alone toons
-diff <(cat alone/cartoonize.jsonl | without_times | sort) <(cat toons/cartoonize.*-of-4.jsonl | without_times | sort) ||
-    fail "the manifests differ"
+check_shards
 echo "Slurm array job: 4 tasks, one worker killed and put back; nothing lost, nothing made twice"

@@ -20,10 +20,20 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     def handle_error(self, request, address): pass  # clients are killed in the middle of everything
 
 
+def start_server(handler, tls=None, host="127.0.0.1"):
+    server = Server((host, 0), handler)
+    # Hands are shaken in the connection's own thread.
+    if tls: server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
 class Hub:
     """The files of a folder, and what went wrong while serving them."""
 
-    def __init__(self, folder, seed, calm=False, rate=20e6):
+    def __init__(self, folder, seed, calm=False, rate=20e6, tls=None, hosts=("127.0.0.1", "localhost")):
+        """`tls` is a server's SSLContext, and `hosts` are what hub and second host are called in addresses."""
+        self.tls = tls
         self.random, self.lock, self.calm, self.rate = random.Random(seed), threading.Lock(), calm, rate
         self.files, self.faults, self.leaks, self.requests = {}, {}, [], 0
         for base, _, names in os.walk(folder):
@@ -32,16 +42,16 @@ class Hub:
                 with open(path, "rb") as f: self.files[os.path.relpath(path, folder)] = f.read()
         self.cdn = self.start("localhost", self.serve_cdn)
         self.hub = self.start("127.0.0.1", self.serve_hub)
-        self.endpoint = f"http://127.0.0.1:{self.hub.server_port}"
+        scheme = "https" if tls else "http"
+        self.endpoint = f"{scheme}://{hosts[0]}:{self.hub.server_port}"
+        self.storage = f"{scheme}://{hosts[1]}:{self.cdn.server_port}"
 
     def start(self, host, serve):
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             def do_GET(self): serve(self)
             def log_message(self, *args): pass
-        server = Server((host, 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        return server
+        return start_server(Handler, self.tls, host)
 
     def is_large(self, path): return path.endswith((".safetensors", ".bin"))
 
@@ -70,7 +80,7 @@ class Hub:
         name = path[len(prefix):]
         if not path.startswith(prefix) or name not in self.files: return self.status(request, 404, {"X-Error-Code": "EntryNotFound"})
         if not self.is_large(name): return self.send(request, self.files[name], hashlib.md5(self.files[name]).hexdigest(), self.fault())
-        self.status(request, 302, {"Location": f"http://localhost:{self.cdn.server_port}/{name}?signature=x", "X-Repo-Commit": COMMIT})
+        self.status(request, 302, {"Location": f"{self.storage}/{name}?signature=x", "X-Repo-Commit": COMMIT})
 
     def serve_cdn(self, request):
         if "Authorization" in request.headers: self.leaks.append(request.path)

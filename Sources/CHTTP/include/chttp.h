@@ -53,7 +53,8 @@ typedef struct {
 chttp_session *chttp_open(void);
 void chttp_close(chttp_session *session);
 
-// One request; redirects are not followed. Proxies are those of the environment (https_proxy, no_proxy, ...).
+// One request; redirects are not followed. Proxies are those of the environment (https_proxy, no_proxy, ...), and so are
+// certificates that are to be trusted in place of the system's (CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR).
 chttp_result chttp_get(chttp_session *session, const chttp_request *request);
 
 // The parts of an http or https URL, as the requests understand it; to be freed with chttp_free_url.
@@ -69,5 +70,8 @@ typedef struct {
 // Zero when it is a sound http or https URL; `text` may be relative to `base`, unless that is NULL.
 int chttp_parse_url(const char *text, const char *base, chttp_url *url);
 void chttp_free_url(chttp_url *url);
+
+// An http date in seconds since 1970, -1 for what is none.
+long long chttp_date(const char *text);
 
 #endif

@@ -62,9 +62,23 @@ const uint8_t *cimage_png_icc_profile(const cimage_png_reader *reader, size_t *s
 /// The text stored under a key in what has been read so far.
 cimage_png_text cimage_png_find_text(const cimage_png_reader *reader, const char *key);
 
-/// Encodes a picture, with a text chunk when `text` is not NULL: iTXt when `text_is_utf8`, else tEXt (Latin-1).
-bool cimage_png_encode(const cimage_picture *picture, const char *text_key, const char *text, bool text_is_utf8,
-                       cimage_buffer *output, char message[CIMAGE_MESSAGE_SIZE]);
+/// Some rows of a picture, filtered and deflated.
+typedef struct {
+    cimage_buffer deflated;
+    size_t filtered_size;
+    uint32_t sum;  // Adler-32 of what was deflated
+} cimage_png_band;
+
+/// How many bands a picture is deflated in; its size alone decides.
+size_t cimage_png_band_count(const cimage_picture *picture);
+
+/// Deflates a band; false when memory is out. Bands may be made at the same time, in any order.
+bool cimage_png_deflate_band(const cimage_picture *picture, size_t index, cimage_png_band *band);
+
+/// Puts a picture's bands together, with a text chunk when `text` is not NULL: iTXt when `text_is_utf8`, else tEXt
+/// (Latin-1).
+bool cimage_png_encode(const cimage_picture *picture, const cimage_png_band *bands, const char *text_key,
+                       const char *text, bool text_is_utf8, cimage_buffer *output, char message[CIMAGE_MESSAGE_SIZE]);
 
 // JPEG
 

@@ -27,6 +27,7 @@ public final class InstructPix2Pix {
         var encoder: ImageEncoder?
         var unet: UNet?
         var decoder: ImageDecoder?
+        var previewDecoder: ImageDecoder?
     }
 
     public init(model: ModelDirectory, compute: Compute, residency: Residency = .stage) throws {
@@ -157,11 +158,7 @@ public final class InstructPix2Pix {
         let unet = try part(\.unet, "UNet", &run, progress) {
             try UNet(model.weights(of: .unet), model.unet, compute: compute)
         }
-        let previewMaker = try preview.map { _ in
-            try PreviewMaker(
-                imageLatents: imageLatents, image: request.image, schedule: model.scheduler, steps: request.steps,
-                scalingFactor: model.vae.scalingFactor)
-        }
+        let previewMaker = try preview.map { _ in try self.previewMaker(request, imageLatents, &run, progress) }
         var latents = imageLatents
         let steps = DenoisingSequence(
             unet: unet, text: TextContext(text), guidance: request.guidance, imageLatents: imageLatents,
@@ -183,6 +180,23 @@ public final class InstructPix2Pix {
             try progress(.step(step.index + 1, of: steps.count))
         }
         return latents
+    }
+
+    private func previewMaker(
+        _ request: GenerationRequest, _ imageLatents: Tensor, _ run: inout Run,
+        _ progress: (ProgressEvent) throws -> Void
+    ) throws -> PreviewMaker {
+        guard let tiny = model.previewAutoencoder else {
+            return try PreviewMaker(
+                imageLatents: imageLatents, image: request.image, schedule: model.scheduler, steps: request.steps,
+                scalingFactor: model.vae.scalingFactor)
+        }
+        let decoder = try part(\.previewDecoder, "preview decoder", &run, progress) {
+            try ImageDecoder(model.previewWeights(), .tiny(tiny), compute: compute)
+        }
+        return try PreviewMaker(
+            decoder: decoder, imageLatents: imageLatents, schedule: model.scheduler, steps: request.steps,
+            scalingFactor: tiny.scalingFactor)
     }
 
     private func decode(

@@ -21,15 +21,21 @@ public struct ModelDirectory: Sendable {
         case file(URL)
     }
 
+    private static let previewFolder = "taesd"
+
     private let source: Source
     public let defaults: Defaults
     /// The sampler that the model's scheduler file asks for.
     public let sampler: SamplerKind
     package let unet: UNetConfiguration
     package let vae: AutoencoderConfiguration
+    /// The tiny autoencoder that previews are decoded with, in the folder `taesd` of a model that has one.
+    package let previewAutoencoder: TinyAutoencoderConfiguration?
     package let textEncoder: CLIPTextConfiguration
     package let scheduler: SchedulerConfiguration
     let tokenizer: CLIPTokenizer
+    /// Beside the weights, what decides how the model works; those of the tokenizer's may be missing that it can do without.
+    let identifyingFiles: [URL]
 
     /// The sides of pictures are multiples of this.
     public var vaeScaleFactor: Int { vae.scaleFactor }
@@ -68,6 +74,15 @@ public struct ModelDirectory: Sendable {
         }
         self.source = source
         self.defaults = defaults
+        let tokenizerFiles = ["vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"]
+        var configurations: [URL] = []
+        if case .folder(let folder) = source {
+            configurations = [
+                "unet/config.json", "vae/config.json", "text_encoder/config.json",
+                "scheduler/scheduler_config.json",
+            ].map(folder.appendingPathComponent)
+        }
+        identifyingFiles = configurations + tokenizerFiles.map(tokenizer.appendingPathComponent)
         let pipeline = try fields("model_index.json", ["_class_name": "StableDiffusionInstructPix2PixPipeline"])
         try pipeline.requireDefaults(of: ["_class_name"])
         unet = try UNetConfiguration(fields("unet/config.json", UNetConfiguration.defaults))
@@ -79,6 +94,7 @@ public struct ModelDirectory: Sendable {
         guard let sampler = scheduler.className.flatMap(SamplerKind.init(name:)) else {
             throw SamplerError.unknownClass(scheduler.className)
         }
+        previewAutoencoder = try Self.previewAutoencoder(source)
         let usesKarras = try sampler == .dpmSolverMultistep && scheduler.flag("use_karras_sigmas", default: false)
         self.sampler = usesKarras ? .dpmSolverMultistepKarras : sampler
         try requireFit()
@@ -92,6 +108,20 @@ public struct ModelDirectory: Sendable {
             try WeightStore(folder: folder.appendingPathComponent(part.rawValue), name: part.weightName)
         case .file(let file): try SingleFileCheckpoint(file).weightStore(part)
         }
+    }
+
+    /// The weights of the tiny autoencoder for previews.
+    package func previewWeights() throws -> WeightStore {
+        guard case .folder(let folder) = source else { preconditionFailure("a single file has no folder for previews") }
+        return try WeightStore(
+            folder: folder.appendingPathComponent(Self.previewFolder), name: ModelPart.vae.weightName)
+    }
+
+    private static func previewAutoencoder(_ source: Source) throws -> TinyAutoencoderConfiguration? {
+        guard case .folder(let folder) = source else { return nil }
+        let file = folder.appendingPathComponent("\(previewFolder)/config.json")
+        return FileManager.default.fileExists(atPath: file.path)
+            ? try TinyAutoencoderConfiguration(contentsOf: file) : nil
     }
 
     /// What errors call the configuration of a part.
@@ -113,6 +143,14 @@ public struct ModelDirectory: Sendable {
         try require(
             vae.inChannels == 3 && vae.outChannels == 3, .vae,
             "in_channels is \(vae.inChannels) and out_channels \(vae.outChannels), but pictures have 3")
+        if case .folder(let folder) = source, let tiny = previewAutoencoder {
+            guard tiny.latentChannels == latents, tiny.outChannels == 3 else {
+                throw ConfigurationError(
+                    file: folder.appendingPathComponent("\(Self.previewFolder)/config.json").path,
+                    reason: "latent_channels is \(tiny.latentChannels) and out_channels \(tiny.outChannels), but the "
+                        + "autoencoder's latents have \(latents) and pictures 3")
+            }
+        }
         try require(
             unet.inChannels == 2 * latents, .unet,
             "in_channels is \(unet.inChannels), but an image-editing model takes twice the autoencoder's \(latents)")

@@ -17,6 +17,9 @@ public struct ModelSurvey: Sendable {
         _ = try CLIPTextModel(model.weights(of: .textEncoder), model.textEncoder, compute: compute)
         _ = try ImageEncoder(model.weights(of: .vae), model.vae, compute: compute)
         _ = try ImageDecoder(model.weights(of: .vae), model.vae, compute: compute)
+        if let tiny = model.previewAutoencoder {
+            _ = try ImageDecoder(model.previewWeights(), .tiny(tiny), compute: compute)
+        }
         _ = try UNet(model.weights(of: .unet), model.unet, compute: compute)
         parts = try ModelPart.allCases.map { part in
             Part(part: part, tensors: try model.weights(of: part).weights)

@@ -4,7 +4,8 @@ import TensorKernels
 public struct Preview {
     /// Every so many steps, from 1.
     public var interval: Int
-    /// Takes the number of steps done and the picture so far, at the latents' resolution; what it throws ends the run.
+    /// Takes the number of steps done and the picture so far, at the latents' resolution unless the model has a tiny
+    /// autoencoder; what it throws ends the run.
     public var show: (_ stepsDone: Int, _ picture: PixelImage) throws -> Void
 
     public init(interval: Int, show: @escaping (_ stepsDone: Int, _ picture: PixelImage) throws -> Void) {
@@ -14,30 +15,61 @@ public struct Preview {
     }
 }
 
-/// Makes approximate pictures out of predictions without the decoder.
+/// Makes approximate pictures out of predictions without the model's own decoder.
 ///
-/// A step's prediction says what the clean latents would be, and colours are nearly a linear function of latents. That
-/// function is fitted to the input picture and its own latents, so it needs no constants of a particular autoencoder.
+/// A step's prediction says what the clean latents would be. They are decoded by a tiny autoencoder where the model has
+/// one beside it. Elsewhere colours are taken for a linear function of latents, which they nearly are. That function is
+/// fitted to the input picture and its own latents, so it needs no constants of a particular autoencoder.
 package struct PreviewMaker {
+    private enum Decoding {
+        /// For each of red, green and blue, 0 to 255, a weight a latent channel and a constant.
+        case linear([[Double]])
+        case tiny(ImageDecoder)
+    }
+
     private let alphasCumprod: [Float]
     private let predictionType: PredictionType
+    /// What latents are divided by before they are decoded.
     private let scalingFactor: Float
     /// `[height, width, channels]` of the latents.
     private let shape: [Int]
-    /// For each of red, green and blue, 0 to 255, a weight a latent channel and a constant.
-    private let colours: [[Double]]
+    private let compute: Compute
+    private let decoding: Decoding
 
+    /// Fits colours to a picture.
+    ///
     /// - Parameters:
     ///   - imageLatents: `[1, height, width, channels]`, those of `image`, not scaled.
     package init(
         imageLatents: Tensor, image: PixelImage, schedule: SchedulerConfiguration, steps: Int, scalingFactor: Float
     ) throws {
+        let shape = imageLatents.shape
+        let colours = Self.fit(
+            imageLatents.values, channels: shape[3], to: image.averaged(width: shape[2], height: shape[1]))
+        try self.init(.linear(colours), imageLatents, schedule, steps, scalingFactor)
+    }
+
+    /// Decodes with a tiny autoencoder.
+    ///
+    /// - Parameters:
+    ///   - imageLatents: `[1, height, width, channels]`
+    ///   - scalingFactor: of the tiny autoencoder.
+    package init(
+        decoder: ImageDecoder, imageLatents: Tensor, schedule: SchedulerConfiguration, steps: Int, scalingFactor: Float
+    ) throws {
+        try self.init(.tiny(decoder), imageLatents, schedule, steps, scalingFactor)
+    }
+
+    private init(
+        _ decoding: Decoding, _ imageLatents: Tensor, _ schedule: SchedulerConfiguration, _ steps: Int,
+        _ scalingFactor: Float
+    ) throws {
         alphasCumprod = try NoiseSchedule(schedule, steps: steps).alphasCumprod
         predictionType = try schedule.predictionType(.epsilon, .sample, .velocity)
         self.scalingFactor = scalingFactor
         shape = Array(imageLatents.shape.dropFirst())
-        colours = Self.fit(
-            imageLatents.values, channels: shape[2], to: image.averaged(width: shape[1], height: shape[0]))
+        compute = imageLatents.compute
+        self.decoding = decoding
     }
 
     /// - Parameters:
@@ -52,14 +84,22 @@ package struct PreviewMaker {
             case .sample: predicted
             case .velocity: signal * latent - noise * predicted
             }
+        }.map { $0 / scalingFactor }
+        return switch decoding {
+        case .linear(let colours): picture(of: clean, colours)
+        case .tiny(let decoder):
+            PixelImage(decoder(compute.tensor(channelsFirst: clean, [1, shape[2], shape[0], shape[1]])))
         }
+    }
+
+    private func picture(of clean: [Float], _ colours: [[Double]]) -> PixelImage {
         let (pixels, channels) = (shape[0] * shape[1], shape[2])
         var rgb = [UInt8](repeating: 0, count: 3 * pixels)
         for pixel in 0..<pixels {
             for (colour, weights) in colours.enumerated() {
                 var value = weights[channels]
                 for channel in 0..<channels {
-                    value += weights[channel] * Double(clean[channel * pixels + pixel] / scalingFactor)
+                    value += weights[channel] * Double(clean[channel * pixels + pixel])
                 }
                 rgb[3 * pixel + colour] = UInt8(min(max(value, 0), 255).rounded())
             }

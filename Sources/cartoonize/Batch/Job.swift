@@ -51,7 +51,8 @@ struct OutputNaming {
             throw CommandFailure(.usage, "the picture from standard input has no name; give the output's with -o")
         }
         let format = format ?? .png
-        let stem = FilePath(photo.path).withoutExtension + ".cartoon"
+        // A photo on the web becomes a picture in the current folder.
+        let stem = FilePath(WebPhoto(photo.path)?.fileName ?? photo.path).withoutExtension + ".cartoon"
         let path = output.map { FilePath($0).appending(FilePath(photo.subfolder).appending(FilePath(stem).name)) }
         return jobs(photo, stem: path ?? stem, fileExtension: format.fileExtension, format)
     }

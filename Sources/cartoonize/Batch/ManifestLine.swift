@@ -54,6 +54,8 @@ struct ManifestLine: Codable, Equatable, Sendable {
 /// All that decides how a picture comes out, other than photo and seed.
 struct PictureSettings: Codable, Equatable, Sendable {
     var model: String
+    /// Which model of that name; see `Settings.modelHash`.
+    var modelHash: String
     var instruction: String
     var negative: String
     var steps: Int

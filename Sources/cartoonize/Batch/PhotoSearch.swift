@@ -1,6 +1,6 @@
 import Foundation
 
-/// Finds the photos that arguments mean: files, folders and patterns, in their order, each file once.
+/// Finds the photos that arguments mean: files, folders, patterns and addresses, in their order, each file once.
 struct PhotoSearch {
     private(set) var photos: [Photo] = []
     /// Whether a folder, a pattern or more than one file was named: the rules of a batch hold.
@@ -19,6 +19,8 @@ struct PhotoSearch {
     /// Adds what an argument means. A name of nothing is kept: reading it will say what is wrong.
     mutating func add(_ argument: String) {
         switch FileKind(argument) {
+        case _ where WebPhoto(argument) != nil:
+            addPhoto(Photo(path: argument, subfolder: ""))
         case .folder:
             isBatch = true
             addFolder(argument)

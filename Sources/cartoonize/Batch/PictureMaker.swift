@@ -17,13 +17,17 @@ struct PictureMaker: Sendable {
         let picture: InputPicture
         let source: PixelImage
         let sizes: (working: PixelSize, output: PixelSize)
+        /// How long that took.
+        let time: Duration
     }
 
     /// Reads and decodes a job's photo and brings it to the size to work at.
     func prepare(_ job: Job) throws -> Prepared {
+        let start = ContinuousClock.now
         let picture = try InputPicture(InputFile(path: job.photo.path))
         let sizes = try checkedSizes(of: picture.size, format: job.format)
-        return Prepared(picture: picture, source: picture.pixels(size: sizes.working), sizes: sizes)
+        let source = picture.pixels(size: sizes.working)
+        return Prepared(picture: picture, source: source, sizes: sizes, time: start.duration(to: .now))
     }
 
     /// The sizes for a job's photo, of which no more than the header is looked at.
@@ -45,7 +49,7 @@ struct PictureMaker: Sendable {
         if compare {
             picture = prepared.picture.resized(to: prepared.sizes.output, format: job.format).beside(picture)
         }
-        return try job.format.encode(picture, quality: quality)
+        return try job.format.encode(picture, quality: quality, threads: settings.threads)
     }
 
     /// The manifest's line of a picture that is yet to be made.
@@ -53,7 +57,8 @@ struct PictureMaker: Sendable {
         ManifestLine(
             job: job,
             settings: PictureSettings(
-                model: settings.modelName, instruction: settings.instruction, negative: settings.negativeInstruction,
+                model: settings.modelName, modelHash: settings.modelHash, instruction: settings.instruction,
+                negative: settings.negativeInstruction,
                 steps: settings.steps, sampler: settings.sampler.rawValue, guidance: settings.guidanceScale,
                 imageGuidance: settings.imageGuidanceScale, size: size.size?.description, maxPixels: size.maxPixels,
                 format: job.format.description, quality: job.format == .jpeg ? quality : nil, compare: compare),

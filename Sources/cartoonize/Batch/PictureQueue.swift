@@ -59,6 +59,7 @@ struct PictureQueue {
         start: ContinuousClock.Instant
     ) -> Background<Void> {
         Background { [maker, ledger, plan, replacing = output.force, verbose = output.verbose] in
+            let writeStart = ContinuousClock.now
             do {
                 try job.destination.write(maker.encoded(result.image, of: job, photo), replacing: replacing)
             } catch {
@@ -66,7 +67,8 @@ struct PictureQueue {
                 let isThere = plan.isBatch && !replacing && maker.isResult(of: job, at: job.destination.name)
                 guard isThere else { return try ledger.failed(line, error, after: start.duration(to: .now)) }
             }
-            let timings = RunReport.Timings(result.timings, total: start.duration(to: .now))
+            let timings = RunReport.Timings(
+                result.timings, read: photo.time, write: writeStart.duration(to: .now), total: start.duration(to: .now))
             if verbose { Console.line(timings.summary) }
             try ledger.made(
                 RunReport(

@@ -37,10 +37,10 @@ struct RunPlan {
     private func requireDistinctNames() throws {
         var photos: [String: String] = [:]
         for job in jobs {
-            guard let first = photos.updateValue(job.photo.path, forKey: FilePath(job.destination.name).simplified)
+            guard let first = photos.updateValue(job.photo.name, forKey: FilePath(job.destination.name).simplified)
             else { continue }
             throw CommandFailure(
-                .output, "\(first) and \(job.photo.path) would both become \(job.destination.name); rename one")
+                .output, "\(first) and \(job.photo.name) would both become \(job.destination.name); rename one")
         }
     }
 

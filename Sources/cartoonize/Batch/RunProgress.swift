@@ -9,7 +9,7 @@ struct RunProgress {
     private var total: Int?
     private var isBatch = false
     private var ended = 0
-    private var tenthsShown = 0
+    private var tenths = Tenths()
     private var start = ContinuousClock.now
 
     /// Begins before it is known what is to be done.
@@ -27,13 +27,13 @@ struct RunProgress {
     }
 
     mutating func begin(_ job: Job) {
-        let name = FilePath(job.photo.path).name
+        let name = FilePath(job.photo.name).name
         guard let total else {
-            display = ProgressDisplay(style: pictureStyle, label: job.photo.path)
+            display = ProgressDisplay(style: pictureStyle, label: job.photo.name)
             return
         }
         guard isBatch else {
-            display = ProgressDisplay(style: style, label: "\(job.photo.path) (\(ended + 1) of \(total))")
+            display = ProgressDisplay(style: style, label: "\(job.photo.name) (\(ended + 1) of \(total))")
             return
         }
         let suffix = ended > 0 ? "  all \(ProgressDisplay.clock(remaining(of: total)))" : ""
@@ -45,8 +45,7 @@ struct RunProgress {
     /// The picture that was begun is made or has failed.
     mutating func end() {
         ended += 1
-        guard isBatch, let total, case .lines = style, ended * 10 / total > tenthsShown else { return }
-        tenthsShown = ended * 10 / total
+        guard isBatch, let total, case .lines = style, tenths.isNew(ended, of: total) else { return }
         let perPicture = (start.duration(to: .now) / ended).seconds
         Console.line(
             "\(ended * 100 / total)% (\(ended) of \(total) pictures, \(oneDecimal(perPicture)) s each, "

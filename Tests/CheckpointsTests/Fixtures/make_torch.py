@@ -2,7 +2,8 @@
 
 `torch.json` holds, per file and key, what torch reads back (dtype, shape, values as float32 bits). `original.json` holds,
 for the single-file checkpoints, the configurations and the checksums (CRC-32 of the float32 values) of the tensors that
-diffusers' own conversion functions yield.
+diffusers' own conversion functions yield. `original-shapes.json` holds the keys and shapes of the smallest single-file
+checkpoint that can run: its groups are of 32 channels and its words are CLIP's.
 """
 import json, os, sys, types, zlib
 from collections import OrderedDict
@@ -163,3 +164,17 @@ for name, dtype in (("original.ckpt", torch.float32), ("original-half.safetensor
     # Fields that stay at diffusers' default, null, need not be written.
     goldens["configurations"] = {p: {k: v for k, v in c.items() if v is not None} for p, c in configs.items()}
 json.dump(goldens, open("original.json", "w"), sort_keys=True, separators=(",", ":"))
+
+# The tests fill it with values themselves.
+small = dict(UNET, layers_per_block=1, block_out_channels=(32, 32), norm_num_groups=32, cross_attention_dim=8, attention_head_dim=8,
+             down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"))
+small_vae = dict(VAE, down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2, block_out_channels=(32, 32),
+                 norm_num_groups=32)
+small_text = dict(TEXT, vocab_size=49408, hidden_size=8, num_hidden_layers=1, max_position_embeddings=77, eos_token_id=49407)
+with torch.device("meta"):
+    unet, vae, text = UNet2DConditionModel(**small), AutoencoderKL(**small_vae), CLIPTextModel(CLIPTextConfig(**small_text))
+shapes = {f"model.diffusion_model.{k}": v for k, v in original_unet(unet.state_dict(), 2, 1).items()}
+shapes |= {f"first_stage_model.{k}": v for k, v in original_vae(vae.state_dict(), 2, 1).items()}
+shapes |= {f"cond_stage_model.transformer.{k if k.startswith('text_model.') else 'text_model.' + k}": v for k, v in text.state_dict().items()}
+json.dump({k: list(v.shape) for k, v in shapes.items() if not k.endswith("position_ids")}, open("original-shapes.json", "w"),
+          sort_keys=True, separators=(",", ":"))

@@ -8,6 +8,8 @@ Writes, all little-endian:
   samplers.json           groups of runs: the sampler's name (null: the file's own), a scheduler file, counts of steps
   samplers.bin            for each run: the noise scale, the timesteps, each step's latents and the next normal value of the
                           run's generator (float32), in that order
+  samplers-last.json      groups of runs, as above
+  samplers-last.bin       for each run: the latents after the last step (float32)
   samplers-timesteps.json groups of samplers, as above
   samplers-timesteps.bin  for each run: the timesteps (uint16)
 """
@@ -146,6 +148,21 @@ def sampler_groups():
     return groups
 
 
+def last_groups():
+    """Every sampler, spacing and kind of prediction at every count up to 50."""
+    groups = []
+    for kind in CLASSES:
+        for spacing in SPACINGS if kind != "lcm" else ["leading"]:
+            for prediction in ["epsilon"] + PREDICTIONS[kind]:
+                config = STABLE | dict(timestep_spacing=spacing, prediction_type=prediction)
+                groups.append({"kind": kind, "config": config, "counts": list(range(1, 51))})
+    return groups
+
+
+def last_latents(kind, config, steps):
+    return run(kind, config, steps)[-1 - SHAPE[1] * SHAPE[2] * SHAPE[3]:-1]
+
+
 def timestep_groups():
     groups = []
     every = list(range(1, 121))
@@ -188,6 +205,10 @@ def main():
     groups = sampler_groups()
     write("samplers.json", json.dumps(groups).encode())
     write("samplers.bin", b"".join(run(g["kind"], g["config"], n).tobytes() for g in groups for n in g["counts"]))
+    groups = last_groups()
+    write("samplers-last.json", json.dumps(groups).encode())
+    write("samplers-last.bin", b"".join(
+        last_latents(g["kind"], g["config"], n).tobytes() for g in groups for n in g["counts"]))
     groups = timestep_groups()
     write("samplers-timesteps.json", json.dumps(groups).encode())
     write("samplers-timesteps.bin", b"".join(

@@ -1,0 +1,36 @@
+import Checkpoints
+import Foundation
+
+extension ModelDirectory {
+    /// As much of a tensor is looked at.
+    private static let sampleBytes = 4096
+
+    /// Hands out, in a fixed order, what tells this model from another: the files of configuration and tokenizer, and each
+    /// tensor's key, format, shape and the 4096 bytes in the middle of its values, or all of fewer.
+    ///
+    /// To hand out all of a large model would take seconds, longer than finding that nothing is left to do. Training and
+    /// merging change practically every value of the tensors they touch, so one place of each tensor shows them; a change
+    /// of single values elsewhere in a large tensor is not seen.
+    package func forEachIdentifyingPiece(_ take: (UnsafeRawBufferPointer) -> Void) throws {
+        func takeText(_ text: String) {
+            // A length in front keeps neighbours apart.
+            Array("\(text.utf8.count) \(text)".utf8).withUnsafeBytes { take($0) }
+        }
+        for file in identifyingFiles {
+            // Optional ones may be missing; the others have been read.
+            guard let content = try? Data(contentsOf: file, options: .mappedIfSafe) else { continue }
+            takeText("\(file.lastPathComponent) \(content.count)")
+            content.withUnsafeBytes { take($0) }
+        }
+        for part in ModelPart.allCases {
+            for tensor in try weights(of: part).weights {
+                takeText("\(part.rawValue)/\(tensor.key) \(tensor.dataType.rawValue) \(tensor.shape)")
+                let stored = tensor.stored()
+                let start = max(0, stored.bytes.count - Self.sampleBytes) / 2
+                withExtendedLifetime(stored.owner) {
+                    take(UnsafeRawBufferPointer(rebasing: stored.bytes[start...].prefix(Self.sampleBytes)))
+                }
+            }
+        }
+    }
+}
