@@ -1,4 +1,4 @@
-"""Stage 4, the card's figures: python evaluate.py MODEL OUT --photos DIR [--program cartoonize] [--only table,...]
+"""Stage 6, the card's figures: python evaluate.py MODEL OUT --photos DIR [--program cartoonize] [--only table,...]
 
 On the photos kept out of training, by the release program with its default settings and seed 1. SSIM and PSNR are
 scikit-image's on RGB bytes. Ink is what is at least 40 levels darker than its surroundings (a black-hat of 7 pixels) in
@@ -128,4 +128,4 @@ if __name__ == "__main__":
         photo = square(paths[0], 256)
         target = draw(photo)["cartoon"]
         values = sorted(psnr(target, made) for made in program.seeds(photo, 1000))
-        tell("1000 seeds, dB", {"least": round(values[0], 2), "median": round(values[len(values) // 2], 2), "seeds": len(values)})
+        tell("1000 seeds, dB", {"least": round(float(values[0]), 2), "median": round(float(values[len(values) // 2]), 2), "seeds": len(values)})

@@ -1,4 +1,4 @@
-"""Stage 4, the decoder: python train_decoder.py PAIRS VAE TRAINED OUT [--minutes 15]. Goes on where it was interrupted.
+"""Stage 4, the decoder: python train_decoder.py PAIRS VAE TRAINED OUT [--minutes 22]. Goes on where it was interrupted.
 
 The autoencoder's decoder, trained further on the latents that the trained UNet predicts in one step (the rest frozen): it
 learns what they lose, colour above all. A fifth of each batch are the latents of the drawing itself, so that it stays the
@@ -45,7 +45,7 @@ def predictions(data, vae, trained, count):
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for n in ("pairs", "vae", "trained", "out"): p.add_argument(n)
-    p.add_argument("--minutes", type=float, default=15); p.add_argument("--rate", type=float, default=8e-4)
+    p.add_argument("--minutes", type=float, default=22); p.add_argument("--rate", type=float, default=8e-4)
     p.add_argument("--crops", type=int, default=2400)
     a = p.parse_args()
     torch.manual_seed(0)
