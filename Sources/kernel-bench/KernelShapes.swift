@@ -89,22 +89,56 @@ enum KernelShapes {
         .groupNorm(batch: 1, size: 512, channels: 128),
     ]
 
-    /// The embedded model, 512x512.
-    static let embedded: [KernelShape] = [
-        .convolution(batch: 1, size: 512, channels: 24, out: 24, stride: 1),
-        .convolution(batch: 1, size: 512, channels: 48, out: 24, stride: 1),
-        .convolution(batch: 1, size: 512, channels: 24, out: 3, stride: 1),
-        .convolution(batch: 1, size: 512, channels: 3, out: 24, stride: 1),
+    /// The embedded model's UNet, one branch, 512x512: latents of half the picture's sides.
+    static let embeddedUNet: [KernelShape] = [
+        .convolution(batch: 1, size: 256, channels: 16, out: 48, stride: 1),
         .convolution(batch: 1, size: 256, channels: 48, out: 48, stride: 1),
-        .convolution(batch: 1, size: 256, channels: 8, out: 32, stride: 1),
-        .convolution(batch: 1, size: 256, channels: 32, out: 32, stride: 1),
-        .convolution(batch: 1, size: 256, channels: 64, out: 32, stride: 1),
-        .convolution(batch: 1, size: 128, channels: 64, out: 64, stride: 1),
-        .convolution(batch: 1, size: 64, channels: 96, out: 96, stride: 1),
-        .convolution(batch: 1, size: 32, channels: 128, out: 128, stride: 1),
-        .attention(batch: 1, tokens: 1024, keys: 1024, heads: 4, depth: 32),
-        .groupNorm(batch: 1, size: 512, channels: 24),
+        .convolution(batch: 1, size: 256, channels: 80, out: 80, stride: 1),
+        .convolution(batch: 1, size: 256, channels: 128, out: 48, stride: 1),
+        .convolution(batch: 1, size: 256, channels: 96, out: 48, stride: 1),
+        .convolution(batch: 1, size: 256, channels: 48, out: 8, stride: 1),
+        .convolution(batch: 1, size: 256, channels: 48, out: 48, stride: 2),
+        .convolution(batch: 1, size: 128, channels: 48, out: 80, stride: 1),
+        .convolution(batch: 1, size: 128, channels: 80, out: 80, stride: 1),
+        .convolution(batch: 1, size: 128, channels: 128, out: 80, stride: 1),
+        .convolution(batch: 1, size: 128, channels: 208, out: 80, stride: 1),
+        .convolution(batch: 1, size: 128, channels: 128, out: 128, stride: 1),
+        .convolution(batch: 1, size: 128, channels: 80, out: 80, stride: 2),
+        .convolution(batch: 1, size: 64, channels: 80, out: 128, stride: 1),
+        .convolution(batch: 1, size: 64, channels: 128, out: 128, stride: 1),
+        .convolution(batch: 1, size: 64, channels: 208, out: 128, stride: 1),
+        .convolution(batch: 1, size: 64, channels: 288, out: 128, stride: 1),
+        .convolution(batch: 1, size: 64, channels: 160, out: 160, stride: 1),
+        .convolution(batch: 1, size: 64, channels: 128, out: 128, stride: 2),
+        .convolution(batch: 1, size: 32, channels: 128, out: 160, stride: 1),
+        .convolution(batch: 1, size: 32, channels: 160, out: 160, stride: 1),
+        .convolution(batch: 1, size: 32, channels: 288, out: 160, stride: 1),
+        .convolution(batch: 1, size: 32, channels: 320, out: 160, stride: 1),
+        .linear(rows: 1024, depth: 160, out: 160),
+        .linear(rows: 1024, depth: 640, out: 160),
+        .linear(rows: 4096, depth: 288, out: 128),
+        .linear(rows: 16384, depth: 208, out: 80),
+        .linear(rows: 65536, depth: 128, out: 48),
+        .gated(rows: 1024, depth: 160, out: 640),
+        .attention(batch: 1, tokens: 1024, keys: 1024, heads: 4, depth: 40),
+        .attention(batch: 1, tokens: 1024, keys: 77, heads: 4, depth: 40),
+        .groupNorm(batch: 1, size: 256, channels: 48),
     ]
 
-    static let all = unet + autoencoder + embedded
+    /// The embedded model's autoencoder, 512x512.
+    static let embeddedAutoencoder: [KernelShape] = [
+        .convolution(batch: 1, size: 512, channels: 3, out: 32, stride: 1),
+        .convolution(batch: 1, size: 512, channels: 32, out: 32, stride: 1),
+        .convolution(batch: 1, size: 512, channels: 64, out: 64, stride: 1),
+        .convolution(batch: 1, size: 512, channels: 64, out: 32, stride: 1),
+        .convolution(batch: 1, size: 512, channels: 32, out: 3, stride: 1),
+        .convolution(batch: 1, size: 512, channels: 32, out: 32, stride: 2),
+        .convolution(batch: 1, size: 256, channels: 32, out: 64, stride: 1),
+        .convolution(batch: 1, size: 256, channels: 64, out: 64, stride: 1),
+        .convolution(batch: 1, size: 256, channels: 64, out: 16, stride: 1),
+        .convolution(batch: 1, size: 256, channels: 8, out: 64, stride: 1),
+        .groupNorm(batch: 1, size: 512, channels: 32),
+    ]
+
+    static let all = unet + autoencoder + embeddedUNet + embeddedAutoencoder
 }

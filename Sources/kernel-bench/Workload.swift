@@ -112,7 +112,7 @@ enum Workload {
             let (weight, bias) = (
                 compute.tensor(.init(repeating: 1, count: channels), [channels]), compute.zeros([channels])
             )
-            let groups = channels % 32 == 0 ? 32 : 4
+            let groups = channels % 32 == 0 ? 32 : 8
             return (
                 {
                     x.normalized(

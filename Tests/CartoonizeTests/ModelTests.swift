@@ -12,8 +12,9 @@ struct ModelTests {
     private func expectRefusal(_ model: String, in folder: TemporaryFolder, saying messages: [String]) throws {
         let before = folder.contents
         let outcome = try Program.run(
-            ["a.png", "--model", model, "--steps", "1", "--quiet", "--guidance", "2"], in: folder)
+            ["a.png", "--model", model, "--steps", "1", "--guidance", "2"], in: folder)
         #expect(outcome.status == 3)
+        // One line, so nothing was announced or begun.
         #expect(outcome.errorLines.count == 1, "\(outcome.errors)")
         for message in messages { #expect(outcome.errors.contains(message), "\(outcome.errors)") }
         #expect(outcome.output.isEmpty)
@@ -139,25 +140,34 @@ struct ModelTests {
     private static let unetWeights = "unet/diffusion_pytorch_model.safetensors"
 
     @Test func wrongShape() throws {
-        try expectRefusalOfUNet(saying: ["conv_in.weight", "[48, 16, 9, 1]"]) { header in
+        try expectRefusal(saying: ["conv_in.weight", "[48, 16, 9, 1]"]) { header in
             header.replacingOccurrences(of: "[48,16,3,3]", with: "[48,16,9,1]")
         }
     }
 
     @Test func missingTensor() throws {
-        try expectRefusalOfUNet(saying: ["conv_in.weight"]) { header in
+        try expectRefusal(saying: ["conv_in.weight"]) { header in
             header.replacingOccurrences(of: "\"conv_in.weight\"", with: "\"conv_on.weight\"")
         }
     }
 
+    /// The decoder's turn comes last, but what it misses is found first.
+    @Test func missingTensorOfTheLastStage() throws {
+        try expectRefusal(
+            of: "vae/diffusion_pytorch_model.safetensors", saying: ["decoder.conv_out.weight"]
+        ) { header in
+            header.replacingOccurrences(of: "\"decoder.conv_out.weight\"", with: "\"decoder.conv_uut.weight\"")
+        }
+    }
+
     @Test func unknownNumberType() throws {
-        try expectRefusalOfUNet(saying: ["F99"]) { header in
+        try expectRefusal(saying: ["F99"]) { header in
             header.replacingOccurrences(of: "\"F16\"", with: "\"F99\"")
         }
     }
 
     @Test func brokenHeader() throws {
-        try expectRefusalOfUNet(saying: [Self.unetWeights]) { header in
+        try expectRefusal(saying: [Self.unetWeights]) { header in
             header.replacingOccurrences(of: "]", with: "}")
         }
     }
@@ -173,11 +183,13 @@ struct ModelTests {
         try expectRefusal("./model", in: folder, saying: [Self.unetWeights])
     }
 
-    /// Runs with a model in which the header of the UNet's weights was changed to another of the same length.
-    private func expectRefusalOfUNet(saying messages: [String], change: (String) -> String) throws {
+    /// Runs with a model in which the header of a file of weights was changed to another of the same length.
+    private func expectRefusal(
+        of weights: String = unetWeights, saying messages: [String], change: (String) -> String
+    ) throws {
         let folder = try folderWithPhoto()
         let model = try folder.makeModel()
-        let file = model.appendingPathComponent(Self.unetWeights)
+        let file = model.appendingPathComponent(weights)
         var bytes = try Data(contentsOf: file)
         let length = bytes.prefix(8).enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }
         let header = String(decoding: bytes[8..<8 + length], as: UTF8.self)

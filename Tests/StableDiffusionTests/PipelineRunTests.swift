@@ -50,6 +50,22 @@ import Testing
         #expect(one.image == three.image)
     }
 
+    /// All tensors get the memory of the step before: exactly once what the first step keeps for the others has settled.
+    @Test(arguments: ModelFixture.all) func stepsReuseMemory(fixture: ModelFixture) throws {
+        let compute = Compute(threads: 2)
+        let pipeline = try InstructPix2Pix(model: ModelDirectory(fixture.folder), compute: compute)
+        var request = try request(fixture)
+        request.steps = 6
+        var peaks: [Int] = []
+        _ = try pipeline.generate(
+            request,
+            progress: { event in
+                if case .step(1..., _) = event { peaks.append(compute.peakBytes) }
+            })
+        #expect(peaks.count >= 6 && Set(peaks.dropFirst(2)).count == 1, "\(peaks)")
+        #expect(peaks[2] - peaks[1] < peaks[1] / 200, "\(peaks)")
+    }
+
     /// The plan takes the memory of a real run, but for the few values that stages hand on.
     @Test(arguments: ModelFixture.all) func memoryIsPlanned(fixture: ModelFixture) throws {
         var request = try request(fixture)

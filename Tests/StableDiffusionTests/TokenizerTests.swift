@@ -115,7 +115,11 @@ import Testing
         #expect(try refusal(["merges.txt": text]).contains("merges.txt: line"))
     }
 
-    @Test(arguments: ["", "\n\n", "a b</w>", "a b</w>\r\n", "#version: 0.2\n\na b</w>\na b</w>\n"])
+    @Test func anEmptyMergeFile() throws {
+        #expect(try refusal(["merges.txt": ""]).contains("merges.txt: the file is empty"))
+    }
+
+    @Test(arguments: ["\n\n", "a b</w>", "a b</w>\r\n", "#version: 0.2\n\na b</w>\na b</w>\n"])
     func mergeFilesThatWillDo(text: String) throws {
         #expect(try refusal(["merges.txt": text]) == "accepted")
     }

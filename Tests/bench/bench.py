@@ -1,39 +1,81 @@
-"""The README's table of speed: cartoonize beside diffusers and OpenVINO on one machine, in one run.
+"""The README's tables of speed: cartoonize beside diffusers and OpenVINO on one machine, in one run.
 
-    python bench.py [--model DIR] [--photo FILE] [--runs 3] [--threads N] [--write-readme]
+    python bench.py [--model DIR] [--photo FILE] [--runs 3] [--threads N] [--sizes 512,256,768] [--write-readme]
 
 The full-size model is a stand-in (real configuration, random weights: the time does not depend on the values), made in
-DIR when it is not there. Each figure is a median; each program is a process of its own, one after another. Needs the
-packages of Tests/parity/requirements.txt.
+DIR when it is not there. Each figure is a median; each program is a process of its own, one after another. All are held
+to AVX2 first; on a processor with more, they are measured at their best as well, at the first size. Needs the packages
+of Tests/parity/requirements.txt, 12 GB of memory and, on two cores, a quarter of an hour.
 """
-import argparse, json, os, pathlib, re, statistics, subprocess, sys, tempfile
+import argparse, json, os, pathlib, re, statistics, subprocess, sys, tempfile, time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
-PROGRAM = ROOT / ".build/release/cartoonize"
+BUILD = ROOT / ".build/release"
+# What holds oneDNN (in OpenVINO and PyTorch), MKL and PyTorch's own kernels to AVX2.
+AVX2 = {"CARTOONIZE_KERNELS": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+# The peers and the largest size that each is measured at: beyond it diffusers, the slower one, is not waited for.
+PEERS = {"OpenVINO": 1 << 20, "diffusers": 512}
+STEPS = 20
 
 
-def ours(photo, size, threads, steps, model=None):
-    """The program's own account of one run, and the seconds and peak memory of the whole process."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [PROGRAM, photo, "-o", f"{folder}/out.png", "--size", f"{size}x{size}", "--seed", "1", "--json",
-                   "--quiet", "--threads", str(threads)]
-        if model: command += ["--model", model, "--steps", str(steps), "--guidance", "7.5", "--image-guidance", "1.5"]
-        out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return json.loads(out)
+def output(command, limits):
+    return subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, **limits}).stdout
 
 
-def peer(name, size, runs, threads, parts):
-    command = [sys.executable, HERE / "peers.py", name, "--size", str(size), "--runs", str(runs), "--threads",
-               str(threads), "--parts", parts]
-    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return json.loads(out.splitlines()[-1])
+class Bench:
+    def __init__(self, a): self.a = a
 
+    def ours(self, size, limits, *options):
+        """The program's own account of one run, and the seconds of the whole process."""
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            text = output([BUILD / "cartoonize", self.a.photo, "-o", f"{folder}/out.png", "--size", f"{size}x{size}",
+                           "--seed", 1, "--json", "--quiet", "--threads", self.a.threads, *options], limits)
+            return {**json.loads(text), "process": time.perf_counter() - start}
 
-def instruction_set():
-    text = subprocess.run([ROOT / ".build/release/kernel-bench", "--threads", "1", "none"], check=True,
-                          capture_output=True, text=True).stdout
-    return text.split(",")[0]
+    def full_size(self, size, steps, limits):
+        return self.ours(size, limits, "--model", self.a.model, "--steps", steps, "--guidance", 7.5, "--image-guidance", 1.5)
+
+    def peer(self, name, sizes, limits):
+        print(f"{name}, {limits.get('CARTOONIZE_KERNELS', 'best')}", file=sys.stderr, flush=True)
+        return json.loads(output([
+            sys.executable, HERE / "peers.py", name.lower(), "--sizes", ",".join(map(str, sizes)), "--runs", self.a.runs,
+            "--threads", self.a.threads, "--cache", ROOT / ".build/openvino-models"], limits).splitlines()[-1])
+
+    def compare(self, sizes, limits):
+        """A table of seconds and a sentence on memory. The autoencoder and the whole picture are of the first size."""
+        theirs = {name: self.peer(name, [s for s in sizes if s <= largest], limits) for name, largest in PEERS.items()}
+        runs = {size: self.full_size(size, max(3, self.a.runs), limits) for size in sizes}
+        first = sizes[0]
+        own = [runs[first]] + [self.full_size(first, 1, limits) for _ in range(self.a.runs - 1)]
+        median = lambda part: statistics.median(run["timings"][part] for run in own)
+        step = lambda size: runs[size]["timings"]["step"]
+
+        lines = ["| | cartoonize | " + " | ".join(f"{name} | ratio" for name in PEERS) + " |", "|---" * 6 + "|"]
+        def row(label, seconds, of_peer):
+            peers = [of_peer(theirs[name]) for name in PEERS]
+            cells = [f"{peer:.2f} s | {seconds / peer:.2f}" if peer else "- | -" for peer in peers]
+            lines.append(f"| {label} | {seconds:.2f} s | " + " | ".join(cells) + " |")
+        for size in sizes: row(f"UNet step, {size}x{size}", step(size), lambda t: t.get(f"step {size}"))
+        for part in ("encode", "decode"): row(f"VAE {part}, {first}x{first}", median(part), lambda t: t[part])
+        # Ours with start, loading, text encoder and files, the steps not run added; theirs without.
+        whole = own[0]["process"] + (STEPS - own[0]["steps"]) * step(first)
+        row(f"whole picture, {first}x{first}, {STEPS} steps", whole,
+            lambda t: t["encode"] + STEPS * t[f"step {first}"] + t["decode"])
+        memory = ", ".join([f"cartoonize {max(run['peak_rss_bytes'] for run in own) / 1e9:.1f} GB"] +
+                           [f"{name} {t['peak_gb']:.1f} GB" for name, t in theirs.items()])
+        return "\n".join(lines), f"Peak memory at {first}x{first}: {memory}."
+
+    def small(self, limits):
+        cells = []
+        for size in (512, 256):
+            runs = [self.ours(size, limits) for _ in range(self.a.runs)]
+            cells += [f"{statistics.median(run['process'] for run in runs):.2f} s",
+                      f"{max(run['peak_rss_bytes'] for run in runs) / 1e6:.0f} MB"]
+        return " | ".join(cells)
 
 
 def processor():
@@ -42,20 +84,10 @@ def processor():
     return "unknown processor"
 
 
-def table(rows):
-    lines = ["| | cartoonize | diffusers | OpenVINO | of diffusers | of OpenVINO |", "|---|---|---|---|---|---|"]
-    for name, own, diffusers, openvino in rows:
-        cells = [f"{x:.2f} s" if x is not None else "-" for x in (own, diffusers, openvino)]
-        ratios = [f"{own / x:.2f}" if x is not None else "-" for x in (diffusers, openvino)]
-        lines.append(f"| {name} | " + " | ".join(cells + ratios) + " |")
-    return "\n".join(lines)
-
-
 def write_readme(text):
     path = ROOT / "README.md"
-    marked = re.sub(r"(<!-- bench:begin -->\n).*?(<!-- bench:end -->)", lambda m: m[1] + text + "\n" + m[2],
-                    path.read_text(), flags=re.S)
-    path.write_text(marked)
+    path.write_text(re.sub(r"(<!-- bench:begin -->\n).*?(<!-- bench:end -->)", lambda m: m[1] + text + "\n" + m[2],
+                           path.read_text(), flags=re.S))
 
 
 def main():
@@ -67,30 +99,21 @@ def main():
     a = p.parse_args()
     if not (a.model / "model_index.json").exists():
         subprocess.run([sys.executable, HERE / "stand_in.py", a.model], check=True)
-    rows, memory = [], []
-    for size in map(int, a.sizes.split(",")):
-        own = ours(a.photo, size, a.threads, max(3, a.runs), a.model)
-        parts = "unet,vae" if size == 512 else "unet"
-        d, o = (peer(name, size, a.runs, a.threads, parts) for name in ("diffusers", "openvino"))
-        timings = own["timings"]
-        rows.append((f"UNet step, three branches, {size}x{size}", timings["step"], d["step"], o["step"]))
-        if size == 512:
-            again = [timings] + [ours(a.photo, size, a.threads, 1, a.model)["timings"] for _ in range(a.runs - 1)]
-            for part in ("encode", "decode"):
-                rows.append((f"VAE {part}, {size}x{size}", statistics.median(t[part] for t in again), d[part], o[part]))
-            memory = [own["peak_rss_bytes"] / 1e9, d["peak_gb"], o["peak_gb"]]
-        print(table(rows[-3 if size == 512 else -1:]), flush=True)
-    embedded = [ours(a.photo, 512, a.threads, 4) for _ in range(a.runs)]
-    seconds = statistics.median(run["timings"]["total"] for run in embedded)
-    text = (
-        f"Measured by `make bench` on {processor()}, {a.threads} threads, {instruction_set()} kernels, float32 arithmetic on "
-        f"float16 weights (the peers' in float32); medians of {a.runs}. The full-size model is a stand-in with random weights.\n\n"
-        + table(rows) + "\n\n"
-        + (f"Peak memory of the 512x512 run: {memory[0]:.1f} GB; the peers' parts one after another take {memory[1]:.1f} GB "
-           f"(diffusers) and {memory[2]:.1f} GB (OpenVINO).\n" if memory else "")
-        + f"The embedded model makes a 512x512 picture in {seconds:.1f} s, the whole process "
-        f"({max(run['peak_rss_bytes'] for run in embedded) / 1e6:.0f} MB).")
-    print(text)
+    bench, sizes = Bench(a), [int(size) for size in a.sizes.split(",")]
+
+    best = output([BUILD / "kernel-bench", "--threads", 1, "none"], {}).split(",")[0]
+    settings = [("AVX2", AVX2, sizes), ("AVX-512", {}, sizes[:1])] if best == "avx512" else [(best, {}, sizes)]
+    text = (f"Measured by `make bench` on {processor()}, {a.threads} threads, float32 arithmetic (ours on float16 weights, "
+            f"the peers' on float32), medians of {a.runs}. The full-size model is a stand-in with random weights; a step "
+            f"has three branches. A whole picture of ours is the whole process, the peers' are their parts added up.\n")
+    small = ["| small model, whole process | 512x512 | memory | 256x256 | memory |", "|---" * 5 + "|"]
+    for name, limits, sizes in settings:
+        table, memory = bench.compare(sizes, limits)
+        print(f"{name}\n{table}\n{memory}", flush=True)
+        text += f"\nAll held to {name}:\n\n{table}\n\n{memory}\n"
+        small.append(f"| {name} | {bench.small(limits)} |")
+    text += "\n" + "\n".join(small)
+    print("\n".join(small))
     if a.write_readme: write_readme(text)
 
 

@@ -1,18 +1,19 @@
-"""Seconds that a peer takes for one UNet step of three branches, a VAE encode and a VAE decode at one size, as JSON.
+"""Seconds that a peer takes for one UNet step of three branches at each size, and for the VAE at the first, as JSON.
 
-    python peers.py diffusers|openvino --size 512 --runs 3 --threads N [--parts unet,vae]
+    python peers.py diffusers|openvino --sizes 512,256 --runs 3 --threads N [--cache DIR]
 
 Real configuration, random weights (the time does not depend on the values), float32. OpenVINO is asked for float32 too:
-on processors with AVX-512 or AMX it would compute in bfloat16 otherwise.
+on processors with AVX-512 or AMX it would compute in bfloat16 otherwise. Its converted models are kept in DIR; converting
+them is a process of its own, so that its memory does not count.
 """
-import argparse, json, os, resource, statistics, time
+import argparse, json, multiprocessing, os, pathlib, resource, statistics, time
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from stand_in import UNET, VAE
 
 
 def timed(call, runs):
-    call()  # warm-up
+    """The median of `runs` calls; the first, which may be slower, is one of them."""
     times = []
     for _ in range(runs):
         start = time.perf_counter()
@@ -21,67 +22,85 @@ def timed(call, runs):
     return statistics.median(times)
 
 
-def diffusers_times(inputs, parts, runs, threads):
-    sample, text, image = inputs
+def sample_inputs(size):
+    return torch.randn(3, 8, size // 8, size // 8), torch.randn(3, 77, 768)
+
+
+def diffusers_times(sizes, runs, threads, cache):
     torch.set_num_threads(threads)
     with torch.inference_mode():
-        if "unet" in parts:
-            unet = UNet2DConditionModel(**UNET).eval()
-            yield "step", timed(lambda: unet(sample, 500, encoder_hidden_states=text), runs)
-            del unet
-        if "vae" in parts:
-            vae = AutoencoderKL(**VAE).eval()
-            latents = vae.encode(image).latent_dist.mode()
-            yield "encode", timed(lambda: vae.encode(image), runs)
-            yield "decode", timed(lambda: vae.decode(latents), runs)
+        unet = UNet2DConditionModel(**UNET).eval()
+        for size in sizes:
+            sample, text = sample_inputs(size)
+            yield f"step {size}", timed(lambda: unet(sample, 500, encoder_hidden_states=text), runs)
+        del unet
+        vae = AutoencoderKL(**VAE).eval()
+        image = torch.randn(1, 3, sizes[0], sizes[0])
+        latents = vae.encode(image).latent_dist.mode()
+        yield "encode", timed(lambda: vae.encode(image), runs)
+        yield "decode", timed(lambda: vae.decode(latents), runs)
 
 
-def openvino_times(inputs, parts, runs, threads):
+class Encode(torch.nn.Module):
+    def __init__(self): super().__init__(); self.vae = AutoencoderKL(**VAE)
+    def forward(self, x): return self.vae.encode(x, return_dict=False)[0].mode()
+
+
+class Decode(torch.nn.Module):
+    def __init__(self): super().__init__(); self.vae = AutoencoderKL(**VAE)
+    def forward(self, z): return self.vae.decode(z, return_dict=False)[0]
+
+
+def convert(make, example, path):
+    import openvino as ov
+    with torch.no_grad(): model = ov.convert_model(make().eval(), example_input=example)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ov.save_model(model, path, compress_to_fp16=False)
+
+
+def unet(): return UNet2DConditionModel(**UNET)
+
+
+def openvino_times(sizes, runs, threads, cache):
     import numpy as np, openvino as ov
     core = ov.Core()
     core.set_property("CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads})
 
-    def compiled(module, example):
-        with torch.no_grad():
-            return core.compile_model(ov.convert_model(module.eval(), example_input=example), "CPU")
+    def read(name, make, example):
+        path = cache / f"{name}.xml"
+        if not path.exists():
+            process = multiprocessing.get_context("spawn").Process(target=convert, args=(make, example, path))
+            process.start(); process.join()
+        return core.read_model(path)
 
-    sample, text, image = inputs
-    if "unet" in parts:
-        model = compiled(UNet2DConditionModel(**UNET),
-                         {"sample": sample, "timestep": torch.tensor(500.0), "encoder_hidden_states": text})
-        arguments = [sample.numpy(), np.float32(500), text.numpy()]
-        yield "step", timed(lambda: model(arguments), runs)
+    def compiled(model, *shapes):
+        model.reshape({port: list(shape) for port, shape in zip(model.inputs, shapes)})
+        return core.compile_model(model, "CPU")
+
+    sample, text = sample_inputs(sizes[0])
+    source = read("unet", unet, {"sample": sample, "timestep": torch.tensor(500.0), "encoder_hidden_states": text})
+    for size in sizes:
+        sample, text = sample_inputs(size)
+        model = compiled(source, sample.shape, (), text.shape)
+        yield f"step {size}", timed(lambda: model([sample.numpy(), np.float32(500), text.numpy()]), runs)
         del model
-    if "vae" in parts:
-        vae = AutoencoderKL(**VAE)
-
-        class Encode(torch.nn.Module):
-            def __init__(self): super().__init__(); self.vae = vae
-            def forward(self, x): return self.vae.encode(x, return_dict=False)[0].mode()
-
-        class Decode(torch.nn.Module):
-            def __init__(self): super().__init__(); self.vae = vae
-            def forward(self, z): return self.vae.decode(z, return_dict=False)[0]
-
-        encode = compiled(Encode(), image)
-        yield "encode", timed(lambda: encode([image.numpy()]), runs)
-        del encode
-        latents = torch.randn(1, 4, image.shape[2] // 8, image.shape[3] // 8)
-        decode = compiled(Decode(), latents)
-        yield "decode", timed(lambda: decode([latents.numpy()]), runs)
+    del source
+    image, latents = torch.randn(1, 3, sizes[0], sizes[0]), torch.randn(1, 4, sizes[0] // 8, sizes[0] // 8)
+    for name, make, x in (("encode", Encode, image), ("decode", Decode, latents)):
+        model = compiled(read(name, make, x), x.shape)
+        yield name, timed(lambda: model([x.numpy()]), runs)
+        del model
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("peer", choices=["diffusers", "openvino"]); p.add_argument("--size", type=int, default=512)
+    p.add_argument("peer", choices=["diffusers", "openvino"]); p.add_argument("--sizes", default="512")
     p.add_argument("--runs", type=int, default=3); p.add_argument("--threads", type=int, default=os.cpu_count())
-    p.add_argument("--parts", default="unet,vae")
+    p.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("openvino-models"))
     a = p.parse_args()
     torch.manual_seed(0)
-    side = a.size // 8
-    inputs = torch.randn(3, 8, side, side), torch.randn(3, 77, 768), torch.randn(1, 3, a.size, a.size)
     times = {"diffusers": diffusers_times, "openvino": openvino_times}[a.peer]
-    result = dict(times(inputs, a.parts.split(","), a.runs, a.threads))
+    result = dict(times([int(size) for size in a.sizes.split(",")], a.runs, a.threads, a.cache))
     result["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(json.dumps(result))
 

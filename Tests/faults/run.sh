@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Seeds the faults of faults.txt one at a time into a copy of the sources and runs the tests that must catch them.
-# Writes the table in README.md; fails if a fault went unnoticed or did not compile.
+# Writes the table in README.md; fails if a fault went unnoticed, does not compile or has no lines to stand in.
 #
 #     Tests/faults/run.sh [PART OF A NAME]
 set -euo pipefail
@@ -12,31 +12,52 @@ rm -rf "$tree/Sources" "$tree/Tests"
 mkdir -p "$tree"
 (cd "$root" && git ls-files -z | tar --null -cf - -T -) | tar -xf - -C "$tree"
 
-# Optimised, but file by file, so that a fault costs one file's compilation and not a module's.
+# Optimised, but file by file, so that a fault costs one file's compilation and not a module's; of the products only the
+# tests are linked.
 flags=(-Xswiftc -O -Xcc -O2)
-build() { (cd "$tree" && swift build "${flags[@]}" --build-tests) >"$log" 2>&1; }
-run_tests() { (cd "$tree" && swift test "${flags[@]}" --skip-build --filter "$1") >"$log" 2>&1; }
+build() { (cd "$tree" && swift build "${flags[@]}" --product cartoonizePackageTests) >"$log" 2>&1 </dev/null; }
+run_tests() { (cd "$tree" && swift test "${flags[@]}" --skip-build --filter "$1") >"$log" 2>&1 </dev/null; }
+
+# Each fault as its name, tests, file, old lines and new lines, ended by a NUL byte each.
+faults() {
+    perl -00 -ne '
+        next if /^#/;
+        my ($name, $filter, $file, @lines) = split /\n/;
+        my $old = join "\n", map { substr $_, 1 } grep { /^-/ } @lines;
+        my $new = join "\n", map { substr $_, 1 } grep { /^\+/ } @lines;
+        print map { "$_\0" } $name, $filter, $file, $old, $new' "$root/Tests/faults/faults.txt"
+}
+next_fault() {
+    local field
+    for field in name filter file old new; do IFS= read -r -d '' "$field" || return 1; done
+}
+
+# Replaces the lines of a fault in the copy; refuses what does not stand there once.
+seed() {
+    OLD=$old NEW=$new perl -0777 -i -pe '
+        my $count = () = /\Q$ENV{OLD}\E/g;
+        die "$ARGV: the lines stand there $count times\n" unless $count == 1;
+        s/\Q$ENV{OLD}\E/$ENV{NEW}/' "$tree/$file"
+}
+mend() { cp "$root/$file" "$tree/$file"; }
+
+misfits=0
+while next_fault; do
+    seed || { echo "no place for: $name"; misfits=1; }
+    mend
+done < <(faults)
+((misfits == 0)) || exit 1
 
 echo "without a fault: building and testing"
 { build && run_tests 'StableDiffusionTests|TensorKernelsTests|ImageCodecsTests'; } || { tail -20 "$log"; echo "the tests fail without a fault"; exit 1; }
 
-# Replaces the lines of one fault (fields by \x1f: name, filter, file, old, new); refuses what does not stand there once.
-seed() {
-    FILE="$tree/$1" OLD=$2 NEW=$3 perl -0777 -i -pe '
-        BEGIN { $old = $ENV{OLD}; $new = $ENV{NEW} }
-        my $count = () = /\Q$old\E/g;
-        die "the lines stand $count times in $ENV{FILE}\n" unless $count == 1;
-        s/\Q$old\E/$new/' "$tree/$1"
-}
-
 table=$(mktemp)
 unnoticed=0
 seeded=0
-while IFS=$'\x1f' read -r -d $'\x1e' name filter file old new; do
+while next_fault; do
     [[ -z $only || $name == *"$only"* ]] || continue
     seeded=$((seeded + 1))
-    old=${old//$'\x1d'/$'\n'} new=${new//$'\x1d'/$'\n'}
-    seed "$file" "$old" "$new"
+    seed
     if ! build; then
         result="DOES NOT COMPILE"
         unnoticed=$((unnoticed + 1))
@@ -54,13 +75,8 @@ while IFS=$'\x1f' read -r -d $'\x1e' name filter file old new; do
     fi
     echo "$name: $result"
     echo "| $name | \`${file##*/}\` | $result |" >>"$table"
-    cp "$root/$file" "$tree/$file"
-done < <(perl -00 -ne '
-    next if /^#/;
-    my ($name, $filter, $file, @lines) = split /\n/;
-    my $old = join "\x1d", map { substr $_, 1 } grep { /^-/ } @lines;
-    my $new = join "\x1d", map { substr $_, 1 } grep { /^\+/ } @lines;
-    print join("\x1f", $name, $filter, $file, $old, $new), "\x1e"' "$root/Tests/faults/faults.txt")
+    mend
+done < <(faults)
 
 if [[ -z $only ]]; then
     {

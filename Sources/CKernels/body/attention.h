@@ -94,6 +94,11 @@ static void NAME(attention)(const float *queries, size_t ldq, const float *keys,
         const float *k = keys + first * ldk, *v = values + first * ldk;
         for (size_t g = 0; g < groups; g++) {
             float *y = o + g * depth * LANES;
+            // The next tile's keys and values lie in short rows far apart, which the processor does not foresee.
+            for (size_t j = count * g / groups; j < count * (g + 1) / groups && first + step + j < tokens; j++) {
+                fetch_part(k + (step + j) * ldk, depth, 0, 1);
+                fetch_part(v + (step + j) * ldk, depth, 0, 1);
+            }
             for (size_t j = 0; j < count; j += ROWS)
                 NAME(tile)(count - j < ROWS ? count - j : ROWS, k + j * ldk, (ptrdiff_t)ldk, q + g * depth * LANES, LANES, W,
                            scores + j * LANES, LANES, depth, 0);

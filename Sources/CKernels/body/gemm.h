@@ -69,6 +69,12 @@ static __attribute__((noinline)) void NAME(tile_transposed)(size_t rows, const f
     micro_rows(rows, 2, a, 1, lda, b, ldb, W, c, ldc, k, accumulate, W);
 }
 
+// Asks for part `index` of `parts` of `floats` floats that are needed soon and lie in no near cache.
+INLINE void fetch_part(const float *from, size_t floats, size_t index, size_t parts) {
+    for (size_t q = floats * index / parts / 16 * 16, end = floats * (index + 1) / parts; q < end; q += 16)
+        __builtin_prefetch(from + q, 0, 2);
+}
+
 #if CK_AVX2  // elsewhere BLAS multiplies
 // The whole tile, by far the most frequent.
 static __attribute__((noinline)) void NAME(tile_full)(const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, ptrdiff_t next,
@@ -104,10 +110,15 @@ static void NAME(gemm)(const float *a, ptrdiff_t lda, const float *packed, ptrdi
         for (size_t j = 0; j < n; j += 2 * W) {
             const float *b = packed + (ptrdiff_t)(j / CK_PANEL) * panel_stride + p * CK_PANEL;
             size_t columns = n - j < 2 * W ? n - j : 2 * W;
+            const float *ahead = b + (2 * W / CK_PANEL) * panel_stride;
             for (size_t i = 0; i < m; i += ROWS) {
                 const float *x = a + (ptrdiff_t)i * lda + p;
                 float *y = c + (ptrdiff_t)i * ldc + j;
                 size_t rows = m - i < ROWS ? m - i : ROWS;
+                // Panels come from memory: the next one while this one is worked at, piece by piece.
+                if (j + 2 * W < n)
+                    for (ptrdiff_t panel = 0; panel < 2 * W / CK_PANEL; panel++)
+                        fetch_part(ahead + panel * panel_stride, depth * CK_PANEL, i / ROWS, (m + ROWS - 1) / ROWS);
                 if (columns < 2 * W)
                     NAME(tile_edge)(rows, columns, x, lda, b, CK_PANEL, next, y, ldc, depth, add);
                 else if (rows < ROWS)

@@ -26,6 +26,7 @@ struct BytePairEncoding {
         }
 
         let text = try ConfigurationFile.bytes(of: file, limit: BytePairEncoding.largestFile)
+        guard !text.isEmpty else { throw ConfigurationError(file: file.path, reason: "the file is empty") }
         var merges: [UInt64: Merge] = [:]
         merges.reserveCapacity(text.count / 10)
         var rank: Int32 = 0
