@@ -34,7 +34,10 @@ enum Cartoonize {
             try? StandardStreams.printResult(parser.fullMessage(for: error))
             return .success
         case .validationFailure:
-            Console.error(parser.message(for: error) + " (see 'cartoonize --help')")
+            // A list of values comes as lines.
+            let message = parser.message(for: error).replacingOccurrences(of: ":\n  - ", with: ": ")
+                .replacingOccurrences(of: "\n  - ", with: ", ")
+            Console.error(message + " (see 'cartoonize --help')")
             return .usage
         default:
             Console.error(parser.message(for: error))

@@ -42,6 +42,10 @@ struct CartoonizeImage: ParsableCommand {
 
     func validate() throws {
         if photo.isEmpty, batch.filesFrom == nil { throw ValidationError("Missing expected argument '<photo>'") }
+        // Else the photos behind a mistyped command would be made.
+        if photo.count > 1, FileKind(photo[0]) == nil, let command = Commands.near(photo[0]) {
+            throw ValidationError("there is no photo '\(photo[0])'; did you mean the command '\(command)'?")
+        }
         if batch.filesFrom == "-", photo.contains("-") {
             throw ValidationError("standard input cannot be both a photo and the list of photos")
         }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 
 /// The commands as they are parsed: what starts with no command's name is a photo to cartoonize.
 struct Commands: ParsableCommand {
@@ -12,6 +13,11 @@ struct Commands: ParsableCommand {
         version: "cartoonize \(cartoonizeVersion)",
         subcommands: [CartoonizeImage.self] + named,
         defaultSubcommand: CartoonizeImage.self)
+
+    /// The command that a mistyped name may mean.
+    static func near(_ name: String) -> String? {
+        nearNames(to: name, among: named.compactMap { $0.configuration.commandName }).first
+    }
 }
 
 /// The commands as they are described, by the help, the shell completions and the manual page: the options of the

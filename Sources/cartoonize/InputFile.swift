@@ -1,4 +1,3 @@
-import Checkpoints
 import Foundation
 import ImageCodecs
 
@@ -28,8 +27,7 @@ struct InputFile {
         guard descriptor >= 0 else {
             let reason = systemMessage(errno)
             // A mistyped command is taken for a photo.
-            let command = nearNames(to: path, among: Commands.named.compactMap { $0.configuration.commandName }).first
-            throw Self.failure(path, reason + (command.map { "; did you mean the command '\($0)'?" } ?? ""))
+            throw Self.failure(path, reason + (Commands.near(path).map { "; did you mean the command '\($0)'?" } ?? ""))
         }
         defer { close(descriptor) }
 

@@ -43,6 +43,8 @@ struct UsageTests {
         (["a.png", "--quiet", "--verbose"], "--quiet and --verbose exclude each other"),
         (["a.png", "--json", "-o", "-"], "--json and '-o -' exclude each other"),
         (["-"], "give the output's with -o"),
+        (["inspct", "a.png"], "did you mean the command 'inspect'?"),
+        (["a.png", "--sampler", "magic"], "one of the following: ddim, pndm, euler, "),
         (["inspect"], "Missing expected argument '<subject>'"),
         (["models", "extra"], "Unexpected argument"),
     ])

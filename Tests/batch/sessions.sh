@@ -7,6 +7,7 @@
 # Times, sizes and the program's folder are masked: they differ from machine to machine.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$here/terminal.sh"
+mask() { sed -E 's/[0-9]+ threads/# threads/'; }
 # The same whatever the model's own settings.
 cat >>rc <<'END'
 quick='--seed 1 --steps 2 --sampler ddim --guidance 1 --size 64x64'
@@ -41,6 +42,44 @@ enter 'cartoonize photos/ -r $quick --quiet --json | grep -o "\"output\":\"[^\"]
 enter 'ls photos/*.jpg broken.jpg | cartoonize --files-from - -o other $quick; echo $?'
 enter 'cartoonize photos/ -o toons/ -r $quick --shard 2/2'
 keep batch.txt
+
+# What the options do. Wide enough for a line of JSON, whose length differs.
+start 600
+enter 'cartoonize photo.jpg $quick --json'
+enter 'cartoonize broken.jpg --json --quiet'
+enter 'cartoonize photo.jpg $quick -o sketch.jpg --quality 85 --negative colours -i "Turn it into a pencil sketch" -v'
+enter 'cartoonize inspect sketch.jpg; head -c 3 sketch.jpg | od -An -tx1'
+enter 'cartoonize photo.jpg $quick -o jpeg.out --format jpeg -q; head -c 3 jpeg.out | od -An -tx1'
+enter 'cartoonize photo.jpg --seed 1 --steps 2 -o small.png --max-pixels 4096 --sampler EulerAncestralDiscreteScheduler'
+enter 'cartoonize photo.jpg -o steps.png --seed 1 --steps 4 --sampler ddim --size 64x64 --preview 2 -q; ls steps*'
+enter 'cartoonize photo.jpg $quick --skip-existing; cartoonize photo.jpg $quick --force -q'
+enter 'CARTOONIZE_MODEL=none cartoonize photo.jpg -m cartoonizer-mini --dry-run --seed 1; cartoonize --version'
+enter 'cartoonize photos/ photo.jpg broken.jpg -o fast $quick --fail-fast -q; ls fast'
+keep options.txt
+
+# What is refused, and with what advice.
+start 110
+cp desk/photo.jpg desk/photo.png
+enter 'cartoonize photo.jpg -o photo.jpg --force'
+enter 'cartoonize photo.jpg photo.png -o toons'
+enter 'cartoonize photo.jpg photo.png -o toons.png'
+enter 'cartoonize photo.jpg -o - '
+enter 'cartoonize photo.jpg -o picture.gif'
+enter 'cartoonize photo.jpg -o nowhere/picture.png'
+enter 'cartoonize photo.jpg -o toon.png --quality 85'
+enter 'cartoonize photo.jpg --steps 0'
+enter 'cartoonize photo.jpg --sampler eular'
+enter 'cartoonize photo.jpg --size 640'
+enter 'cartoonize photos --shard 5/4'
+enter 'cartoonize -'
+enter 'cartoonize nobody.jpg'
+enter 'cartoonize photos/sub/no'
+enter 'cartoonize inspct photo.jpg'
+enter 'cartoonize --params-from photo.jpg photo.jpg'
+enter 'CARTOONIZE_MODEL=none cartoonize photo.jpg 2>&1 | cut -c -40'
+enter 'cartoonize'
+enter 'ls -A'
+keep refusals.txt
 
 # A bar in a terminal that grows narrow, and plain lines where there can be no bar.
 start 100

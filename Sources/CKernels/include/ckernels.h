@@ -78,6 +78,9 @@ const ck_kernels *ck_select(const char *name);
 
 float ck_half_to_float(uint16_t half);
 
+// Makes blocks of 16 uniform values in [0, 1) normal ones, in place; the same bits on any processor.
+void ck_normal_blocks(float *values, size_t blocks);
+
 // The processors that this process may run on (its affinity mask).
 size_t ck_processors(void);
 

@@ -1,4 +1,5 @@
 import Foundation
+import TensorKernels
 
 /// PyTorch's CPU random generator: `torch.randn(..., generator=torch.Generator().manual_seed(seed))`, value for value.
 ///
@@ -38,28 +39,14 @@ public struct TorchRandom: Sendable {
 
     private mutating func normalBlocks(count: Int) -> [Float] {
         var values = (0..<count).map { _ in nextUniformFloat() }
-        let blockCount = TorchRandom.blockCount
-        for start in stride(from: 0, through: count - blockCount, by: blockCount) {
-            TorchRandom.transformBlock(&values, from: start)
-        }
-        if !count.isMultiple(of: blockCount) {
+        makeNormal(&values[...])
+        if !count.isMultiple(of: TorchRandom.blockCount) {
             // The tail is not a block of its own: the last 16 values are drawn anew, over some already made.
-            let start = count - blockCount
-            for index in start..<count { values[index] = nextUniformFloat() }
-            TorchRandom.transformBlock(&values, from: start)
+            let tail = count - TorchRandom.blockCount..<count
+            for index in tail { values[index] = nextUniformFloat() }
+            makeNormal(&values[tail])
         }
         return values
-    }
-
-    /// Box-Muller on 16 uniforms in place: value j is paired with value j + 8.
-    private static func transformBlock(_ values: inout [Float], from start: Int) {
-        for index in start..<(start + blockCount / 2) {
-            let radius = (-2 * CephesMath.log(1 - values[index])).squareRoot()
-            let angle = 2 * Float.piRoundedToNearest * values[index + blockCount / 2]
-            let (sine, cosine) = CephesMath.sineAndCosine(angle)
-            values[index] = radius * cosine + 0  // adding the mean turns -0 into 0
-            values[index + blockCount / 2] = radius * sine + 0
-        }
     }
 
     /// A multiple of 2^-24 in [0, 1).
@@ -103,16 +90,13 @@ public struct TorchRandom: Sendable {
 
     private mutating func refill() {
         let count = TorchRandom.stateCount
+        var other = TorchRandom.shiftCount
         for index in 0..<count {
-            let mixed = state[index] & 0x8000_0000 | state[(index + 1) % count] & 0x7FFF_FFFF
-            let twisted = mixed >> 1 ^ (mixed & 1 == 0 ? 0 : 0x9908_B0DF)
-            state[index] = state[(index + TorchRandom.shiftCount) % count] ^ twisted
+            let following = index + 1 < count ? index + 1 : 0
+            let mixed = state[index] & 0x8000_0000 | state[following] & 0x7FFF_FFFF
+            state[index] = state[other] ^ mixed >> 1 ^ (mixed & 1) &* 0x9908_B0DF
+            other = other + 1 < count ? other + 1 : 0
         }
         next = 0
     }
-}
-
-extension Float {
-    /// Pi as the nearest single-precision number; Swift's `Float.pi` is the next lower one.
-    fileprivate static let piRoundedToNearest = Float(Double.pi)
 }
