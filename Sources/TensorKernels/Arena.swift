@@ -6,7 +6,9 @@ import Foundation
 /// nothing grows from the second step on. Large pages spare the kernels most of their address translation misses.
 final class Arena {
     private let base: UnsafeMutableRawPointer
-    private let capacity: Int
+    let capacity: Int
+    /// Whether there is memory behind the addresses.
+    private let isMapped: Bool
     /// Free ranges by address; neighbours are always merged.
     private var free: [Range<Int>]
     /// The end of the highest range ever handed out.
@@ -16,8 +18,11 @@ final class Arena {
     private static let alignment = 64
 
     init() {
-        // Only pages that are touched take memory; where the system limits address space, less must do.
-        var size = max(sysconf(Int32(_SC_PHYS_PAGES)), 1 << 18) * sysconf(Int32(_SC_PAGESIZE))
+        // Only pages that are touched take memory. Where the system limits address space, half of what is left has to do:
+        // the mapped weights need some, too.
+        let page = sysconf(Int32(_SC_PAGESIZE))
+        var size = max(sysconf(Int32(_SC_PHYS_PAGES)), 1 << 18) * page
+        if let left = AddressSpace.left { size = min(size, max(left / 2 / page * page, 1 << 20)) }
         var memory: UnsafeMutableRawPointer?
         while true {
             memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
@@ -30,10 +35,22 @@ final class Arena {
         #endif
         base = memory
         capacity = size
+        isMapped = true
         free = [0..<size]
     }
 
-    deinit { munmap(base, capacity) }
+    /// Addresses only, which must never be followed: for plans, which may find that there is not enough memory.
+    init(planning: Void) {
+        capacity = 1 << 56
+        guard let first = UnsafeMutableRawPointer(bitPattern: Self.alignment) else { preconditionFailure("address 0") }
+        base = first
+        isMapped = false
+        free = [0..<capacity]
+    }
+
+    deinit {
+        if isMapped { munmap(base, capacity) }
+    }
 
     func allocate(bytes: Int) -> UnsafeMutableRawPointer {
         let size = (max(bytes, 1) + Self.alignment - 1) / Self.alignment * Self.alignment
@@ -73,6 +90,7 @@ final class Arena {
 
     /// Gives the whole pages of free ranges back to the system.
     func trim() {
+        guard isMapped else { return }
         lock.lock()
         defer { lock.unlock() }
         let page = sysconf(Int32(_SC_PAGESIZE))

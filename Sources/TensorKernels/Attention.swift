@@ -35,6 +35,8 @@ extension Tensor {
         let (q, k, v, o) = (pointer, keys.pointer, values.pointer, result.pointer)
         let kernels = compute.kernels
         let blocks = (tokens + queryBlock - 1) / queryBlock
+        compute.plan?.attention(
+            scores: batch * heads * tokens * keyTokens, depth: depth, share: causal ? 0.5 : 1)
 
         compute.parallel(batch * heads * blocks) { index, worker in
             let (entry, h, block) = (index / (heads * blocks), index / blocks % heads, index % blocks)

@@ -20,21 +20,44 @@ public final class Compute {
     /// The instruction set in use.
     public let instructionSet: InstructionSet
 
+    /// What becomes of a mapped weight's pages after it was used.
+    public enum WeightPages: Sendable {
+        case kept
+        /// Given back to the system, which finds them in its cache, or reads the file again, when they are needed.
+        case released
+    }
+
+    public var weightPages = WeightPages.kept
+
     let kernels: ck_kernels
-    let arena = Arena()
+    let arena: Arena
     private let pool: OpaquePointer
+    /// Where operations are counted instead of done; nil for real work.
+    let plan: Plan?
 
     /// - Parameters:
     ///   - threads: at least 1; by default one for each processor that this process may use.
     ///   - instructionSet: nil takes what the environment's `CARTOONIZE_KERNELS` names, or else the best that the
     ///     processor has; one that it lacks is replaced by the baseline.
-    public init(threads: Int = Compute.availableThreads, instructionSet: InstructionSet? = nil) {
+    public convenience init(threads: Int = Compute.availableThreads, instructionSet: InstructionSet? = nil) {
+        self.init(threads: threads, instructionSet: instructionSet, plan: nil)
+    }
+
+    /// Where operations only hand out addresses and count what they would do: a model run here says what it will take, by
+    /// the same code. No value may be read.
+    package static func planner(threads: Int) -> Compute {
+        Compute(threads: threads, instructionSet: nil, plan: Plan())
+    }
+
+    private init(threads: Int, instructionSet: InstructionSet?, plan: Plan?) {
         let name = instructionSet?.rawValue ?? getenv("CARTOONIZE_KERNELS").map { String(cString: $0) }
         guard let table = ck_select(name) ?? ck_select("baseline"),
-            let pool = ck_pool_create(max(1, threads))
+            let pool = ck_pool_create(plan == nil ? max(1, threads) : 1)
         else { preconditionFailure("no memory for threads") }
         self.threads = max(1, threads)
         self.pool = pool
+        self.plan = plan
+        arena = plan == nil ? Arena() : Arena(planning: ())
         kernels = table.pointee
         self.instructionSet = InstructionSet(rawValue: String(cString: kernels.name)) ?? .baseline
         Self.stopThreadsOfBLAS
@@ -58,12 +81,16 @@ public final class Compute {
     /// The most memory that tensors have taken at one time, in bytes.
     public var peakBytes: Int { arena.peakBytes }
 
+    /// The most memory that tensors can take at one time, in bytes.
+    public var capacityBytes: Int { arena.capacity }
+
     /// Gives the pages of freed tensors back to the system: between the stages of a run.
     public func trim() { arena.trim() }
 
     /// Runs `body(index, worker)` for each index below `count`; `worker` is below `threads` and unique among the bodies
     /// that run at one time.
     func parallel(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
+        guard plan == nil else { return }
         withoutActuallyEscaping(body) { body in
             let job = Job(body)
             ck_pool_run(pool, count, Unmanaged.passUnretained(job).toOpaque()) { job, index, worker in
@@ -98,7 +125,7 @@ public final class Compute {
     /// A tensor of zeros.
     public func zeros(_ shape: [Int]) -> Tensor {
         let tensor = empty(shape)
-        tensor.pointer.update(repeating: 0, count: tensor.count)
+        if plan == nil { tensor.pointer.update(repeating: 0, count: tensor.count) }
         return tensor
     }
 
@@ -106,6 +133,7 @@ public final class Compute {
     public func tensor(_ values: [Float], _ shape: [Int]) -> Tensor {
         precondition(values.count == shape.reduce(1, *), "\(values.count) values for shape \(shape)")
         let tensor = empty(shape)
+        guard plan == nil else { return tensor }
         values.withUnsafeBufferPointer { source in
             if let base = source.baseAddress { tensor.pointer.update(from: base, count: source.count) }
         }

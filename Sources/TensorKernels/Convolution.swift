@@ -40,6 +40,7 @@ extension Tensor {
         let result = compute.empty([shape[0], height, width, out])
         precondition(residual?.shape ?? result.shape == result.shape, "residual \(residual?.shape ?? [])")
         let output = ConvolutionOutput(image: result, bias: bias, residual: residual)
+        defer { compute.used(weight) }
         if kernelHeight == 3, kernelWidth == 3, stride == 1, padding == .all(1), shape[3] % 8 == 0 {
             WinogradConvolution(weight: weight, input: input, output: output).run()
         } else {

@@ -19,6 +19,7 @@ struct DirectConvolution {
 
     func run() {
         let depth = input.channels * weight.shape[2] * weight.shape[3]
+        input.image.compute.plan?.product(rows: output.image.count / output.channels, weight)
         for columns in PackedMatrix.chunks(of: output.channels, depth: depth) { run(columns) }
     }
 

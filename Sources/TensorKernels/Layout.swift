@@ -36,6 +36,7 @@ extension Tensor {
         let (a, b) = (shape[shape.count - 1], other.shape[other.shape.count - 1])
         let result = compute.empty(shape.dropLast() + [a + b])
         let (left, right, target) = (pointer, other.pointer, result.pointer)
+        compute.plan?.pass(over: 2 * result.count)
         compute.parallel(count / a, by: 256) { rows, _ in
             for r in rows {
                 (target + r * (a + b)).update(from: left + r * a, count: a)
@@ -45,14 +46,30 @@ extension Tensor {
         return result
     }
 
+    /// The first `count` channels (last axis).
+    package func firstChannels(_ count: Int) -> Tensor {
+        let all = shape[shape.count - 1]
+        precondition(count <= all, "\(count) channels of \(shape)")
+        let result = compute.empty(shape.dropLast() + [count])
+        let (source, target) = (pointer, result.pointer)
+        compute.plan?.pass(over: 2 * result.count)
+        compute.parallel(result.count / count, by: 256) { rows, _ in
+            for r in rows { (target + r * count).update(from: source + r * all, count: count) }
+        }
+        return result
+    }
+
     /// The tensors one after another along the first axis; all other axes must agree.
     public static func stacked(_ parts: [Tensor]) -> Tensor {
         precondition(Set(parts.map { $0.shape.dropFirst() }).count == 1, "stacking \(parts.map(\.shape))")
         let result = parts[0].compute.empty([parts.map { $0.shape[0] }.reduce(0, +)] + parts[0].shape.dropFirst())
-        var position = 0
-        for part in parts {
-            (result.pointer + position).update(from: part.pointer, count: part.count)
-            position += part.count
+        result.compute.plan?.pass(over: 2 * result.count)
+        let starts = parts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
+        for (part, start) in zip(parts, starts) {
+            let (source, target) = (part.pointer, result.pointer + start)
+            part.compute.parallel(part.count, by: 1 << 16) { range, _ in
+                (target + range.lowerBound).update(from: source + range.lowerBound, count: range.count)
+            }
         }
         return result
     }

@@ -23,6 +23,8 @@ extension Tensor {
         let result = compute.empty(shape.dropLast() + [n])
         precondition(residual?.shape ?? result.shape == result.shape, "residual \(residual?.shape ?? [])")
         let (x, y, kernels) = (pointer, result.pointer, compute.kernels)
+        compute.plan?.product(rows: rows, weight)
+        defer { compute.used(weight) }
 
         func finish(_ rows: Range<Int>, _ columns: Range<Int>) {
             guard bias != nil || residual != nil || activation != .none else { return }
@@ -69,6 +71,8 @@ extension Tensor {
         let rows = count / k
         let result = compute.empty(shape.dropLast() + [n])
         let (x, y, kernels) = (pointer, result.pointer, compute.kernels)
+        compute.plan?.product(rows: rows, weight)
+        defer { compute.used(weight) }
         let gateSize = rowBlock * columnBlock
         let gates = compute.scratch(compute.threads * gateSize)
         for chunk in PackedMatrix.chunks(of: n, depth: 2 * k) {

@@ -32,6 +32,7 @@ extension Tensor {
         let sums = UnsafeMutableRawPointer(partial.pointer).bindMemory(
             to: Double.self, capacity: batch * blocks * channels * 2)
         let (x, kernels) = (pointer, compute.kernels)
+        compute.plan?.pass(over: count)
         compute.parallel(batch * blocks) { index, _ in
             let first = index % blocks * pixelBlock
             let rows = min(pixels, first + pixelBlock) - first
@@ -41,24 +42,23 @@ extension Tensor {
                 x + (index / blocks * pixels + first) * channels, channels, rows, channels, block, block + channels)
         }
         let n = Double(pixels * size)
-        for b in 0..<batch {
-            for group in 0..<groups {
-                let members = (group * size)..<((group + 1) * size)
-                var (sum, squares) = (0.0, 0.0)
-                for block in 0..<blocks {
-                    let values = sums + (b * blocks + block) * channels * 2
-                    for c in members {
-                        sum += values[c]
-                        squares += values[channels + c]
-                    }
-                }
-                let mean = sum / n
-                let inverse = 1 / (max(0, squares / n - mean * mean) + Double(epsilon)).squareRoot()
+        compute.parallel(batch * groups) { index, _ in
+            let (b, group) = (index / groups, index % groups)
+            let members = (group * size)..<((group + 1) * size)
+            var (sum, squares) = (0.0, 0.0)
+            for block in 0..<blocks {
+                let values = sums + (b * blocks + block) * channels * 2
                 for c in members {
-                    let factor = inverse * Double(weight.pointer[c])
-                    scale.pointer[b * channels + c] = Float(factor)
-                    shift.pointer[b * channels + c] = Float(Double(bias.pointer[c]) - mean * factor)
+                    sum += values[c]
+                    squares += values[channels + c]
                 }
+            }
+            let mean = sum / n
+            let inverse = 1 / (max(0, squares / n - mean * mean) + Double(epsilon)).squareRoot()
+            for c in members {
+                let factor = inverse * Double(weight.pointer[c])
+                scale.pointer[b * channels + c] = Float(factor)
+                shift.pointer[b * channels + c] = Float(Double(bias.pointer[c]) - mean * factor)
             }
         }
         return ChannelAffine(scale: scale, shift: shift)
@@ -71,6 +71,7 @@ extension Tensor {
         let result = compute.empty(shape)
         let blocks = (pixels + pixelBlock - 1) / pixelBlock
         let (x, y, kernels) = (pointer, result.pointer, compute.kernels)
+        compute.plan?.pass(over: 2 * count)
         compute.parallel(batch * blocks) { index, _ in
             let (image, first) = (index / blocks, index % blocks * pixelBlock)
             let offset = (image * pixels + first) * channels
@@ -86,6 +87,7 @@ extension Tensor {
         let channels = shape[shape.count - 1]
         let result = compute.empty(shape)
         let (x, y, kernels) = (pointer, result.pointer, compute.kernels)
+        compute.plan?.pass(over: 2 * count)
         compute.parallel(count / channels, by: pixelBlock) { rows, _ in
             kernels.layer_norm(
                 x + rows.lowerBound * channels, y + rows.lowerBound * channels, rows.count, channels, weight.pointer,

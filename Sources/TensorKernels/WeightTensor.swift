@@ -16,11 +16,16 @@ public struct WeightTensor {
     let base: UnsafeRawPointer
     /// Keeps the mapped file (or the converted copy) behind `base` alive.
     private let owner: AnyObject
+    /// Whether the bytes are those of a file, mapped read-only.
+    let isMapped: Bool
 
     /// - Parameters:
     ///   - bytes: the values in the machine's byte order, aligned to their own size, exactly as many as `shape` takes.
     ///   - owner: the object that keeps `bytes` valid.
-    public init(shape: [Int], format: Format, bytes: UnsafeRawBufferPointer, owner: AnyObject) {
+    ///   - isMapped: whether the bytes are those of a file, mapped read-only.
+    public init(
+        shape: [Int], format: Format, bytes: UnsafeRawBufferPointer, owner: AnyObject, isMapped: Bool = false
+    ) {
         precondition(bytes.count == shape.reduce(1, *) * format.size, "\(bytes.count) bytes for shape \(shape)")
         guard let base = bytes.baseAddress else { preconditionFailure("a weight without bytes") }
         precondition(Int(bitPattern: base) % format.size == 0, "misaligned weight")
@@ -28,10 +33,12 @@ public struct WeightTensor {
         self.format = format
         self.base = base
         self.owner = owner
+        self.isMapped = isMapped
     }
 
     /// The number of values.
     public var count: Int { shape.reduce(1, *) }
+    var byteCount: Int { count * format.size }
 
     /// The kernels' flag for float16.
     var isHalf: Int32 { format == .float16 ? 1 : 0 }

@@ -47,6 +47,8 @@ struct WinogradConvolution {
     }
 
     func run() {
+        let tiles = input.image.shape[0] * tilesDown * tilesAcross
+        compute.plan?.winograd(tiles: tiles, channels: input.channels, outputs: output.channels)
         if sharesWeights { runSharingWeights() } else { runSharingInputs() }
     }
 

@@ -18,6 +18,8 @@ enum ExitStatus: Int32 {
     case output = 5
     /// Some pictures of a batch could not be made.
     case incomplete = 6
+    /// What is asked for does not fit into the memory that can be had.
+    case memory = 7
 }
 
 /// A failure with the sentence that the user sees and the status that the caller gets.

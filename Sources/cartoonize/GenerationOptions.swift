@@ -53,6 +53,12 @@ struct GenerationOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The number of threads. (default: one a processor)", valueName: "n"))
     var threads: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "'low': weights leave memory after each use; 'fast': the model stays for a whole batch; 'auto': as 'fast' "
+                + "if that fits. What does not fit is refused.", valueName: "low|auto|fast"))
+    var memory = MemoryUse.auto
+
     func validate() throws {
         guard (1...10_000).contains(count) else {
             throw ValidationError("--count takes a number from 1 to 10000, not \(count)")

@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// A width and a height in pixels, written `640x480` on the command line.
-struct PixelSize: Equatable {
+struct PixelSize: Hashable, Sendable {
     var width: Int
     var height: Int
 

@@ -15,6 +15,8 @@ struct ProgressDisplay {
     private let suffix: String
     private let start = ContinuousClock.now
     private var stepsStart = ContinuousClock.now
+    /// What comes after the steps, the decoding, as long as how many of them.
+    var stepsAfter = 0.0
     private var tenths = Tenths()
 
     /// - Parameters:
@@ -50,7 +52,7 @@ struct ProgressDisplay {
     mutating func step(_ done: Int, of total: Int) {
         guard total > 0 else { return }
         let perStep = stepsStart.duration(to: .now) / max(done, 1)
-        let remaining = perStep * (total - done)
+        let remaining = perStep * (Double(total - done) + stepsAfter)
         let secondsPerStep = done > 0 ? String(format: "%.2f s/step", perStep.seconds) : ""
         switch style {
         case .none: return

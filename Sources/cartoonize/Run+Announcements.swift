@@ -18,12 +18,15 @@ extension Run {
     }
 
     /// Announces a picture: the only photo's first, and with `--verbose` each.
-    func announce(_ job: Job, _ photo: PictureMaker.Prepared, _ plan: RunPlan) {
+    func announce(_ job: Job, _ photo: PictureMaker.Prepared, _ plan: RunPlan, _ forecast: Forecast.Picture) {
         let isFirst = job.seed == plan.jobs[0].seed
         guard !output.quiet, plan.isBatch ? output.verbose : isFirst else { return }
         let settingsText = plan.isBatch ? "" : ", " + describeSettings(seeds: plan.jobs.map(\.seed))
         Console.line("\(job.photo.name): \(photo.sizes.working)\(settingsText)")
-        if !plan.isBatch { noteOptionsWithoutEffect() }
+        if !plan.isBatch {
+            Console.line("\(job.photo.name): \(forecast.summary)")
+            noteOptionsWithoutEffect()
+        }
         if options.size.size == nil, photo.sizes.working.isMuchSmaller(than: photo.picture.size) {
             Console.line(
                 "note: the picture is worked at \(photo.sizes.working) and brought back to \(photo.picture.size); "

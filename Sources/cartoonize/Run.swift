@@ -97,13 +97,30 @@ struct Run {
 
     private mutating func make(_ jobs: [Job], _ plan: RunPlan, _ ledger: Ledger) throws {
         guard !jobs.isEmpty else { return }
-        let pipeline = try InstructPix2Pix(
-            model: maker.model, compute: Compute(threads: settings.threads), residency: jobs.count > 1 ? .run : .stage)
+        let compute = Compute(threads: settings.threads)
+        if generation.memory == .low { compute.weightPages = .released }
+        let pipeline = try InstructPix2Pix(model: maker.model, compute: compute)
+        let forecast = forecast(on: compute, pictures: jobs.count, isShown: !output.quiet && !plan.isBatch)
         let queue = PictureQueue(
             maker: maker, ledger: ledger, pipeline: pipeline, plan: plan, output: output,
-            willMake: { [self] in announce($0, $1, plan) })
+            willMake: { [self] job, photo in
+                let picture = try forecast.picture(photo.sizes.working, photo: photo.picture.size)
+                pipeline.residency = picture.residency
+                announce(job, photo, plan, picture)
+                return picture
+            })
         progress.start(pictures: jobs.count, isBatch: plan.isBatch)
         try queue.make(jobs, progress: &progress, start: start)
+    }
+
+    /// - Parameter isShown: whether the seconds are wanted, which takes some hundredths of one.
+    func forecast(on compute: Compute, pictures: Int, isShown: Bool, runs: Int = 1) -> Forecast {
+        // The measurement takes some memory, too.
+        let speed = isShown && compute.capacityBytes > 256 << 20 ? MachineSpeed(compute, runs: runs) : nil
+        compute.trim()
+        return Forecast(
+            model: maker.model, settings: settings, use: generation.memory, compute: compute, pictures: pictures,
+            speed: speed)
     }
 
     private func removeLeftovers(of jobs: [Job], _ plan: RunPlan, _ manifest: Manifest?) {
@@ -124,7 +141,11 @@ struct Run {
     }
 
     private func dryRun(_ jobs: [Job], _ plan: RunPlan) throws {
-        let failed = try DryRun(maker: maker, json: output.json).run(jobs, isBatch: plan.isBatch)
+        let compute = Compute(threads: settings.threads)
+        let dryRun = DryRun(
+            maker: maker, json: output.json, quiet: output.quiet,
+            forecast: forecast(on: compute, pictures: jobs.count, isShown: true, runs: 3))
+        let failed = try dryRun.run(jobs, isBatch: plan.isBatch)
         if failed > 0 {
             throw CommandFailure(.incomplete, "\(failed) of \(counted(jobs.count, "picture")) could not be made")
         }

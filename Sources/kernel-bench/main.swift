@@ -3,7 +3,8 @@ import TensorKernels
 
 // Usage: kernel-bench [--threads N] [--kernels avx2|baseline] [--runs N] [name...]
 // GFLOP/s of each kernel at the shapes of both models at 512x512 (three branches), counted as the direct algorithm counts
-// them, and the error of sampled results against float64.
+// them, the error of sampled results against float64, and the time that is predicted for runs (`MachineSpeed`) as a share of that
+// measured.
 
 var threads = Compute.availableThreads
 var instructionSet: Compute.InstructionSet?

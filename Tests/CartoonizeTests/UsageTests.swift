@@ -35,6 +35,7 @@ struct UsageTests {
         (["a.png", "--size", "1x64"], "--size 1x64 is too small"),
         (["a.png", "--size", "64x64", "--max-pixels", "9"], "--size and --max-pixels exclude each other"),
         (["a.png", "--max-pixels", "0"], "--max-pixels takes a number above 0"),
+        (["a.png", "--memory", "huge"], "--memory"),
         (["a.png", "--threads", "0"], "--threads takes a number from 1 to 1024"),
         (["a.png", "--format", "gif"], "--format"),
         (["a.png", "-o", "a.gif"], "end it in .png or .jpg, or give --format"),

@@ -50,6 +50,51 @@ import Testing
         #expect(one.image == three.image)
     }
 
+    /// The plan takes the memory of a real run, but for the few values that stages hand on.
+    @Test(arguments: ModelFixture.all) func memoryIsPlanned(fixture: ModelFixture) throws {
+        var request = try request(fixture)
+        request.image = PixelImage(width: 96, height: 64, rgb: [UInt8](repeating: 99, count: 96 * 64 * 3))
+        let (compute, model) = (Compute(threads: 2), try ModelDirectory(fixture.folder))
+        _ = try InstructPix2Pix(model: model, compute: compute).generate(request)
+        let estimate = try RunEstimate(
+            model: model, width: 96, height: 64, steps: 2, sampler: nil, guidance: request.guidance, threads: 2)
+        #expect(abs(Double(estimate.tensorBytes) / Double(compute.peakBytes) - 1) < 0.1)
+        let whole = estimate.peakBytes(residency: .run, weightPages: .kept)
+        let stages = estimate.peakBytes(residency: .stage, weightPages: .kept)
+        #expect(whole > stages && stages > estimate.tensorBytes)
+    }
+
+    /// Twice the steps are twice the work of the denoising and of nothing else.
+    @Test func workIsPlanned() throws {
+        let model = try ModelDirectory(ModelFixture(name: "tiny-sd").folder)
+        let speed = MachineSpeed(Compute(threads: 2), runs: 1)
+        func seconds(steps: Int, side: Int) throws -> RunEstimate.Seconds {
+            try RunEstimate(
+                model: model, width: side, height: side, steps: steps, sampler: .euler, guidance: .off, threads: 2
+            ).seconds(speed)
+        }
+        let (ten, twenty) = (try seconds(steps: 10, side: 256), try seconds(steps: 20, side: 256))
+        #expect(ten.text == twenty.text && ten.encode == twenty.encode && ten.decode == twenty.decode)
+        #expect(abs(twenty.allSteps / ten.allSteps - 2) < 0.2)
+        #expect(try seconds(steps: 10, side: 512).encode > 3 * ten.encode)
+    }
+
+    /// A plan follows no address: it takes no memory, however large the picture.
+    @Test func anySizeIsPlanned() throws {
+        let model = try ModelDirectory(ModelFixture(name: "tiny-sd").folder)
+        let estimate = try RunEstimate(
+            model: model, width: 1 << 16, height: 1 << 16, steps: 2, sampler: nil, guidance: .off, threads: 2)
+        #expect(estimate.tensorBytes > 1 << 36)
+    }
+
+    @Test(arguments: ModelFixture.all) func weightsMayLeaveMemory(fixture: ModelFixture) throws {
+        let compute = Compute(threads: 2)
+        compute.weightPages = .released
+        let model = try ModelDirectory(fixture.folder)
+        let image = try InstructPix2Pix(model: model, compute: compute).generate(request(fixture)).image
+        #expect(try pipeline(fixture).generate(request(fixture)).image == image)
+    }
+
     @Test func seedsDiffer() throws {
         let fixture = ModelFixture(name: "tiny-sd")
         let pipeline = try pipeline(fixture)

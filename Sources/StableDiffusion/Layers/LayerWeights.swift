@@ -29,7 +29,7 @@ package struct LayerWeights {
 
     /// A matrix or a convolution's kernel, left in the mapped file where the kernels can read it there.
     func matrix(_ key: String, _ shape: [Int]) throws -> WeightTensor {
-        WeightTensor(try store.tensor(key, shape: shape))
+        WeightTensor(try store.tensor(key, shape: shape), for: compute)
     }
 
     /// A bias or a norm's weight, `[count]`, widened to float32.

@@ -17,7 +17,9 @@ extension StoredTensor {
 
 extension WeightTensor {
     /// The stored values where they lie, or a float32 copy if the kernels cannot read them there.
-    init(_ stored: StoredTensor) {
+    ///
+    /// - Parameter compute: where the weight will be used; a planner gets no copy's values.
+    init(_ stored: StoredTensor, for compute: Compute) {
         let format: Format? =
             switch stored.dataType {
             case .float32: .float32
@@ -26,7 +28,16 @@ extension WeightTensor {
             }
         let alignment = format == .float32 ? 4 : 2
         if let format, let base = stored.bytes.baseAddress, Int(bitPattern: base) % alignment == 0 {
-            self.init(shape: stored.shape, format: format, bytes: stored.bytes, owner: stored.owner)
+            self.init(
+                shape: stored.shape, format: format, bytes: stored.bytes, owner: stored.owner,
+                isMapped: stored.owner is MappedFile)
+        } else if compute.isPlanner, let base = stored.bytes.baseAddress {
+            // An address of its own for the copy that is not made; a planner never follows it.
+            let address = base - Int(bitPattern: base) % 4
+            self.init(
+                shape: stored.shape, format: .float32,
+                bytes: UnsafeRawBufferPointer(start: address, count: 4 * stored.shape.reduce(1, *)),
+                owner: stored.owner)
         } else {
             let copy = FloatBuffer(stored.floats())
             self.init(shape: stored.shape, format: .float32, bytes: copy.bytes, owner: copy)

@@ -17,7 +17,10 @@ public final class InstructPix2Pix {
 
     public let model: ModelDirectory
     private let compute: Compute
-    private let residency: Residency
+    /// Parts that are in memory when they are no longer to stay are let go of.
+    public var residency: Residency {
+        didSet { if residency == .stage { kept = Kept() } }
+    }
     private var kept = Kept()
 
     /// What stays between pictures.

@@ -46,17 +46,12 @@ package struct UNet {
             samples.shape[0] != branches.count || branches.map(\.sample) == Array(branches.indices),
             "\(branches) of \(samples.shape)")
         let conditioning = Conditioning(time: timeEmbedding(timestep), text: text, branches: branches)
-        var x = convIn(configuration.centerInputSample ? centered(samples) : samples)
+        var x = convIn(configuration.centerInputSample ? samples.mapped { 2 * $0 - 1 } : samples)
         var skips = [x]
         for block in downBlocks { x = block(x, conditioning, skips: &skips) }
         if let midBlock { x = midBlock(x, conditioning) }
         for block in upBlocks { x = block(x, conditioning, skips: &skips) }
         // A model without cross-attention has not told the branches apart.
         return conditioning.expanded(convOut(x, after: convNormOut(x)))
-    }
-
-    /// `2 x - 1`
-    private func centered(_ samples: Tensor) -> Tensor {
-        samples.compute.tensor(samples.values.map { 2 * $0 - 1 }, samples.shape)
     }
 }

@@ -26,8 +26,7 @@ package struct TinyEncoder {
     /// - Parameter image: `[1, height, width, channels]` in -1...1.
     /// - Returns: `[1, height / factor, width / factor, latentChannels]`.
     package func callAsFunction(_ image: Tensor) -> Tensor {
-        let positive = image.compute.tensor(image.values.map { ($0 + 1) / 2 }, image.shape)
-        return layers.reduce(positive) { x, layer in layer(x) }
+        layers.reduce(image.mapped { ($0 + 1) / 2 }) { x, layer in layer(x) }
     }
 }
 
@@ -57,9 +56,7 @@ package struct TinyDecoder {
     /// - Parameter latents: `[1, height, width, latentChannels]`, already divided by the scaling factor.
     /// - Returns: `[1, height * factor, width * factor, channels]`, about -1...1.
     package func callAsFunction(_ latents: Tensor) -> Tensor {
-        let clamped = latents.compute.tensor(latents.values.map { tanh($0 / 3) * 3 }, latents.shape)
-        let x = layers.reduce(clamped) { x, layer in layer(x) }
-        return x.compute.tensor(x.values.map { $0 * 2 - 1 }, x.shape)
+        layers.reduce(latents.mapped { tanh($0 / 3) * 3 }) { x, layer in layer(x) }.mapped { $0 * 2 - 1 }
     }
 }
 

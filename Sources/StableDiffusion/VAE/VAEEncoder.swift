@@ -43,10 +43,7 @@ package struct VAEEncoder {
         x = convOut(x, after: convNormOut(x))
         x = quantConv?(x) ?? x
         // The first half of the channels is the mean, the second the logarithm of the variance.
-        let (height, width) = (x.shape[1], x.shape[2])
-        return x.compute.tensor(
-            channelsFirst: Array(x.channelsFirstValues.prefix(latentChannels * height * width)),
-            [1, latentChannels, height, width])
+        return x.firstChannels(latentChannels)
     }
 }
 

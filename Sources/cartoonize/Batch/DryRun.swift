@@ -1,7 +1,11 @@
-/// Says what a run would make, without making it.
+import StableDiffusion
+
+/// Says what a run would make and take, without making it.
 struct DryRun {
     let maker: PictureMaker
     let json: Bool
+    let quiet: Bool
+    let forecast: Forecast
 
     /// What is said of a picture that would be made.
     private struct Report: Encodable {
@@ -11,24 +15,48 @@ struct DryRun {
         /// The size to work at.
         var width: Int
         var height: Int
+        /// What it is predicted to take.
+        var seconds: Double?
+        var timings: Timings?
+        var peakRssBytes: Int
+
+        struct Timings: Encodable {
+            var text: Double
+            var encode: Double
+            var step: Double
+            var decode: Double
+        }
     }
 
-    /// Prints the pictures' names, or JSON objects, and looks at each photo's header.
+    /// Prints the pictures' names, or JSON objects, and looks at each photo's header; then says what all would take.
     ///
-    /// - Returns: the number of photos that cannot be used.
+    /// - Returns: the number of pictures that cannot be made.
     func run(_ jobs: [Job], isBatch: Bool) throws -> Int {
-        var failed = 0
+        var (failed, seconds, peakBytes) = (0, 0.0, 0)
         for job in jobs {
             do {
-                let size = try maker.sizes(for: job).working
+                let photo = try maker.photoSize(of: job)
+                let size = try maker.sizes(for: job, photo: photo).working
+                let picture = try forecast.picture(size, photo: photo)
+                seconds += picture.seconds ?? 0
+                peakBytes = max(peakBytes, picture.peakBytes)
                 let report = Report(
                     input: job.photo.path, output: job.destination.name, seed: job.seed, width: size.width,
-                    height: size.height)
+                    height: size.height, seconds: picture.seconds,
+                    timings: picture.stages.map {
+                        Report.Timings(text: $0.text, encode: $0.encode, step: $0.step, decode: $0.decode)
+                    },
+                    peakRssBytes: picture.peakBytes)
                 try Console.result(json ? report.jsonLine() : report.output)
             } catch let failure as CommandFailure where isBatch {
                 failed += 1
                 Console.error(failure.message)
             }
+        }
+        if !quiet, peakBytes > 0 {
+            Console.line(
+                "\(counted(jobs.count - failed, "picture")): "
+                    + Forecast.summary(seconds: seconds > 0 ? seconds : nil, peakBytes: peakBytes))
         }
         return failed
     }

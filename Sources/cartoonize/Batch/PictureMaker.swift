@@ -25,17 +25,22 @@ struct PictureMaker: Sendable {
     func prepare(_ job: Job) throws -> Prepared {
         let start = ContinuousClock.now
         let picture = try InputPicture(InputFile(path: job.photo.path))
-        let sizes = try checkedSizes(of: picture.size, format: job.format)
+        let sizes = try sizes(for: job, photo: picture.size)
         let source = picture.pixels(size: sizes.working)
         return Prepared(picture: picture, source: source, sizes: sizes, time: start.duration(to: .now))
     }
 
     /// The sizes for a job's photo, of which no more than the header is looked at.
     func sizes(for job: Job) throws -> (working: PixelSize, output: PixelSize) {
+        try sizes(for: job, photo: photoSize(of: job))
+    }
+
+    /// The size of a job's photo by its header.
+    func photoSize(of job: Job) throws -> PixelSize {
         let file = try InputFile(path: job.photo.path)
         do {
             let header = try ImageFile.header(of: file.data)
-            return try checkedSizes(of: PixelSize(width: header.width, height: header.height), format: job.format)
+            return PixelSize(width: header.width, height: header.height)
         } catch let error as ImageError {
             throw InputFile.failure(file.name, error.description)
         }
@@ -82,15 +87,14 @@ struct PictureMaker: Sendable {
         compare ? PixelSize(width: 2 * size.width, height: size.height) : size
     }
 
-    private func checkedSizes(of input: PixelSize, format: ImageFormat) throws -> (
-        working: PixelSize, output: PixelSize
-    ) {
-        let sizes = try size.sizes(input: input, model: model)
+    /// The sizes for a photo of a known size.
+    func sizes(for job: Job, photo: PixelSize) throws -> (working: PixelSize, output: PixelSize) {
+        let sizes = try size.sizes(input: photo, model: model)
         let written = written(sizes.output)
-        if max(written.width, written.height) > format.maximumSide {
+        if max(written.width, written.height) > job.format.maximumSide {
             throw CommandFailure(
                 .output,
-                "a \(format) picture has at most \(format.maximumSide) pixels a side, and \(written) are asked for; "
+                "a \(job.format) picture has at most \(job.format.maximumSide) pixels a side, and \(written) are asked for; "
                     + "give --format png or a --size")
         }
         return sizes

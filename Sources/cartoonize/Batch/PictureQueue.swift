@@ -9,8 +9,9 @@ struct PictureQueue {
     let pipeline: InstructPix2Pix
     let plan: RunPlan
     let output: OutputOptions
-    /// Told of a photo that was read, just before the model works on it.
-    let willMake: (Job, PictureMaker.Prepared) -> Void
+    /// Told of a photo that was read, just before the model works on it: says what the picture will take; what it throws is
+    /// the picture's failure.
+    let willMake: (Job, PictureMaker.Prepared) throws -> Forecast.Picture
 
     /// - Parameter start: when the first picture began, its preparations included.
     func make(_ jobs: [Job], progress: inout RunProgress, start: ContinuousClock.Instant) throws {
@@ -23,7 +24,7 @@ struct PictureQueue {
             progress.begin(job)
             do {
                 let photo = try prepared.value()
-                willMake(job, photo)
+                progress.expect(try willMake(job, photo))
                 let result = try pipeline.generate(
                     maker.settings.request(image: photo.source, seed: job.seed), preview: preview(of: job, photo),
                     progress: { progress.show($0) })

@@ -40,6 +40,12 @@ struct RunProgress {
         display = ProgressDisplay(style: pictureStyle, label: "\(ended + 1)/\(total) \(name)", suffix: suffix)
     }
 
+    /// The picture that was begun is expected to take this.
+    mutating func expect(_ picture: Forecast.Picture) {
+        guard let stages = picture.stages, stages.step > 0 else { return }
+        display.stepsAfter = stages.decode / stages.step
+    }
+
     mutating func show(_ event: ProgressEvent) { display.show(event) }
 
     /// The picture that was begun is made or has failed.

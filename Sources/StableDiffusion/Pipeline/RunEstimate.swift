@@ -1,0 +1,121 @@
+import Foundation
+import TensorKernels
+
+/// What a picture will take, worked out by running the model's own code on addresses instead of memory.
+public struct RunEstimate: Equatable, Sendable {
+    /// One stage of a run.
+    public struct Stage: Equatable, Sendable {
+        /// All of its work, but for the repetitions of the last pass.
+        var work = Work()
+        var lastPass = Work()
+        var repetitions = 0
+        /// Activations and working memory at their highest.
+        public internal(set) var tensorBytes = 0
+        /// The weights: those in the mapped file, those that had to be copied, and the largest one.
+        var mappedBytes = 0
+        var copiedBytes = 0
+        var largestWeight = 0
+    }
+
+    /// Text encoder, image encoder, UNet, image decoder.
+    public let stages: [Stage]
+    /// The picture's pixels and what is made of them beside the model.
+    private let pixels: Int
+
+    /// - Parameters:
+    ///   - width: of the picture worked at, a multiple of the model's factor, as is `height`.
+    /// - Throws: what loading the model's parts throws.
+    public init(
+        model: ModelDirectory, width: Int, height: Int, steps: Int, sampler: SamplerKind?, guidance: Guidance,
+        threads: Int
+    ) throws {
+        let factor = model.vaeScaleFactor
+        let (latentWidth, latentHeight) = (width / factor, height / factor)
+        let evaluations = try makeSampler(kind: sampler, configuration: model.scheduler, steps: steps).timesteps.count
+        let texts = guidance == .off ? 1 : 2
+
+        let text = try Stage(threads: threads) { compute in
+            let encoder = try CLIPTextModel(model.weights(of: .textEncoder), model.textEncoder, compute: compute)
+            _ = encoder([[Int]](repeating: model.tokenizer.encode(""), count: texts))
+            return nil
+        }
+        let encode = try Stage(threads: threads) { compute in
+            let encoder = try ImageEncoder(model.weights(of: .vae), model.vae, compute: compute)
+            _ = encoder(compute.zeros([1, height, width, model.vae.inChannels]))
+            return nil
+        }
+        var denoise = try Stage(threads: threads) { compute in
+            let unet = try UNet(model.weights(of: .unet), model.unet, compute: compute)
+            let context = TextContext(
+                compute.zeros([texts, model.textEncoder.maxPositionEmbeddings, model.unet.crossAttentionDim]))
+            let inputs = guidance.conditions.contains(.none) ? 2 : 1
+            let samples = compute.zeros([inputs, latentHeight, latentWidth, model.unet.inChannels])
+            // What all steps share is worked out in the first.
+            var passes: [Work] = []
+            for _ in 0..<2 {
+                let before = compute.planned.work
+                _ = unet(samples, timestep: 0, text: context, branches: guidance.branches)
+                passes.append(compute.planned.work - before)
+            }
+            return passes[1]
+        }
+        denoise.repetitions = evaluations - 2
+        let decode = try Stage(threads: threads) { compute in
+            let decoder = try ImageDecoder(model.weights(of: .vae), model.vae, compute: compute)
+            _ = decoder(compute.zeros([1, latentHeight, latentWidth, model.vae.latentChannels]))
+            return nil
+        }
+        stages = [text, encode, denoise, decode]
+        pixels = width * height
+    }
+
+    /// Seconds of a picture's stages.
+    public struct Seconds: Equatable, Sendable {
+        public let text: Double
+        public let encode: Double
+        /// One evaluation of the UNet, after the first.
+        public let step: Double
+        public let allSteps: Double
+        public let decode: Double
+
+        public var total: Double { text + encode + allSteps + decode }
+    }
+
+    public func seconds(_ speed: MachineSpeed) -> Seconds {
+        let all = stages.map { speed.seconds(for: $0.work + $0.lastPass * $0.repetitions) }
+        return Seconds(
+            text: all[0], encode: all[1], step: speed.seconds(for: stages[2].lastPass), allSteps: all[2], decode: all[3]
+        )
+    }
+
+    /// The most memory that model and tensors take at one time, the weights' mapped pages included.
+    public func peakBytes(residency: InstructPix2Pix.Residency, weightPages: Compute.WeightPages) -> Int {
+        var (kept, peak) = (0, 0)
+        for stage in stages {
+            // Released weights are there one at a time, with the pages that the system maps around those that are read.
+            let mapped =
+                weightPages == .kept ? stage.mappedBytes : min(stage.mappedBytes, stage.largestWeight + (8 << 20))
+            peak = max(peak, kept + mapped + stage.copiedBytes + stage.tensorBytes)
+            if residency == .run { kept += mapped + stage.copiedBytes }
+        }
+        // The picture's values on their way to and from 8 bits.
+        return peak + 8 * pixels
+    }
+
+    /// The most that tensors take at one time.
+    public var tensorBytes: Int { stages.map(\.tensorBytes).max() ?? 0 }
+}
+
+extension RunEstimate.Stage {
+    /// - Parameter body: runs the stage on a planner; returns the work of its last pass, if that is repeated.
+    fileprivate init(threads: Int, _ body: (Compute) throws -> Work?) rethrows {
+        let planner = Compute.planner(threads: threads)
+        lastPass = try body(planner) ?? Work()
+        let planned = planner.planned
+        (work, mappedBytes, copiedBytes, largestWeight) = (
+            planned.work, planned.mappedBytes, planned.copiedBytes, planned.largestWeight
+        )
+        tensorBytes = planner.peakBytes
+        work.touched += Double(tensorBytes)
+    }
+}

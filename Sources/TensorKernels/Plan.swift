@@ -1,0 +1,97 @@
+/// What operations amount to, each kind in the unit that its time grows with.
+public struct Work: Equatable, Sendable {
+    /// Multiplications and additions of matrix products of more than a few rows.
+    public var products = 0.0
+    /// Weights that are widened and packed.
+    public var packed = 0.0
+    /// Bytes of the weights of products of few rows, which are read once.
+    public var streamed = 0.0
+    /// Multiplications and additions of Winograd's products.
+    public var winogradProducts = 0.0
+    /// Values that Winograd's transforms of inputs and outputs write and read.
+    public var winogradValues = 0.0
+    /// Weights that Winograd transforms.
+    public var winogradWeights = 0.0
+    /// Multiplications and additions of attention, and its scores.
+    public var attention = 0.0
+    public var scores = 0.0
+    /// Values that passes over whole tensors read and write.
+    public var passed = 0.0
+    /// Bytes of memory that are used for the first time, which the system clears.
+    public var touched = 0.0
+
+    public init() {}
+
+    public static func + (a: Work, b: Work) -> Work { a.combined(b) { $0 + $1 } }
+    public static func - (a: Work, b: Work) -> Work { a.combined(b) { $0 - $1 } }
+
+    public static func * (work: Work, times: Int) -> Work { work.combined(work) { value, _ in value * Double(times) } }
+
+    /// The sum of all kinds, each times that kind of `costs`.
+    func sum(timesEach costs: Work) -> Double {
+        Self.fields.reduce(0) { $0 + self[keyPath: $1] * costs[keyPath: $1] }
+    }
+
+    private func combined(_ other: Work, _ operation: (Double, Double) -> Double) -> Work {
+        var work = Work()
+        for field in Self.fields { work[keyPath: field] = operation(self[keyPath: field], other[keyPath: field]) }
+        return work
+    }
+
+    private static let fields: [WritableKeyPath<Work, Double> & Sendable] = [
+        \.products, \.packed, \.streamed, \.winogradProducts, \.winogradValues, \.winogradWeights, \.attention,
+        \.scores,
+        \.passed, \.touched,
+    ]
+}
+
+/// Counts what operations would do.
+final class Plan {
+    var work = Work()
+    /// The weights used so far, by address.
+    private var seen: Set<UnsafeRawPointer> = []
+    /// Bytes of the distinct weights used that are mapped, and of those that are copies; and of the largest one.
+    private(set) var mappedBytes = 0
+    private(set) var copiedBytes = 0
+    private(set) var largestWeight = 0
+
+    func used(_ weight: WeightTensor) {
+        guard seen.insert(weight.base).inserted else { return }
+        largestWeight = max(largestWeight, weight.byteCount)
+        if weight.isMapped { mappedBytes += weight.byteCount } else { copiedBytes += weight.byteCount }
+    }
+
+    func product(rows: Int, _ weight: WeightTensor) {
+        if rows <= 4 {
+            work.streamed += Double(weight.byteCount)
+        } else {
+            work.products += 2 * Double(rows) * Double(weight.count)
+            work.packed += Double(weight.count)
+        }
+    }
+
+    func winograd(tiles: Int, channels: Int, outputs: Int) {
+        let positions = 36.0
+        work.winogradProducts += 2 * positions * Double(tiles) * Double(channels) * Double(outputs)
+        work.winogradValues += positions * Double(tiles) * Double(channels + outputs)
+        work.winogradWeights += Double(channels) * Double(outputs)
+    }
+
+    /// - Parameter share: of the scores that are worked out.
+    func attention(scores: Int, depth: Int, share: Double) {
+        work.scores += share * Double(scores)
+        work.attention += share * 4 * Double(scores) * Double(depth)
+    }
+
+    func pass(over values: Int) { work.passed += Double(values) }
+}
+
+extension Compute {
+    package var isPlanner: Bool { plan != nil }
+
+    /// What was planned since this planner was made.
+    package var planned: (work: Work, mappedBytes: Int, copiedBytes: Int, largestWeight: Int) {
+        guard let plan else { return (Work(), 0, 0, 0) }
+        return (plan.work, plan.mappedBytes, plan.copiedBytes, plan.largestWeight)
+    }
+}

@@ -1,0 +1,165 @@
+import Foundation
+import StableDiffusion
+import TensorKernels
+
+/// Predicts what pictures will take, in seconds and memory, and refuses those that do not fit. What was worked out for a
+/// size is remembered.
+final class Forecast {
+    /// What one picture takes.
+    struct Picture: Equatable, Sendable {
+        /// nil if speed was not asked for.
+        var stages: RunEstimate.Seconds?
+        /// With reading the photo and writing the picture.
+        var seconds: Double? { stages.map { $0.total + overhead } }
+        fileprivate var overhead = 0.0
+        /// The process's resident memory at its highest, the weights' mapped pages included.
+        var peakBytes: Int
+        /// How the model's parts are held to take no more.
+        var residency: InstructPix2Pix.Residency
+
+        var summary: String { Forecast.summary(seconds: seconds, peakBytes: peakBytes) }
+    }
+
+    /// As `about 0:45 and 2.1 GB`.
+    static func summary(seconds: Double?, peakBytes: Int) -> String {
+        let memory = gigabytes(peakBytes)
+        guard let seconds else { return "about \(memory)" }
+        return
+            "about \(seconds < 10 ? String(format: "%.1f s", seconds) : ProgressDisplay.clock(.seconds(seconds)))"
+            + " and \(memory)"
+    }
+
+    private let model: ModelDirectory
+    private let settings: Settings
+    private let use: MemoryUse
+    private let pictures: Int
+    private let keepsParts: Bool
+    private let speed: MachineSpeed?
+    private let tensorCapacity: Int
+    /// What this process has and what it may still take, together; nil without a limit.
+    private let available: Int?
+    /// Of this process before the model.
+    private let ownBytes: Int
+    private var known: [PixelSize: RunEstimate] = [:]
+
+    /// - Parameters:
+    ///   - compute: where the pictures will be made.
+    ///   - pictures: how many the run makes.
+    ///   - speed: measured beforehand; nil to predict no seconds.
+    ///   - available: what this process may still take; nil without a limit.
+    init(
+        model: ModelDirectory, settings: Settings, use: MemoryUse, compute: Compute, pictures: Int,
+        speed: MachineSpeed? = nil, available: Int? = AvailableMemory().bytes
+    ) {
+        (self.model, self.settings, self.use, self.speed) = (model, settings, use, speed)
+        self.pictures = pictures
+        keepsParts = pictures > 1 && use != .low
+        tensorCapacity = compute.capacityBytes
+        let resident = residentBytes() ?? 0
+        ownBytes = resident + Self.libraryBytes
+        self.available = available.map { $0 + resident }
+    }
+
+    /// Pages of the program and its libraries that the model is the first to use.
+    private static let libraryBytes = 8 << 20
+    /// Starting the program and finding the model; reading, resizing and writing a pixel. Small beside the model's time, and
+    /// not measured each time.
+    private static let startSeconds = 0.03
+    private static let secondsAPixel = 2e-7
+
+    /// - Parameters:
+    ///   - size: worked at.
+    ///   - photo: the size of the photo, which is in memory beside the model.
+    /// - Throws: a `CommandFailure` with the option that would make it fit, for a picture that does not.
+    func picture(_ size: PixelSize, photo: PixelSize) throws -> Picture {
+        let estimate = try estimate(size)
+        if keepsParts, fits(estimate, photo, .run) { return picture(estimate, photo, .run) }
+        guard fits(estimate, photo, .stage), !keepsParts || use != .fast else { throw refusal(estimate, size, photo) }
+        return picture(estimate, photo, .stage)
+    }
+
+    private func picture(_ estimate: RunEstimate, _ photo: PixelSize, _ residency: InstructPix2Pix.Residency) -> Picture
+    {
+        Picture(
+            stages: speed.map { estimate.seconds($0) },
+            overhead: Self.startSeconds + Self.secondsAPixel * Double(photo.pixels),
+            peakBytes: peak(estimate, photo, residency, use), residency: residency)
+    }
+
+    private func estimate(_ size: PixelSize) throws -> RunEstimate {
+        if let estimate = known[size] { return estimate }
+        let estimate = try RunEstimate(
+            model: model, width: size.width, height: size.height, steps: settings.steps, sampler: settings.sampler,
+            guidance: Guidance(textScale: settings.guidanceScale, imageScale: settings.imageGuidanceScale),
+            threads: settings.threads)
+        known[size] = estimate
+        return estimate
+    }
+
+    private func peak(
+        _ estimate: RunEstimate, _ photo: PixelSize, _ residency: InstructPix2Pix.Residency, _ use: MemoryUse
+    ) -> Int {
+        // In a batch the photo before and the one after are there, too.
+        ownBytes + (pictures > 1 ? 3 : 1) * 4 * photo.pixels
+            + estimate.peakBytes(residency: residency, weightPages: use == .low ? .released : .kept)
+    }
+
+    private func fits(
+        _ estimate: RunEstimate, _ photo: PixelSize, _ residency: InstructPix2Pix.Residency, use: MemoryUse? = nil
+    ) -> Bool {
+        estimate.tensorBytes <= tensorCapacity
+            && peak(estimate, photo, residency, use ?? self.use) <= available ?? .max
+    }
+
+    private func refusal(_ estimate: RunEstimate, _ size: PixelSize, _ photo: PixelSize) -> any Error {
+        let needed = Self.gigabytes(peak(estimate, photo, keepsParts && use == .fast ? .run : .stage, use))
+        let there = Self.gigabytes(min(available ?? .max, 2 * tensorCapacity))
+        return CommandFailure(
+            .memory,
+            "not enough memory: \(size) takes about \(needed), and \(there) can be had; \(advice(estimate, size, photo))"
+        )
+    }
+
+    /// What would fit.
+    private func advice(_ estimate: RunEstimate, _ size: PixelSize, _ photo: PixelSize) -> String {
+        let small = settings.modelName == ModelSearch.defaultName ? "" : ", or the model \(ModelSearch.defaultName)"
+        if use == .fast, keepsParts, fits(estimate, photo, .stage) {
+            return "give --memory auto, which takes \(Self.gigabytes(peak(estimate, photo, .stage, .auto)))"
+        }
+        if use != .low, fits(estimate, photo, .stage, use: .low) {
+            return "give --memory low, which takes \(Self.gigabytes(peak(estimate, photo, .stage, .low)))\(small)"
+        }
+        for use in Set([use, .low]).sorted(by: { a, _ in a != .low }) {
+            for smaller in size.smaller(factor: model.vaeScaleFactor, smallestSide: model.unet.smallestSide) {
+                guard let estimate = try? self.estimate(smaller), fits(estimate, photo, .stage, use: use) else {
+                    continue
+                }
+                return "give --size \(smaller)\(use == self.use ? "" : " --memory \(use.rawValue)")\(small)"
+            }
+        }
+        return small.isEmpty ? "there is no size that would fit" : "take the model \(ModelSearch.defaultName)"
+    }
+
+    private static func gigabytes(_ bytes: Int) -> String {
+        bytes < 1_000_000_000 ? "\(bytes / 1_000_000) MB" : String(format: "%.1f GB", Double(bytes) / 1e9)
+    }
+}
+
+extension PixelSize {
+    /// Sizes of about the same form, the largest first.
+    fileprivate func smaller(factor: Int, smallestSide: Int) -> [PixelSize] {
+        [0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125].map { scale in
+            func side(_ n: Int) -> Int {
+                let whole = Int(Double(n) * scale)
+                return max(whole / 64 * 64, min(64, n) / factor * factor, smallestSide * factor)
+            }
+            return PixelSize(width: side(width), height: side(height))
+        }
+    }
+}
+
+/// The resident memory of this process, in bytes.
+private func residentBytes() -> Int? {
+    (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?
+        .split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * Int(getpagesize()) }
+}

@@ -1,0 +1,128 @@
+import Foundation
+import Testing
+
+@testable import cartoonize
+
+/// `--memory`, what is predicted, and what is refused.
+struct MemoryTests {
+    private func folderWithPhoto() throws -> TemporaryFolder {
+        let folder = try TemporaryFolder()
+        try folder.write("photo.png", SamplePicture.png(width: 64, height: 64))
+        return folder
+    }
+
+    @Test func refusesWhatDoesNotFit() throws {
+        let folder = try folderWithPhoto()
+        let outcome = try Program.runShell(
+            "ulimit -v 3000000; $program photo.png --size 4096x4096 --json", in: folder)
+        #expect(outcome.status == 7)
+        #expect(outcome.errors.contains("error: not enough memory: 4096x4096 takes about "))
+        #expect(outcome.errors.contains(" can be had; give --size "))
+        #expect(outcome.outputText.contains(#""exit_code":7"#))
+        #expect(folder.contents == ["photo.png"])
+        // The size advised does fit.
+        let size = try #require(outcome.errors.firstMatch(of: /give --size ([0-9x]+)/)?.1)
+        let smaller = try Program.runShell(
+            "ulimit -v 3000000; $program photo.png --size \(size) --dry-run", in: folder)
+        #expect(smaller.status == 0)
+    }
+
+    @Test func aBatchGoesOnAfterARefusal() throws {
+        let folder = try folderWithPhoto()
+        try folder.write("large.png", SamplePicture.png(width: 2400, height: 2400))
+        let outcome = try Program.runShell(
+            "ulimit -v 2000000; $program photo.png large.png -o toons --max-pixels 9000000 -q", in: folder)
+        #expect(outcome.status == 6)
+        #expect(outcome.errors.contains("not enough memory: 2400x2400"))
+        let manifest = String(decoding: try folder.data("toons/cartoonize.jsonl"), as: UTF8.self)
+        #expect(manifest.contains(#""exit_code":7"#))
+        #expect(try folder.picture("toons/photo.cartoon.png").width == 64)
+    }
+
+    /// The pages given back are read again: same bytes, less memory.
+    @Test func lowMemoryMakesTheSamePicture() throws {
+        let folder = try folderWithPhoto()
+        var peaks: [Double] = []
+        for memory in ["low", "auto", "fast"] {
+            let outcome = try Program.run(
+                [
+                    "photo.png", "-o", "\(memory).png", "--seed", "3", "--steps", "2", "--memory", memory, "--json",
+                    "-q",
+                ],
+                in: folder)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(try folder.data("\(memory).png") == folder.data("low.png"))
+            let peak = try #require(outcome.outputText.firstMatch(of: /"peak_rss_bytes":([0-9]+)/)?.1)
+            peaks.append(Double(peak) ?? 0)
+        }
+        #expect(peaks[0] < peaks[1] - 2e6, "\(peaks)")
+    }
+
+    /// What is predicted before a run is what the system says after it.
+    @Test(arguments: ["192x192", "512x384"]) func peakMemoryIsPredicted(size: String) throws {
+        struct Report: Decodable {
+            var peak_rss_bytes: Int
+            var seconds: Double?
+        }
+        let folder = try folderWithPhoto()
+        let arguments = ["photo.png", "--size", size, "--json", "--seed", "1"]
+        let predicted = try JSONDecoder().decode(
+            Report.self, from: Program.run(arguments + ["--dry-run"], in: folder).output)
+        let measured = try JSONDecoder().decode(Report.self, from: Program.run(arguments, in: folder).output)
+        let ratio = Double(predicted.peak_rss_bytes) / Double(measured.peak_rss_bytes)
+        #expect((0.8...1.2).contains(ratio), "\(predicted.peak_rss_bytes) for \(measured.peak_rss_bytes)")
+        #expect(try #require(predicted.seconds) > 0)
+    }
+
+    @Test func dryRunAndFirstLineTellTimeAndMemory() throws {
+        let folder = try folderWithPhoto()
+        let run = try Program.run(["photo.png", "--size", "64x64"], in: folder)
+        #expect(run.errors.firstMatch(of: /photo.png: about [0-9.]+ s and [0-9]+ MB\n/) != nil, "\(run.errors)")
+        let dry = try Program.run(["photo.png", "--size", "64x64", "--dry-run", "-f"], in: folder)
+        #expect(dry.errors.firstMatch(of: /1 picture: about [0-9.]+ s and [0-9]+ MB\n/) != nil, "\(dry.errors)")
+    }
+
+    // Limits of control groups, laid out as the kernel does
+
+    private func available(_ files: [String: String]) throws -> Int? {
+        let folder = try TemporaryFolder()
+        for (path, text) in files {
+            let url = folder.url.appendingPathComponent(path)
+            try FileManager.default.createDirectory(
+                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data(text.utf8).write(to: url)
+        }
+        return AvailableMemory(root: folder.path).bytes
+    }
+
+    private let system = ["proc/meminfo": "MemTotal: 16000000 kB\nMemAvailable:    8000000 kB\n"]
+
+    @Test func systemMemory() throws {
+        #expect(try available(system) == 8_000_000 << 10)
+        #expect(try available([:]) == nil)
+    }
+
+    @Test func groupsOfVersion2() throws {
+        // The limit is on the group above; 300 MB are taken, 100 MB of that by the cache of files.
+        let group = [
+            "proc/self/cgroup": "0::/user.slice/job\n", "sys/fs/cgroup/user.slice/memory.max": "1000000000\n",
+            "sys/fs/cgroup/user.slice/memory.current": "300000000\n",
+            "sys/fs/cgroup/user.slice/memory.stat": "anon 200000000\nfile 100000000\n",
+            "sys/fs/cgroup/user.slice/job/memory.max": "max\n", "sys/fs/cgroup/user.slice/job/memory.current": "5\n",
+        ]
+        #expect(try available(system.merging(group) { $1 }) == 800_000_000)
+    }
+
+    @Test func groupsOfVersion1() throws {
+        let folder = "sys/fs/cgroup/memory"
+        let group = [
+            "proc/self/cgroup": "5:cpu:/\n4:memory:/docker/abc\n0::/\n",
+            // As in a container: the group's own name is not to be seen.
+            "\(folder)/memory.limit_in_bytes": "500000000\n", "\(folder)/memory.usage_in_bytes": "120000000\n",
+            "\(folder)/memory.stat": "cache 1\ntotal_cache 20000000\n",
+        ]
+        #expect(try available(system.merging(group) { $1 }) == 400_000_000)
+        let unlimited = group.merging(["\(folder)/memory.limit_in_bytes": "9223372036854771712\n"]) { $1 }
+        #expect(try available(system.merging(unlimited) { $1 }) == 8_000_000 << 10)
+    }
+}

@@ -1,0 +1,128 @@
+"""The README's table and plot of time and memory by size: both models, beside what `--dry-run` predicts.
+
+    python sizes.py --model DIR [--photo FILE] [--sizes 256x256,...] [--steps 1] [--low 512x512] [--write-readme]
+
+The large model runs a few steps only (a step takes as long as every other); the embedded one runs whole. Memory is the
+process's ru_maxrss, the weights' mapped pages included. Needs nothing but Python.
+"""
+import argparse, json, math, os, pathlib, re, tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = ROOT / ".build/release/cartoonize"
+PLOT = ROOT / "Tests/bench/sizes.svg"
+
+
+def run(arguments):
+    """Standard output's JSON object of one run, and the ru_maxrss of its process in bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = f"{folder}/report"
+        command = [str(PROGRAM), *map(str, arguments), "-o", f"{folder}/out.png", "--seed", "1", "--json", "--quiet"]
+        output = [(os.POSIX_SPAWN_OPEN, 1, report, os.O_WRONLY | os.O_CREAT, 0o600)]
+        child = os.posix_spawn(command[0], command, os.environ, file_actions=output)
+        _, status, usage = os.wait4(child, 0)
+        if status: raise SystemExit(f"{' '.join(command)}: status {os.waitstatus_to_exitcode(status)}")
+        return json.loads(open(report).read()), usage.ru_maxrss * 1024
+
+
+def measure(photo, size, model=None, steps=None, memory="auto"):
+    arguments = [photo, "--size", size, "--memory", memory]
+    if model: arguments += ["--model", model, "--steps", steps]
+    predicted, _ = run(arguments + ["--dry-run"])
+    made, peak = run(arguments)
+    return dict(size=size, timings=made["timings"], peak=peak, predicted=predicted["seconds"],
+                predicted_peak=predicted["peak_rss_bytes"])
+
+
+def pixels(size): return math.prod(map(int, size.split("x")))
+def memory(bytes_): return f"{bytes_ / 1e9:.2f} GB" if bytes_ >= 1e9 else f"{bytes_ / 1e6:.0f} MB"
+def ratio(predicted, measured): return f"{predicted / measured:.2f}"
+
+
+def table(large, small, low):
+    lines = ["| size | large model: a step | encode | decode | memory | predicted: time, memory | embedded model: whole | memory "
+             "| predicted: time, memory |", "|---|---|---|---|---|---|---|---|---|"]
+    for a, b in zip(large, small):
+        t = a["timings"]
+        lines.append(
+            f"| {a['size']} | {t['step']:.1f} s | {t['encode']:.1f} s | {t['decode']:.1f} s | {memory(a['peak'])} "
+            f"| x {ratio(a['predicted'], t['total'])}, x {ratio(a['predicted_peak'], a['peak'])} "
+            f"| {b['timings']['total']:.2f} s | {memory(b['peak'])} "
+            f"| x {ratio(b['predicted'], b['timings']['total'])}, x {ratio(b['predicted_peak'], b['peak'])} |")
+    for l in low:
+        usual = next(a for a in large if a["size"] == l["size"])
+        lines.append(f"\n`--memory low` at {l['size']}: {memory(l['peak'])} in place of {memory(usual['peak'])}, a step takes "
+                     f"{l['timings']['step'] / usual['timings']['step']:.2f} of the time.")
+    return "\n".join(lines)
+
+
+def plot(large, small):
+    """Both models' time and memory over the pixels, both axes logarithmic, as SVG."""
+    series = [("a step, large model", "s", "#1f5fbf", [(pixels(r["size"]), r["timings"]["step"]) for r in large]),
+              ("whole, embedded model", "s", "#bf5f1f", [(pixels(r["size"]), r["timings"]["total"]) for r in small]),
+              ("memory, large model", "GB", "#1f5fbf", [(pixels(r["size"]), r["peak"] / 1e9) for r in large]),
+              ("memory, embedded model", "GB", "#bf5f1f", [(pixels(r["size"]), r["peak"] / 1e9) for r in small])]
+    out = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 330" font-family="sans-serif" font-size="12">',
+           '<rect width="860" height="330" fill="white"/>']
+    for panel, unit in enumerate(("s", "GB")):
+        left, top, width, height = 60 + 430 * panel, 20, 340, 250
+        shown = [s for s in series if s[1] == unit]
+        xs = [x for s in shown for x, _ in s[3]]; ys = [y for s in shown for _, y in s[3]]
+        low, high = math.floor(math.log10(min(ys))), math.ceil(math.log10(max(ys)))
+        x0, x1 = math.log2(min(xs)) - .2, math.log2(max(xs)) + .2
+        at = lambda x, y: (left + (math.log2(x) - x0) / (x1 - x0) * width, top + (high - math.log10(y)) / (high - low) * height)
+        for power in range(low, high + 1):
+            _, y = at(min(xs), 10 ** power)
+            out += [f'<line x1="{left}" y1="{y:.1f}" x2="{left + width}" y2="{y:.1f}" stroke="#ddd"/>',
+                    f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{10.0 ** power:g} {unit}</text>']
+        for side in (256, 512, 1024):
+            x, _ = at(side * side, 10 ** low)
+            out += [f'<line x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{top + height}" stroke="#eee"/>',
+                    f'<text x="{x:.1f}" y="{top + height + 16}" text-anchor="middle">{side}x{side}</text>']
+        for number, (name, _, colour, points) in enumerate(shown):
+            places = [at(*p) for p in sorted(points)]
+            out.append('<polyline fill="none" stroke-width="2" stroke="%s" points="%s"/>'
+                       % (colour, " ".join(f"{x:.1f},{y:.1f}" for x, y in places)))
+            out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places]
+            out.append(f'<text x="{left + 10 + 170 * number}" y="{top + height + 40}" fill="{colour}">{name}</text>')
+    return "\n".join(out + ["</svg>", ""])
+
+
+def processor():
+    return next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "unknown processor")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--model", type=pathlib.Path, default=ROOT / ".build/stand-in")
+    p.add_argument("--photo", type=pathlib.Path, default=ROOT / "Tests/smoke/photos/astronaut.jpg")
+    p.add_argument("--sizes", default="256x256,384x384,640x384,512x512,768x768,1024x1024,1536x1024")
+    p.add_argument("--steps", type=int, default=1); p.add_argument("--low", default="512x512")
+    p.add_argument("--cache", type=pathlib.Path, help="keep what was measured here, and go on from it")
+    p.add_argument("--write-readme", action="store_true")
+    a = p.parse_args()
+    known = json.loads(a.cache.read_text()) if a.cache and a.cache.exists() else {}
+
+    def row(kind, size, *arguments):
+        if f"{kind} {size}" not in known:
+            known[f"{kind} {size}"] = measure(a.photo, size, *arguments)
+            if a.cache: a.cache.write_text(json.dumps(known))
+        return known[f"{kind} {size}"]
+
+    sizes = a.sizes.split(",")
+    small = [row("small", s) for s in sizes]
+    large = [row("large", s, a.model, a.steps) for s in sizes]
+    low = [row("low", s, a.model, a.steps, "low") for s in a.low.split(",") if s]
+    text = (f"Measured by `Tests/bench/sizes.py` on {processor()}, {os.cpu_count()} threads; {a.steps} "
+            f"step{'s' if a.steps > 1 else ''} of the large model, a stand-in with random weights in float16. Predicted is what "
+            "`--dry-run` says beforehand, as a multiple of what was measured.\n\n" + table(large, small, low)
+            + "\n\n![time and memory over the size, both models](Tests/bench/sizes.svg)")
+    print(text)
+    if a.write_readme:
+        PLOT.write_text(plot(large, small))
+        readme = ROOT / "README.md"
+        readme.write_text(re.sub(r"(<!-- sizes:begin -->\n).*?(<!-- sizes:end -->)", lambda m: m[1] + text + "\n" + m[2],
+                                 readme.read_text(), flags=re.S))
+
+
+if __name__ == "__main__":
+    main()
