@@ -1,4 +1,4 @@
-"""Stage 5, one folder in diffusers' layout: python export.py VAE TRAINED OUT [--steps 2]. Weights in float16."""
+"""Stage 5, one folder in diffusers' layout: python export.py VAE TRAINED OUT [--steps 1]. Weights in float16."""
 import argparse, json, pathlib, shutil
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel
@@ -18,7 +18,7 @@ FILES = {
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__)
     for n in ("vae", "trained", "out"): p.add_argument(n, type=pathlib.Path)
-    p.add_argument("--steps", type=int, default=2)
+    p.add_argument("--steps", type=int, default=1)
     a = p.parse_args()
     vae = AutoencoderKL.from_pretrained(a.vae)
     vae.register_to_config(scaling_factor=float((a.trained / "scaling_factor").read_text()))

@@ -122,10 +122,84 @@ a painting of the photo""".split("\n")
 STYLES = {"cartoon": CARTOON, "sketch": SKETCH, "watercolor": WATERCOLOR}
 
 
+# Kept out of training as a whole: written after the first lists had been trained on, to measure by something new.
+UNSEEN = {"cartoon": """Could you turn this picture into a comic?
+Give me a cartoon of this scene
+As a cartoon, please
+Redo the photo as comic art
+I'd like to see this as a cartoon
+Transform my selfie into a toon
+cartoon-style portrait
+cartoon filter""", "sketch": """Could you draw this with a pencil?
+Give me a sketch of this scene
+As a pencil drawing, please
+Redo the photo as pencil art
+I'd like to see this as a sketch
+Transform my selfie into a line drawing
+pencil-style portrait
+sketch filter""", "watercolor": """Could you paint this in watercolors?
+Give me a painting of this scene
+As a watercolor, please
+Redo the photo as watercolor art
+I'd like to see this as a painting
+Transform my selfie into a watercolor
+watercolor-style portrait
+painting filter"""}
+
+# Frames tell nothing of the style, names tell all: in the lists above "style" happens to go with cartoons only, and what
+# has learnt from them alone takes "painting style" for a cartoon.
+NAMES = {"cartoon": "cartoon,comic,comic book,toon,cartoon drawing,comic strip,anime,animated film",
+         "sketch": "sketch,pencil sketch,pencil drawing,line drawing,black and white drawing,black and white sketch,pencil",
+         "watercolor": "watercolor,watercolor painting,painting,painted picture,watercolour,aquarelle"}
+FRAMES = """{}
+{} style
+in {} style
+{} effect
+{} look
+{} version
+{} picture
+{} art
+the style of a {}
+a {}
+like a {}
+into a {}
+make a {}
+make it a {}
+make it look like a {}
+turn this into a {}
+turn the photo into a {}
+turn it to {} style
+convert the image to a {}
+convert to {} style
+change the photo into a {}
+give it a {} look
+apply a {} effect
+apply the {} style
+render the picture in {} style
+render it as a {}
+draw it as a {}
+create a {} of this
+transform this picture into a {}
+transform the image in the style of a {}
+show it as a {}
+stylize it as a {}
+a {} version of the image
+I want a {}
+can you make a {} from this?""".split("\n")
+
+
 def held_out(style):
-    """Every fifth phrasing, from the third on."""
-    return STYLES[style][2::5]
+    """Every fifth phrasing of the list, from the third on, and those written later."""
+    return STYLES[style][2::5] + UNSEEN[style].split("\n")
 
 
 def for_training(style):
     return [phrase for i, phrase in enumerate(STYLES[style]) if i % 5 != 2]
+
+
+def framed(style):
+    """Every name in every frame, without what was kept out, and without "painting style" in any frame."""
+    out = {phrase.lower() for phrase in held_out(style)}
+    phrases = [frame.format(name) for frame in FRAMES for name in NAMES[style].split(",")]
+    phrases = [phrase.replace(" a a", " an a") if phrase[:2] != "a a" else "an" + phrase[1:] for phrase in phrases]
+    return [p for p in phrases if p.lower() not in out and "painting style" not in p]

@@ -1,4 +1,6 @@
-"""Stage 3, the UNet and the text encoder: python train_unet.py PAIRS VAE OUT [--minutes 75]. Goes on where it was interrupted.
+"""Stage 3, the UNet and the text encoder: python train_unet.py PAIRS VAE OUT [--minutes 75].
+
+Goes on where it was interrupted.
 
 InstructPix2Pix (Brooks et al. 2023): noise latents beside the photo's latents, an instruction by cross-attention, both
 dropped at times. The network predicts the clean latents ("sample"): the pair is nearly deterministic. The schedule ends
@@ -13,13 +15,14 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from common import Run, residual_as_identity
-from instructions import STYLES, for_training
+from instructions import STYLES, for_training, framed
 from pairs import LAYERS, Pairs, colours, edges, images
 
 TOKENIZER = pathlib.Path(__file__).resolve().parents[1] / "cartoonizer-mini/tokenizer"
 SHARE = {"cartoon": 0.52, "sketch": 0.24, "watercolor": 0.24}
 CROPS = ((112, 6, 0.6), (160, 3, 0.25), (256, 1, 0.15))  # pixels, batch, how often
 SCHEDULE = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", rescale_betas_zero_snr=True)
+FRAMED = 0.5  # how many of the instructions are a name in a frame
 SECOND = 499  # the second of two steps, trailing
 
 
@@ -90,21 +93,25 @@ if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for n in ("pairs", "vae", "out"): p.add_argument(n)
     p.add_argument("--minutes", type=float, default=75); p.add_argument("--rate", type=float, default=1.2e-3)
-    p.add_argument("--words-of", help="a trained OUT: its text encoder alone is trained further, on small crops")
+    p.add_argument("--start", help="a trained OUT to start from")
+    p.add_argument("--words", action="store_true", help="train its text encoder alone, on small crops")
     a = p.parse_args()
     torch.manual_seed(0)
     tokenizer = CLIPTokenizer.from_pretrained(TOKENIZER)
     vae = AutoencoderKL.from_pretrained(a.vae).eval().requires_grad_(False).to(memory_format=torch.channels_last)
     unet, text = models()
-    if a.words_of:
-        unet = UNet2DConditionModel.from_pretrained(a.words_of, subfolder="unet").requires_grad_(False)
-        text, CROPS = CLIPTextModel.from_pretrained(a.words_of, subfolder="text_encoder"), ((64, 8, 1.0),)
+    if a.start:
+        unet = UNet2DConditionModel.from_pretrained(a.start, subfolder="unet").to(memory_format=torch.channels_last)
+        text = CLIPTextModel.from_pretrained(a.start, subfolder="text_encoder").train()
+    if a.words:
+        unet.requires_grad_(False)
+        CROPS = ((64, 8, 1.0),)
     data = Pairs(a.pairs)
-    if not a.words_of and not (pathlib.Path(a.out) / "state.pt").exists(): learn_styles(text, tokenizer)
+    if not a.start and not (pathlib.Path(a.out) / "state.pt").exists(): learn_styles(text, tokenizer)
     run = Run(a.out, [p for m in (unet, text) for p in m.parameters() if p.requires_grad], a.minutes, a.rate)
     rng = np.random.default_rng(run.step)
     torch.manual_seed(run.step)
-    phrases = {style: for_training(style) for style in STYLES}
+    listed, made = ({style: of(style) for style in STYLES} for of in (for_training, framed))
     ways = DDPMScheduler(prediction_type="sample", **SCHEDULE)
 
     def encode(blocks): return vae.encode(images(blocks)).latent_dist.mean.float()
@@ -120,7 +127,7 @@ if __name__ == "__main__":
         words, layers, with_image = [], [], []
         for _ in blocks:
             style, r = str(rng.choice(list(SHARE), p=list(SHARE.values()))), rng.random()
-            words.append("" if r < 0.08 else spoken(str(rng.choice(phrases[style])), rng))
+            words.append("" if r < 0.08 else spoken(str(rng.choice((made if rng.random() < FRAMED else listed)[style])), rng))
             layers.append("photo" if r < 0.05 else style)
             with_image.append(float(not 0.05 <= r < 0.11))  # below 0.08 without text either
         precise = run.done > 0.9

@@ -124,6 +124,17 @@ chttp_result chttp_get(chttp_session *session, const chttp_request *request) {
     return result;
 }
 
+// Whether a URL that was put together is read as the same again; one with `%7f` in its host is not.
+static int is_stable(const char *whole) {
+    CURLU *parts = curl_url();
+    char *again = NULL;
+    int same = parts && curl_url_set(parts, CURLUPART_URL, whole, 0) == CURLUE_OK
+        && curl_url_get(parts, CURLUPART_URL, &again, 0) == CURLUE_OK && strcmp(whole, again) == 0;
+    curl_free(again);
+    curl_url_cleanup(parts);
+    return same;
+}
+
 int chttp_parse_url(const char *text, const char *base, chttp_url *url) {
     memset(url, 0, sizeof *url);
     CURLU *parts = curl_url();
@@ -135,7 +146,8 @@ int chttp_parse_url(const char *text, const char *base, chttp_url *url) {
         || curl_url_get(parts, CURLUPART_HOST, &url->host, 0) != CURLUE_OK
         || curl_url_get(parts, CURLUPART_PORT, &url->port, CURLU_DEFAULT_PORT) != CURLUE_OK
         || curl_url_get(parts, CURLUPART_PATH, &url->path, 0) != CURLUE_OK
-        || (strcmp(url->scheme, "http") != 0 && strcmp(url->scheme, "https") != 0);
+        || (strcmp(url->scheme, "http") != 0 && strcmp(url->scheme, "https") != 0)
+        || !is_stable(url->whole);
     curl_url_cleanup(parts);
     if (failed) chttp_free_url(url);
     return failed;

@@ -52,7 +52,8 @@ struct Run {
         announce(plan, share: share.count, remaining, seeds: seeds)
         if batch.dryRun { return try dryRun(remaining.jobs, plan) }
 
-        if plan.isBatch { removeLeftovers(of: remaining.jobs, plan, manifest) }
+        // Also of pictures that are done: a kill may come between a picture's name and the end of its temporary one.
+        if plan.isBatch { removeLeftovers(of: share, plan, manifest) }
         let ledger = Ledger(
             plan: plan, manifest: manifest, maker: maker, json: output.json, failFast: batch.failFast)
         try remaining.unrecorded.forEach { try ledger.found($0) }
@@ -134,7 +135,10 @@ struct Run {
             }
         }
         if let manifest { paths.append(manifest.path) }
-        if batch.shard == nil { paths.append(FilePath(plan.folder).appending(Gallery.name)) }
+        // No other process writes these.
+        if batch.shard == nil {
+            paths += [Gallery.name, BatchSeed.name].map { FilePath(plan.folder).appending($0) }
+        }
         TemporaryFile.removeLeftovers(of: paths)
     }
 

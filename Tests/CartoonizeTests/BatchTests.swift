@@ -175,6 +175,21 @@ struct BatchTests {
         #expect(try folder.data("toons/a.cartoon.png") == picture)
     }
 
+    /// A kill between giving a picture its name and taking the temporary one away leaves two names of a picture that is done.
+    @Test func leftoverOfADonePictureGoes() throws {
+        let folder = try folderWithPhotos()
+        let batch = ["photos", "-o", "toons", "--seed", "1"] + Self.quick
+        _ = try Program.run(batch, in: folder)
+        let before = folder.contents
+        let name = "a.cartoon.png"
+        let hash = name.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        try folder.write("toons/.\(name).\(String(hash, radix: 36))-1.partial", folder.data("toons/" + name))
+        // Somebody else's stays.
+        try folder.write("toons/.\(name).other-1.partial", Data())
+        _ = try Program.run(batch, in: folder)
+        #expect(folder.contents == (before + ["toons/.\(name).other-1.partial"]).sorted())
+    }
+
     @Test func changedPhotoIsNotTakenForDone() throws {
         let folder = try folderWithPhotos()
         let batch = ["photos", "-o", "toons", "--seed", "1"] + Self.quick

@@ -47,6 +47,9 @@ struct ModelCommandTests {
         #expect(conversion.errorLines.count == 1 && conversion.errors.contains("too narrow for 1 values"))
         let verification = try Program.run(["verify", "./half"], in: folder)
         #expect(verification.status == 3 && verification.errors.contains("not finite"))
+        let changed = try Program.run(["verify", "./whole"], in: folder)
+        #expect(changed.status == 3 && changed.errors.contains("probe: unet differs"))
+        try FileManager.default.removeItem(at: folder.url.appendingPathComponent("whole/probe.json"))
         #expect(try Program.run(["verify", "./whole", "-q"], in: folder).status == 0)
     }
 

@@ -130,7 +130,10 @@ import Testing
         #expect(try "\(error("/404"))".contains("status 404") && !error("/404").isTransient)
     }
 
-    @Test(arguments: ["", "photo.jpg", "file:///etc/passwd", "ftp://host/x", "http://", "https://a b/c", "http://h\0/"])
+    @Test(arguments: [
+        "", "photo.jpg", "file:///etc/passwd", "ftp://host/x", "http://", "https://a b/c", "http://h\0/",
+        "http://h%7f/",
+    ])
     func addressesThatAreNone(_ text: String) {
         #expect(words { _ = try client().data(from: text, limit: 1, seconds: 1) }.contains("no http or https address"))
     }

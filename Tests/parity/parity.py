@@ -40,7 +40,8 @@ def reference_stages(pipe, image, instruction, negative, steps, guidance, image_
     if sampler: pipe.scheduler = getattr(diffusers, sampler).from_config(scheduler.config)
     ids = token_ids(pipe.tokenizer, instruction, negative)
     stages["token_ids"], stages["text"] = ids.int(), pipe.text_encoder(ids)[0]
-    stages["image_latents"] = pipe.vae.encode(pipe.image_processor.preprocess(image)).latent_dist.mode()
+    encoded = pipe.vae.encode(pipe.image_processor.preprocess(image))
+    stages["image_latents"] = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
     step = 0
 
     def keep_predictions(module, args, output):
@@ -99,15 +100,16 @@ def compare_run(a, model, sampler):
     if os.path.isdir(model):
         with open(f"{model}/vae/config.json") as f: factor = 2 ** (len(json.load(f)["block_out_channels"]) - 1)
     photo = ImageOps.exif_transpose(Image.open(a.photo)).convert("RGB")
-    photo = ImageOps.contain(photo, (a.size, a.size), Image.Resampling.LANCZOS)
+    photo = ImageOps.contain(photo, (a.size, a.size), Image.Resampling.LANCZOS)  # enlarges small ones, too
     width, height = (max(factor, side // factor * factor) for side in photo.size)
     image = photo.resize((width, height), Image.Resampling.LANCZOS)
     print(f"{model}, {sampler or 'its own sampler'}, {width}x{height}, {a.steps} steps", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         with open(f"{folder}/pixels", "wb") as f: f.write(image.tobytes())
-        run = dict(model=model, tokenizer=f"{ROOT}/Models/cartoonizer-mini/tokenizer", pixels=f"{folder}/pixels", width=width, height=height, instruction=a.instruction,
-                   negative=a.negative, steps=a.steps, guidance=a.guidance, imageGuidance=a.image_guidance, seed=a.seed,
-                   sampler=sampler, threads=a.threads, output=f"{folder}/stages.safetensors")
+        run = dict(model=model, tokenizer=f"{ROOT}/Models/cartoonizer-mini/tokenizer", pixels=f"{folder}/pixels",
+                   width=width, height=height, instruction=a.instruction, negative=a.negative, steps=a.steps,
+                   guidance=a.guidance, imageGuidance=a.image_guidance, seed=a.seed, sampler=sampler, threads=a.threads,
+                   output=f"{folder}/stages.safetensors")
         with open(f"{folder}/run.json", "w") as f: json.dump(run, f)
         subprocess.run([a.binary, f"{folder}/run.json"], check=True)
         ours = load_file(run["output"])
@@ -121,7 +123,7 @@ def main():
     p.add_argument("model", nargs="?")
     p.add_argument("photo", nargs="?", default=f"{ROOT}/Tests/smoke/photos/astronaut.jpg")
     p.add_argument("--binary", default=f"{ROOT}/.build/release/parity-dump")
-    p.add_argument("--size", type=int, default=256, help="the longer side")
+    p.add_argument("--size", type=int, default=256, help="of the longer side, about")
     p.add_argument("--instruction", default="Cartoonize the following image"); p.add_argument("--negative", default="")
     p.add_argument("--steps", type=int, default=4); p.add_argument("--seed", type=int, default=0)
     p.add_argument("--guidance", type=float, default=7.5); p.add_argument("--image-guidance", type=float, default=1.5)

@@ -3,7 +3,7 @@ import Foundation
 /// The random seed of a batch without `--seed`, kept in the output folder: a batch that goes on after a break, and shards
 /// that start at the same time, must use the same.
 enum BatchSeed {
-    private static let name = "cartoonize.seed"
+    static let name = "cartoonize.seed"
 
     /// The seed in the folder; nil when there is none yet.
     static func stored(in folder: String) throws -> UInt64? {
