@@ -11,5 +11,7 @@ fi
 build=(-c release --build-tests --scratch-path .build/old-processor -Xswiftc -enable-testing)
 swift build "${build[@]}"
 tests=$(swift build "${build[@]}" --show-bin-path)/cartoonizePackageTests.xctest
-qemu-x86_64 -cpu Nehalem "$tests" --testing-library swift-testing \
+# qemu keeps a record of each page reserved: a little address space and one test at a time, or it takes all memory.
+ulimit -v 8000000
+qemu-x86_64 -cpu Nehalem "$tests" --testing-library swift-testing --no-parallel \
     --filter 'TensorKernelsTests|UNetTests|VAETests|TextEncoderTests'
