@@ -13,7 +13,8 @@ public struct ModelSurvey: Sendable {
 
     /// - Throws: `CheckpointError` for a missing, misshapen or left-over tensor.
     public init(_ model: ModelDirectory) throws {
-        let compute = Compute(threads: 1)
+        // Shapes are checked; no weight that the kernels cannot read where it lies is copied for that.
+        let compute = Compute.planner(threads: 1)
         _ = try CLIPTextModel(model.weights(of: .textEncoder), model.textEncoder, compute: compute)
         _ = try ImageEncoder(model.weights(of: .vae), model.vae, compute: compute)
         _ = try ImageDecoder(model.weights(of: .vae), model.vae, compute: compute)

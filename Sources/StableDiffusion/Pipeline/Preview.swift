@@ -79,12 +79,8 @@ package struct PreviewMaker {
         let alpha = alphasCumprod[min(max(0, Int(timestep)), alphasCumprod.count - 1)]
         let (signal, noise) = (max(alpha, 1e-6).squareRoot(), (1 - alpha).squareRoot())
         let clean = elementwise(input, prediction) { latent, predicted in
-            switch predictionType {
-            case .epsilon: (latent - noise * predicted) / signal
-            case .sample: predicted
-            case .velocity: signal * latent - noise * predicted
-            }
-        }.map { $0 / scalingFactor }
+            predictionType.clean(latent, predicted: predicted, signal: signal, noise: noise) / scalingFactor
+        }
         return switch decoding {
         case .linear(let colours): picture(of: clean, colours)
         case .tiny(let decoder):

@@ -41,12 +41,7 @@ struct LCMSampler: Sampler {
         let latentWeight = 0.25 / variance
         let cleanWeight = scaledTimestep / variance.squareRoot()
         let denoised = elementwise(latents, prediction) { latent, predicted in
-            let clean: Float
-            switch predictionType {
-            case .epsilon: clean = (latent - noise * predicted) / signal
-            case .sample: clean = predicted
-            case .velocity: clean = signal * latent - noise * predicted
-            }
+            let clean = predictionType.clean(latent, predicted: predicted, signal: signal, noise: noise)
             return cleanWeight * max(-clipRange, min(clean, clipRange)) + latentWeight * latent
         }
         guard step + 1 < indices.count else { return denoised }

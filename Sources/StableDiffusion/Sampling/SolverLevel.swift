@@ -15,10 +15,17 @@ struct SolverLevel {
 
     /// The clean latents.
     func clean(_ latents: [Float], prediction: [Float], type: PredictionType) -> [Float] {
-        switch type {
-        case .epsilon: elementwise(latents, prediction) { ($0 - noise * $1) / signal }
-        case .sample: prediction
-        case .velocity: elementwise(latents, prediction) { signal * $0 - noise * $1 }
+        elementwise(latents, prediction) { type.clean($0, predicted: $1, signal: signal, noise: noise) }
+    }
+}
+
+extension PredictionType {
+    /// The clean latent that a prediction means, where the latent is `signal * clean + noise * epsilon`.
+    func clean(_ latent: Float, predicted: Float, signal: Float, noise: Float) -> Float {
+        switch self {
+        case .epsilon: (latent - noise * predicted) / signal
+        case .sample: predicted
+        case .velocity: signal * latent - noise * predicted
         }
     }
 }
