@@ -20,7 +20,7 @@ struct PackedMatrix {
         let target = storage.pointer
         compute.parallel(panels) { index, _ in
             compute.kernels.pack(
-                weight.base, weight.isHalf, out, depth, range.lowerBound + index * Self.panel,
+                weight.base, weight.isHalf, out, depth, range.lowerBound + index * Self.panel, 0, depth,
                 target + index * depth * Self.panel)
         }
         (self.storage, self.depth, columns) = (storage, depth, range.count)
