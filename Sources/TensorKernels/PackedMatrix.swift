@@ -41,11 +41,11 @@ struct PackedMatrix {
         (self.storage, self.depth, columns) = (storage, depth, range.count)
     }
 
-    /// Ranges of columns, multiples of 16 but for the last, whose packed weights of `depth` rows should stay in the
-    /// last-level cache.
+    /// Ranges of columns, multiples of 320 (of 64 where that is too many) but for the last, whose packed weights of `depth`
+    /// rows should stay in the last-level cache.
     static func chunks(of columns: Int, depth: Int) -> [Range<Int>] {
-        let limit = 2 << 20
-        let size = max(limit / depth / 64 * 64, 64)
+        let limit = (2 << 20) / depth
+        let size = max(limit / 320 * 320, min(limit, 256) / 64 * 64, 64)
         return Swift.stride(from: 0, to: columns, by: size).map { $0..<min(columns, $0 + size) }
     }
 

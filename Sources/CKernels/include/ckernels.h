@@ -30,6 +30,10 @@ typedef struct {
     // floats apart; columns behind n are never written. NULL: leave it to BLAS.
     void (*gemm)(const float *a, ptrdiff_t lda, const float *packed, ptrdiff_t panel_stride, float *c, ptrdiff_t ldc,
                  size_t m, size_t n, size_t k, int accumulate);
+    // Strassen's algorithm around `gemm`, NULL where that is: see body/strassen.h.
+    void (*strassen_rows)(const float *a, ptrdiff_t lda, size_t rows, size_t k, float *s);
+    void (*strassen_panels)(const float *left, const float *right, size_t k, float *t, ptrdiff_t stride);
+    void (*strassen_sums)(float *c, ptrdiff_t ldc, ptrdiff_t right, size_t rows, size_t columns, const float *products);
     // Adds bias and residual and applies the activation to a block of rows in place.
     void (*finish)(float *c, ptrdiff_t ldc, ptrdiff_t ld_residual, size_t rows, size_t columns, const ck_epilogue *epilogue);
     // c = c * gelu(gate), exact GELU; biases may be NULL.
