@@ -13,9 +13,8 @@ let package = Package(
     ],
     targets: [
         // Dependencies point one way: kernels -> model -> command line.
-        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .target(name: "CKernels"),
-        .target(name: "TensorKernels", dependencies: ["CKernels", "COpenBLAS"]),
+        .target(name: "TensorKernels", dependencies: ["CKernels"]),
 
         .target(
             name: "CImageCodecs",

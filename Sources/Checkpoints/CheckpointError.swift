@@ -7,6 +7,10 @@ import Foundation
 public enum CheckpointError: Error, Equatable {
     case missingFile(file: String)
     case unreadable(file: String, reason: String)
+    /// The system refuses to map so many bytes of it.
+    case noAddresses(file: String, bytes: Int)
+    /// It is no longer the file whose header was read.
+    case changed(file: String)
     case directory(file: String)
     case notRegular(file: String)
     case emptyFile(file: String)
@@ -33,6 +37,10 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
             "\(printable(file)) does not exist."
         case .unreadable(let file, let reason):
             "\(printable(file)) cannot be read: \(reason)."
+        case .noAddresses(let file, let bytes):
+            "\(printable(file)) cannot be mapped into memory: it takes \(bytes / 1_000_000) MB of addresses."
+        case .changed(let file):
+            "\(printable(file)) was changed while it was in use."
         case .directory(let file):
             "\(printable(file)) is a folder where a weight file was expected."
         case .notRegular(let file):

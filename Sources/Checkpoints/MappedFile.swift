@@ -8,7 +8,19 @@ import Foundation
 public final class MappedFile: @unchecked Sendable {  // immutable after `init`, and the memory is never written
     /// The path as the user knows it, for messages.
     public let path: String
+    /// The file's state when it was mapped, by which a changed one is noticed.
+    let state: State
     let bytes: UnsafeRawBufferPointer
+
+    /// Which file it is, how long, and when it was last changed.
+    struct State: Equatable, Sendable {
+        private let device, inode, size, seconds, nanoseconds: Int
+
+        fileprivate init(_ status: stat) {
+            (device, inode) = (Int(bitPattern: UInt(status.st_dev)), Int(bitPattern: UInt(status.st_ino)))
+            (size, seconds, nanoseconds) = (Int(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+        }
+    }
 
     /// - Throws: `CheckpointError` for a missing, unreadable or empty file, a folder, a pipe or a device.
     public init(_ url: URL) throws {
@@ -34,9 +46,11 @@ public final class MappedFile: @unchecked Sendable {  // immutable after `init`,
         let size = Int(status.st_size)
         guard size > 0 else { throw CheckpointError.emptyFile(file: path) }
         guard let base = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else {
+            if errno == ENOMEM { throw CheckpointError.noAddresses(file: path, bytes: size) }
             throw CheckpointError.unreadable(file: path, reason: systemReason())
         }
         bytes = UnsafeRawBufferPointer(start: base, count: size)
+        state = State(status)
     }
 
     deinit {

@@ -46,6 +46,23 @@ public struct TensorEntry: Sendable {
         strides = shape == entry.shape ? entry.strides : nil
     }
 
+    /// Where a tensor lies in a file, which need not be mapped.
+    struct Place: Sendable {
+        fileprivate let key: String
+        fileprivate let dataType: DataType
+        fileprivate let shape: [Int]
+        fileprivate let byteRange: Range<Int>
+        fileprivate let strides: [Int]?
+    }
+
+    var place: Place { Place(key: key, dataType: dataType, shape: shape, byteRange: byteRange, strides: strides) }
+
+    /// - Parameter file: the one that the place is of.
+    init(_ place: Place, in file: MappedFile) {
+        (key, dataType, shape) = (place.key, place.dataType, place.shape)
+        (self.file, byteRange, strides) = (file, place.byteRange, place.strides)
+    }
+
     /// The same tensor under another key.
     func renamed(_ key: String) -> TensorEntry {
         TensorEntry(self, key: key, shape: shape)

@@ -52,6 +52,9 @@ public struct WeightStore {
         WeightStore(contents: contents, prefix: "\(self.prefix)\(prefix).")
     }
 
+    /// What errors name.
+    var file: String { contents.file }
+
     public func contains(_ key: String) -> Bool {
         contents.tensors[prefix + key] != nil
     }

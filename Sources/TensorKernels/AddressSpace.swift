@@ -2,13 +2,32 @@ import Foundation
 
 /// The addresses that this process may use.
 public enum AddressSpace {
-    /// Bytes that it may still map; nil where `RLIMIT_AS` (`ulimit -v`) sets no limit.
+    /// Bytes that it may still map; nil where neither `RLIMIT_AS` (`ulimit -v`) nor `RLIMIT_DATA` (`ulimit -d`) sets a limit.
+    ///
+    /// Mapped files do not count as data, but are taken to: a run then has less than it might.
     public static var left: Int? {
+        guard limit(RLIMIT_AS) != nil || limit(RLIMIT_DATA) != nil else { return nil }
+        // All pages, resident, shared, code, 0, data and stack.
+        let pages = ((try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? "").split(separator: " ")
+        func left(_ limit: Int?, _ field: Int) -> Int? {
+            let used = pages.count > field ? Int(pages[field]) ?? 0 : 0
+            return limit.map { max(0, $0 - used * Int(getpagesize())) }
+        }
+        return [left(limit(RLIMIT_AS), 0), left(limit(RLIMIT_DATA), 5)].compactMap { $0 }.min()
+    }
+
+    private static func limit(_ resource: __rlimit_resource) -> Int? {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur < 1 << 62 else {
+        guard getrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0, limit.rlim_cur < 1 << 62 else {
             return nil
         }
-        let pages = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ").first
-        return max(0, Int(limit.rlim_cur) - (pages.flatMap { Int($0) } ?? 0) * Int(getpagesize()))
+        return Int(limit.rlim_cur)
+    }
+
+    /// What a new thread's stack takes.
+    public static var bytesPerThread: Int {
+        var limit = rlimit()
+        let known = getrlimit(__rlimit_resource_t(RLIMIT_STACK.rawValue), &limit) == 0 && limit.rlim_cur < 1 << 30
+        return known ? Int(limit.rlim_cur) : 8 << 20
     }
 }

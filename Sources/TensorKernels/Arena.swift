@@ -5,57 +5,82 @@ import Foundation
 /// A denoising step asks for the same sizes in the same order as the step before it and so gets the same memory again:
 /// nothing grows from the second step on. Large pages spare the kernels most of their address translation misses.
 final class Arena {
-    private let base: UnsafeMutableRawPointer
-    let capacity: Int
+    private var base: UnsafeMutableRawPointer
+    private(set) var capacity = 0
     /// Whether there is memory behind the addresses.
     private let isMapped: Bool
+    /// Whether the system limits addresses: then no more are reserved than are asked for, and none while there is no tensor.
+    private let isLimited: Bool
     /// Free ranges by address; neighbours are always merged.
-    private var free: [Range<Int>]
+    private var free: [Range<Int>] = []
     /// The end of the highest range ever handed out.
     private(set) var peakBytes = 0
     private let lock = NSLock()
 
     private static let alignment = 64
+    private static let page = sysconf(Int32(_SC_PAGESIZE))
 
     init() {
-        // Only pages that are touched take memory. Where the system limits address space, half of what is left has to do:
-        // the mapped weights need some, too.
-        let page = sysconf(Int32(_SC_PAGESIZE))
-        var size = max(sysconf(Int32(_SC_PHYS_PAGES)), 1 << 18) * page
-        if let left = AddressSpace.left { size = min(size, max(left / 2 / page * page, 1 << 20)) }
-        var memory: UnsafeMutableRawPointer?
-        while true {
-            memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-            if memory != MAP_FAILED || size < 1 << 20 { break }
-            size /= 2
-        }
-        guard let memory, memory != MAP_FAILED else { preconditionFailure("no address space for tensors") }
-        #if os(Linux)
-            madvise(memory, size, Int32(MADV_HUGEPAGE))
-        #endif
-        base = memory
-        capacity = size
+        base = Self.nowhere
         isMapped = true
-        free = [0..<size]
+        isLimited = AddressSpace.left != nil
+        // Only pages that are touched take memory.
+        if !isLimited { map(max(sysconf(Int32(_SC_PHYS_PAGES)), 1 << 18) * Self.page) }
     }
 
     /// Addresses only, which must never be followed: for plans, which may find that there is not enough memory.
     init(planning: Void) {
+        base = Self.nowhere
+        (isMapped, isLimited) = (false, false)
         capacity = 1 << 56
-        guard let first = UnsafeMutableRawPointer(bitPattern: Self.alignment) else { preconditionFailure("address 0") }
-        base = first
-        isMapped = false
         free = [0..<capacity]
     }
 
-    deinit {
-        if isMapped { munmap(base, capacity) }
+    deinit { unmap() }
+
+    private static var nowhere: UnsafeMutableRawPointer {
+        guard let first = UnsafeMutableRawPointer(bitPattern: alignment) else { preconditionFailure("address 0") }
+        return first
+    }
+
+    private var isEmpty: Bool { free == (capacity > 0 ? [0..<capacity] : []) }
+
+    /// Room for tensors of so many bytes, in place of what there was, if addresses are limited and no tensor is there.
+    func reserve(_ bytes: Int) {
+        lock.lock()
+        defer { lock.unlock() }
+        guard isLimited, isEmpty, capacity < bytes else { return }
+        unmap()
+        map(bytes)
+    }
+
+    /// As many of `bytes` as the system gives.
+    private func map(_ bytes: Int) {
+        var size = (max(bytes, 1) + Self.page - 1) / Self.page * Self.page
+        var memory: UnsafeMutableRawPointer?
+        while size >= Self.page {
+            memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+            if memory != MAP_FAILED { break }
+            size = size / 2 / Self.page * Self.page
+        }
+        guard let memory, memory != MAP_FAILED else { return }
+        #if os(Linux)
+            madvise(memory, size, Int32(MADV_HUGEPAGE))
+        #endif
+        (base, capacity, free) = (memory, size, [0..<size])
+    }
+
+    private func unmap() {
+        if isMapped, capacity > 0 { munmap(base, capacity) }
+        (capacity, free) = (0, [])
     }
 
     func allocate(bytes: Int) -> UnsafeMutableRawPointer {
         let size = (max(bytes, 1) + Self.alignment - 1) / Self.alignment * Self.alignment
         lock.lock()
         defer { lock.unlock() }
+        // Nobody has said how much it will be: half of what is left, as there will be weights, too.
+        if capacity == 0, let left = AddressSpace.left { map(max(left / 2, size)) }
         guard let index = free.firstIndex(where: { $0.count >= size }) else {
             preconditionFailure("tensors need more than the \(capacity >> 20) MiB of memory there are")
         }
@@ -93,7 +118,8 @@ final class Arena {
         guard isMapped else { return }
         lock.lock()
         defer { lock.unlock() }
-        let page = sysconf(Int32(_SC_PAGESIZE))
+        if isLimited, isEmpty { return unmap() }
+        let page = Self.page
         for range in free {
             let (first, last) = ((range.lowerBound + page - 1) / page * page, range.upperBound / page * page)
             if first < last { madvise(base + first, last - first, Int32(MADV_DONTNEED)) }

@@ -1,5 +1,4 @@
 import CKernels
-import COpenBLAS
 import Foundation
 
 /// Where tensors live and kernels run: the threads, the instruction set and the memory of one run.
@@ -60,20 +59,12 @@ public final class Compute {
         arena = plan == nil ? Arena() : Arena(planning: ())
         kernels = table.pointee
         self.instructionSet = InstructionSet(rawValue: String(cString: kernels.name)) ?? .baseline
-        Self.stopThreadsOfBLAS
     }
 
     deinit { ck_pool_destroy(pool) }
 
-    /// Each of our threads calls BLAS for a piece of its own; BLAS's threads on top would only fight them. They exist from
-    /// the start of the process and look for work without pause for a tenth of a second, in which two processors take a
-    /// third longer for a small model's first stage: so they are ended, where the library can (`blas_thread_shutdown_` is
-    /// in its binary, not in its header).
-    private static let stopThreadsOfBLAS: Void = {
-        openblas_set_num_threads(1)
-        guard let function = dlsym(nil, "blas_thread_shutdown_") else { return }
-        _ = unsafeBitCast(function, to: (@convention(c) () -> Int32).self)()
-    }()
+    /// The library that this processor's products are left to and that is not installed; nil if nothing is missing.
+    public var missingLibrary: String? { kernels.gemm == nil && BLAS.sgemm == nil ? BLAS.name : nil }
 
     /// The processors that this process may run on (its affinity mask).
     public static var availableThreads: Int { ck_processors() }
@@ -83,6 +74,13 @@ public final class Compute {
 
     /// The most memory that tensors can take at one time, in bytes.
     public var capacityBytes: Int { arena.capacity }
+
+    /// Makes room for tensors of so many bytes where the system limits addresses (`AddressSpace.left`) and no tensor is
+    /// there; elsewhere there is all the room there can be.
+    public func reserve(bytes: Int) { arena.reserve(bytes) }
+
+    /// Addresses that running takes beside weights and tensors.
+    public var workingAddressBytes: Int { kernels.gemm == nil ? threads * BLAS.bytesPerThread : 0 }
 
     /// Gives the pages of freed tensors back to the system: between the stages of a run.
     public func trim() { arena.trim() }

@@ -1,5 +1,4 @@
 import CKernels
-import COpenBLAS
 
 /// A block of columns of a matrix product's right-hand side, widened to float32 and packed in panels of 16 columns.
 ///
@@ -76,10 +75,9 @@ extension Compute {
         }
         let panel = PackedMatrix.panel
         for column in stride(from: 0, to: columns, by: panel) {
-            cblas_sgemm(
-                CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(rows), blasint(min(panel, columns - column)),
-                blasint(depth), 1, a, blasint(lda), packed + column / panel * panelStride, blasint(panel),
-                accumulate ? 1 : 0, c + column, blasint(ldc))
+            BLAS.multiply(
+                a, lda, packed + column / panel * panelStride, panel, c + column, ldc, rows: rows,
+                columns: min(panel, columns - column), depth: depth, accumulate: accumulate)
         }
     }
 }

@@ -1,13 +1,12 @@
 import Foundation
-import TensorKernels
 
 /// The memory that this process may still take.
 struct AvailableMemory {
     /// Where the system's own files are; elsewhere in tests.
     var root = ""
 
-    /// In bytes: the system's, or less if a control group or `ulimit -v` limits this process; nil where none can be told.
-    var bytes: Int? { ([systemBytes, AddressSpace.left].compactMap { $0 } + groupBytes).min() }
+    /// In bytes: the system's, or less if a control group limits this process; nil where none can be told.
+    var bytes: Int? { ([systemBytes].compactMap { $0 } + groupBytes).min() }
 
     /// `MemAvailable`: free, or given back by caches on demand.
     private var systemBytes: Int? {

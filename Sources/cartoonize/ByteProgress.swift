@@ -24,34 +24,23 @@ struct ByteProgress {
         let seconds = start.duration(to: .now).seconds
         let rate = Double(done - earlier) / max(seconds, 0.001)
         let left = rate > 0 ? ProgressDisplay.clock(.seconds(Double(total - done) / rate)) : "-:--"
-        let amounts = "\(Self.size(done)) of \(Self.size(total))"
+        let amounts = "\(byteCountText(done)) of \(byteCountText(total))"
         switch style {
         case .none: return
         case .lines:
             guard tenths.isNew(done, of: total) else { return }
-            Console.line("\(label): \(done * 100 / total)% (\(amounts), \(Self.size(Int(rate)))/s, \(left) left)")
+            Console.line("\(label): \(done * 100 / total)% (\(amounts), \(byteCountText(Int(rate)))/s, \(left) left)")
         case .bar(let columns):
             guard lastDrawing.duration(to: .now) > .milliseconds(100) || done == total else { return }
             lastDrawing = .now
             Console.bar(
                 ProgressDisplay.bar(
                     label: label, fraction: Double(done) / Double(total),
-                    details: "\(amounts)  \(Self.size(Int(rate)))/s  ETA \(left)", columns: columns()))
+                    details: "\(amounts)  \(byteCountText(Int(rate)))/s  ETA \(left)", columns: columns()))
         }
     }
 
     func finish() {
         if case .bar = style { Console.clearBar() }
-    }
-
-    /// A number of bytes for people, such as `3.44 GB`.
-    static func size(_ bytes: Int) -> String {
-        let value = Double(bytes)
-        switch bytes {
-        case ..<1000: return "\(bytes) B"
-        case ..<1_000_000: return String(format: "%.0f kB", value / 1e3)
-        case ..<1_000_000_000: return String(format: "%.1f MB", value / 1e6)
-        default: return String(format: "%.2f GB", value / 1e9)
-        }
     }
 }

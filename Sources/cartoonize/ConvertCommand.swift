@@ -57,7 +57,7 @@ struct ConvertCommand: ParsableCommand {
         report.warnOfOverflows()
         if !quiet {
             Console.line(
-                "\(report.tensorCount) tensors, \(ByteProgress.size(converter.outputBytes)) of \(dtype.rawValue)")
+                "\(report.tensorCount) tensors, \(byteCountText(converter.outputBytes)) of \(dtype.rawValue)")
         }
         try StandardStreams.printResult(destination)
     }

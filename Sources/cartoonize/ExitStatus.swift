@@ -40,6 +40,11 @@ struct CommandFailure: Error {
         case let failure as CommandFailure: self = failure
         case CheckpointError.cannotWrite, CheckpointError.destinationExists:
             self.init(.output, String(describing: error))
+        case CheckpointError.noAddresses:
+            self.init(
+                .memory,
+                "not enough memory: \(error) Raise the limit (ulimit -v), or take the model \(ModelSearch.defaultName)")
+            stopsBatch = true
         case is ConfigurationError, is CheckpointError, is SamplerError:
             self.init(.model, "the model cannot be used: \(error)")
             stopsBatch = true

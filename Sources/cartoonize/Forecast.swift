@@ -16,13 +16,15 @@ final class Forecast {
         var peakBytes: Int
         /// How the model's parts are held to take no more.
         var residency: InstructPix2Pix.Residency
+        /// The room for tensors to reserve where addresses are limited.
+        var reservedBytes: Int
 
         var summary: String { Forecast.summary(seconds: seconds, peakBytes: peakBytes) }
     }
 
     /// As `about 0:45 and 2.1 GB`.
     static func summary(seconds: Double?, peakBytes: Int) -> String {
-        let memory = gigabytes(peakBytes)
+        let memory = byteCountText(peakBytes)
         guard let seconds else { return "about \(memory)" }
         return
             "about \(seconds < 10 ? String(format: "%.1f s", seconds) : ProgressDisplay.clock(.seconds(seconds)))"
@@ -38,6 +40,8 @@ final class Forecast {
     private let tensorCapacity: Int
     /// What this process has and what it may still take, together; nil without a limit.
     private let available: Int?
+    /// The addresses that are left for weights, tensors and pictures; nil without a limit.
+    private let addresses: Int?
     /// Of this process before the model.
     private let ownBytes: Int
     private var known: [PixelSize: RunEstimate] = [:]
@@ -54,7 +58,10 @@ final class Forecast {
         (self.model, self.settings, self.use, self.speed) = (model, settings, use, speed)
         self.pictures = pictures
         keepsParts = pictures > 1 && use != .low
-        tensorCapacity = compute.capacityBytes
+        addresses = AddressSpace.left.map {
+            $0 - AddressBudget.ownBytes(threads: settings.threads) - compute.workingAddressBytes
+        }
+        tensorCapacity = addresses == nil ? compute.capacityBytes : .max
         let resident = residentBytes() ?? 0
         ownBytes = resident + Self.libraryBytes
         self.available = available.map { $0 + resident }
@@ -83,7 +90,8 @@ final class Forecast {
         Picture(
             stages: speed.map { estimate.seconds($0) },
             overhead: Self.startSeconds + Self.secondsAPixel * Double(photo.pixels),
-            peakBytes: peak(estimate, photo, residency, use), residency: residency)
+            peakBytes: peak(estimate, photo, residency, use), residency: residency,
+            reservedBytes: estimate.reservedBytes)
     }
 
     private func estimate(_ size: PixelSize) throws -> RunEstimate {
@@ -109,11 +117,23 @@ final class Forecast {
     ) -> Bool {
         estimate.tensorBytes <= tensorCapacity
             && peak(estimate, photo, residency, use ?? self.use) <= available ?? .max
+            && addressBytes(estimate, photo, residency) <= addresses ?? .max
+    }
+
+    private func addressBytes(
+        _ estimate: RunEstimate, _ photo: PixelSize, _ residency: InstructPix2Pix.Residency
+    ) -> Int {
+        estimate.addressBytes(residency: residency) + AddressBudget.bytes(of: photo)
     }
 
     private func refusal(_ estimate: RunEstimate, _ size: PixelSize, _ photo: PixelSize) -> any Error {
-        let needed = Self.gigabytes(peak(estimate, photo, keepsParts && use == .fast ? .run : .stage, use))
-        let there = Self.gigabytes(min(available ?? .max, 2 * tensorCapacity))
+        let residency: InstructPix2Pix.Residency = keepsParts && use == .fast ? .run : .stage
+        var needed = byteCountText(peak(estimate, photo, residency, use))
+        var there = byteCountText(min(available ?? .max, tensorCapacity))
+        let neededAddresses = addressBytes(estimate, photo, residency)
+        if let addresses, neededAddresses > addresses {
+            (needed, there) = ("\(byteCountText(neededAddresses)) of addresses", byteCountText(max(addresses, 0)))
+        }
         return CommandFailure(
             .memory,
             "not enough memory: \(size) takes about \(needed), and \(there) can be had; \(advice(estimate, size, photo))"
@@ -124,10 +144,10 @@ final class Forecast {
     private func advice(_ estimate: RunEstimate, _ size: PixelSize, _ photo: PixelSize) -> String {
         let small = settings.modelName == ModelSearch.defaultName ? "" : ", or the model \(ModelSearch.defaultName)"
         if use == .fast, keepsParts, fits(estimate, photo, .stage) {
-            return "give --memory auto, which takes \(Self.gigabytes(peak(estimate, photo, .stage, .auto)))"
+            return "give --memory auto, which takes \(byteCountText(peak(estimate, photo, .stage, .auto)))"
         }
         if use != .low, fits(estimate, photo, .stage, use: .low) {
-            return "give --memory low, which takes \(Self.gigabytes(peak(estimate, photo, .stage, .low)))\(small)"
+            return "give --memory low, which takes \(byteCountText(peak(estimate, photo, .stage, .low)))\(small)"
         }
         for use in Set([use, .low]).sorted(by: { a, _ in a != .low }) {
             for smaller in size.smaller(factor: model.vaeScaleFactor, smallestSide: model.unet.smallestSide) {
@@ -137,11 +157,8 @@ final class Forecast {
                 return "give --size \(smaller)\(use == self.use ? "" : " --memory \(use.rawValue)")\(small)"
             }
         }
-        return small.isEmpty ? "there is no size that would fit" : "take the model \(ModelSearch.defaultName)"
-    }
-
-    private static func gigabytes(_ bytes: Int) -> String {
-        bytes < 1_000_000_000 ? "\(bytes / 1_000_000) MB" : String(format: "%.1f GB", Double(bytes) / 1e9)
+        let other = small.isEmpty ? "there is no size that would fit" : "take the model \(ModelSearch.defaultName)"
+        return addresses == nil ? other : "\(small.isEmpty ? "" : "\(other), or ")raise the limit (ulimit -v)"
     }
 }
 

@@ -57,6 +57,9 @@ struct InputFile {
                 if errno == EINTR { continue }
                 throw failure(path, systemMessage(errno))
             }
+            if AddressBudget.isLimited {
+                try AddressBudget.require(2 * data.count + (8 << 20), for: "reading \(path)")
+            }
             let isStart = data.count < ImageFile.signatureLength
             data += chunk[..<count]
             // An endless device is told by its first bytes, not after a gigabyte.

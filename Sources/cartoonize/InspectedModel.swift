@@ -98,6 +98,6 @@ struct TensorSummary: CustomStringConvertible {
     var description: String {
         let names = formats.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key).joined(separator: " and ")
         return "\(count) tensors, \(String(format: "%.1f", Double(parameters) / 1e6)) M parameters, \(names), "
-            + ByteProgress.size(bytes)
+            + byteCountText(bytes)
     }
 }

@@ -97,10 +97,10 @@ struct PullCommand: ParsableCommand {
 
     private func tell(_ plan: ModelPull.Plan) {
         guard !quiet || dryRun else { return }
-        for file in plan.weights { Console.line("\(file.path)  \(ByteProgress.size(file.size))") }
-        let rest = plan.present > 0 ? ", \(ByteProgress.size(plan.present)) of it here already" : ""
+        for file in plan.weights { Console.line("\(file.path)  \(byteCountText(file.size))") }
+        let rest = plan.present > 0 ? ", \(byteCountText(plan.present)) of it here already" : ""
         Console.line(
-            "\(name), commit \(plan.commit.prefix(12)): \(ByteProgress.size(plan.total)) to download\(rest); disk: about "
-                + "\(ByteProgress.size(plan.peakBytes)) on the way, \(ByteProgress.size(plan.finalBytes)) in the end")
+            "\(name), commit \(plan.commit.prefix(12)): \(byteCountText(plan.total)) to download\(rest); disk: about "
+                + "\(byteCountText(plan.peakBytes)) on the way, \(byteCountText(plan.finalBytes)) in the end")
     }
 }

@@ -20,6 +20,8 @@ struct Run {
     init(options: CartoonizeImage, start: ContinuousClock.Instant) throws {
         self.options = options
         self.start = start
+        let threads = options.generation.threads ?? Compute.availableThreads
+        try AddressBudget.require(AddressBudget.ownBytes(threads: threads), for: "the program itself")
         let environment = ProcessInfo.processInfo.environment
         let style = ProgressDisplay.style(quiet: options.output.quiet, environment: environment)
         let first = options.photo.first.map { Photo(path: $0, subfolder: "").name }
@@ -99,7 +101,7 @@ struct Run {
 
     private mutating func make(_ jobs: [Job], _ plan: RunPlan, _ ledger: Ledger) throws {
         guard !jobs.isEmpty else { return }
-        let compute = Compute(threads: settings.threads)
+        let compute = try makeCompute()
         if generation.memory == .low { compute.weightPages = .released }
         let pipeline = try InstructPix2Pix(model: maker.model, compute: compute)
         let forecast = forecast(on: compute, pictures: jobs.count, isShown: !output.quiet && !plan.isBatch)
@@ -107,12 +109,24 @@ struct Run {
             maker: maker, ledger: ledger, pipeline: pipeline, plan: plan, output: output,
             willMake: { [self] job, photo in
                 let picture = try forecast.picture(photo.sizes.working, photo: photo.picture.size)
+                // Room for more tensors can only be made while there are none.
+                if compute.capacityBytes < picture.reservedBytes { pipeline.residency = .stage }
+                compute.reserve(bytes: picture.reservedBytes)
                 pipeline.residency = picture.residency
                 announce(job, photo, plan, picture)
                 return picture
             })
         progress.start(pictures: jobs.count, isBatch: plan.isBatch)
         try queue.make(jobs, progress: &progress, start: start)
+    }
+
+    private func makeCompute() throws -> Compute {
+        let compute = Compute(threads: settings.threads)
+        if let library = compute.missingLibrary {
+            throw CommandFailure(
+                .failure, "this processor needs \(library), which is not installed: install Debian's libopenblas0")
+        }
+        return compute
     }
 
     /// - Parameter isShown: whether the seconds are wanted, which takes some hundredths of one.
@@ -143,7 +157,7 @@ struct Run {
     }
 
     private func dryRun(_ jobs: [Job], _ plan: RunPlan) throws {
-        let compute = Compute(threads: settings.threads)
+        let compute = try makeCompute()
         let dryRun = DryRun(
             maker: maker, json: output.json, quiet: output.quiet,
             forecast: forecast(on: compute, pictures: jobs.count, isShown: true, runs: 3))

@@ -65,11 +65,11 @@ struct VerifyCommand: ParsableCommand {
 
         let directory = try found.directory(search)
         let survey = try ModelSurvey(directory)
-        for part in survey.parts {
-            tell("\(part.part.rawValue): \(TensorSummary(part.tensors)), every one in its place")
+        for part in ModelPart.allCases {
+            tell("\(part.rawValue): \(TensorSummary(try survey.tensors(of: part))), every one in its place")
         }
 
-        let nonFinite = survey.nonFinite()
+        let nonFinite = try survey.nonFinite()
         guard nonFinite.isEmpty else {
             let named = nonFinite.sorted { $0.key < $1.key }.prefix(5).map { "\($0.key) (\($0.value))" }
             throw CommandFailure(

@@ -27,6 +27,40 @@ struct MemoryTests {
         #expect(smaller.status == 0)
     }
 
+    /// Whatever `ulimit -v` leaves: a picture, or a sentence.
+    @Test(arguments: [140_000, 170_000, 200_000, 230_000, 260_000, 300_000, 400_000, 800_000])
+    func anyLimitOnAddressesEndsInAPictureOrAdvice(kilobytes: Int) throws {
+        let folder = try folderWithPhoto()
+        let outcome = try Program.runShell(
+            "ulimit -v \(kilobytes); $program photo.png --size 256x256 -o out.png --threads 3", in: folder)
+        if outcome.status == 0 {
+            #expect(try folder.picture("out.png").width == 256)
+        } else {
+            #expect(outcome.status == 7)
+            #expect(outcome.errorLines.count == 1, "\(outcome.errors)")
+            #expect(outcome.errors.contains("error: not enough memory: "), "\(outcome.errors)")
+            #expect(folder.contents == ["photo.png"])
+        }
+        #expect(kilobytes < 400_000 || outcome.status == 0, "\(outcome.errors)")
+    }
+
+    @Test func aBatchRunsWhereAddressesAreFew() throws {
+        let folder = try folderWithPhoto()
+        for i in 1...3 { try folder.write("photos/\(i).png", SamplePicture.png(width: 100 * i, height: 80)) }
+        let outcome = try Program.runShell("ulimit -v 400000; $program photos -o toons -q", in: folder)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        for i in 1...3 { #expect(try folder.picture("toons/\(i).cartoon.png").width == 100 * i) }
+    }
+
+    @Test func bytesForPeople() {
+        let texts = [0, 999, 1000, 16_400, 999_499, 999_600, 29_240_000, 831_000_000, 2_067_000_000, 35_500_000_000]
+            .map(byteCountText)
+        #expect(
+            texts == [
+                "0 B", "999 B", "1 kB", "16 kB", "999 kB", "1.00 MB", "29.2 MB", "831 MB", "2.07 GB", "35.5 GB",
+            ])
+    }
+
     @Test func aBatchGoesOnAfterARefusal() throws {
         let folder = try folderWithPhoto()
         try folder.write("large.png", SamplePicture.png(width: 2400, height: 2400))
@@ -77,9 +111,9 @@ struct MemoryTests {
     @Test func dryRunAndFirstLineTellTimeAndMemory() throws {
         let folder = try folderWithPhoto()
         let run = try Program.run(["photo.png", "--size", "64x64"], in: folder)
-        #expect(run.errors.firstMatch(of: /photo.png: about [0-9.]+ s and [0-9]+ MB\n/) != nil, "\(run.errors)")
+        #expect(run.errors.firstMatch(of: /photo.png: about [0-9.]+ s and [0-9.]+ MB\n/) != nil, "\(run.errors)")
         let dry = try Program.run(["photo.png", "--size", "64x64", "--dry-run", "-f"], in: folder)
-        #expect(dry.errors.firstMatch(of: /1 picture: about [0-9.]+ s and [0-9]+ MB\n/) != nil, "\(dry.errors)")
+        #expect(dry.errors.firstMatch(of: /1 picture: about [0-9.]+ s and [0-9.]+ MB\n/) != nil, "\(dry.errors)")
     }
 
     // Limits of control groups, laid out as the kernel does

@@ -24,6 +24,31 @@ import Testing
         try conv.requireAllRead()
     }
 
+    @Test func catalogsOpenWithoutReadingAgain() throws {
+        let folder = try TemporaryFolder()
+        let bytes = safetensors(
+            #"{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}"#, data: [0, 0, 128, 63, 0, 0, 0, 64])
+        let file = try folder.write(bytes, as: "model.safetensors")
+        func isMapped() throws -> Bool {
+            // Whole: the kernel gives out a page at a time, and a read of the file's size would end there.
+            let maps = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/proc/self/maps")).readToEnd()
+            return maps?.range(of: Data(file.path.utf8)) != nil
+        }
+        let catalog = WeightCatalog(try WeightStore(folder: folder.url, name: "model"))
+        #expect(catalog.fileBytes == bytes.count)
+        #expect(try !isMapped())
+        do {
+            let tensor = try catalog.open().tensor("a", shape: [2])
+            #expect(try float32Bits(tensor) == [Float(1).bitPattern, Float(2).bitPattern])
+            #expect(try withExtendedLifetime(tensor, isMapped))
+            // What one store has read is nothing to the next.
+            #expect(try catalog.open().unreadKeys == ["a"])
+        }
+        #expect(try !isMapped())
+        _ = try folder.write(bytes + [0], as: "model.safetensors")
+        #expect(checkpointError { _ = try catalog.open() } == .changed(file: file.path))
+    }
+
     @Test func missingTensorsNameTheirNeighbours() throws {
         let error = checkpointError { _ = try mixed().scoped("conv").tensor("weigth", shape: [1]) }
         guard case .missingTensor("conv.weigth", _, let nearNames)? = error else {

@@ -36,7 +36,7 @@ mask() { cat; }
 screen() {
     tmux capture-pane -p -t s | sed -E -e "s#$root#/package#g; s#$work#/folder#g; s#127\.0\.0\.1:[0-9]+#127.0.0.1:\$port#g" \
         -e 's/about [0-9:.]+( s)? and [0-9.]+ [MG]B/about # and #/' \
-        -e 's/[0-9]+\.[0-9]+ s/#.# s/g; s/[0-9]+:[0-9]{2}/#:##/g; s/ +[0-9]+\.[0-9] MB/ #.# MB/g' \
+        -e 's/[0-9]+\.[0-9]+ s/#.# s/g; s/[0-9]+:[0-9]{2}/#:##/g; s/ +[0-9.]+ MB/ #.# MB/g' \
         -e 's/"(read|load|text|encode|step|decode|write|total)":[0-9.e-]+/"\1":#/g; s/"peak_rss_bytes":[0-9]+/"peak_rss_bytes":#/' | mask |
         sed -E -e 's/Model hash: [0-9a-f]{10}/Model hash: ##########/' -e :a -e '/^\n*$/{$d;N;ba' -e '}'
 }

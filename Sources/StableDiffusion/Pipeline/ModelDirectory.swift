@@ -23,7 +23,20 @@ public struct ModelDirectory: Sendable {
 
     private static let previewFolder = "taesd"
 
+    /// The files of configuration in a model's folder.
+    private enum Configuration: String {
+        case pipeline = "model_index.json"
+        case unet = "unet/config.json"
+        case vae = "vae/config.json"
+        case textEncoder = "text_encoder/config.json"
+        case scheduler = "scheduler/scheduler_config.json"
+        case preview = "taesd/config.json"
+
+        func file(in folder: URL) -> URL { folder.appendingPathComponent(rawValue) }
+    }
+
     private let source: Source
+    private var catalogs: [ModelPart: WeightCatalog] = [:]
     public let defaults: Defaults
     /// The sampler that the model's scheduler file asks for.
     public let sampler: SamplerKind
@@ -45,9 +58,11 @@ public struct ModelDirectory: Sendable {
         try self.init(
             .folder(folder), tokenizer: folder.appendingPathComponent("tokenizer"),
             defaults: Defaults(folder.appendingPathComponent("cartoonize.json"))
-        ) { path in
-            let file = folder.appendingPathComponent(path)
+        ) { configuration in
+            let file = configuration.file(in: folder)
             return (try ConfigurationFile.fields(of: file), file.path)
+        } weights: {
+            try WeightStore(folder: folder.appendingPathComponent($0.rawValue), name: $0.weightName)
         }
     }
 
@@ -56,20 +71,28 @@ public struct ModelDirectory: Sendable {
     /// - Parameter tokenizer: the folder with the `vocab.json` and `merges.txt` that such a file lacks.
     /// - Throws: `ConfigurationError`, `SamplerError` or `CheckpointError` with a sentence that names the file.
     public init(file: URL, tokenizer: URL) throws {
-        let configurations = try SingleFileCheckpoint(file).configurations
-        try self.init(.file(file), tokenizer: tokenizer, defaults: Defaults()) { path in
-            let json = configurations[path].map { [UInt8]($0) } ?? []
+        let checkpoint = try SingleFileCheckpoint(file)
+        try self.init(.file(file), tokenizer: tokenizer, defaults: Defaults()) { configuration in
+            let path = configuration.rawValue
+            let json = checkpoint.configurations[path].map { [UInt8]($0) } ?? []
             return (try JSONValue(parsing: json).object ?? [:], "\(file.path) (\(path))")
+        } weights: {
+            checkpoint.weightStore($0)
         }
     }
 
-    /// - Parameter read: the fields of the configuration at a path in the folder, and what errors name it.
+    /// - Parameters:
+    ///   - read: the fields of a configuration, and what errors name it.
+    ///   - weights: a part's, their headers read.
     private init(
         _ source: Source, tokenizer: URL, defaults: Defaults,
-        read: (String) throws -> (fields: [String: JSONValue], file: String)
+        read: (Configuration) throws -> (fields: [String: JSONValue], file: String),
+        weights: (ModelPart) throws -> WeightStore
     ) throws {
-        func fields(_ path: String, _ defaults: [String: JSONValue]) throws -> ConfigurationFields {
-            let (fields, file) = try read(path)
+        func fields(
+            _ configuration: Configuration, _ defaults: [String: JSONValue]
+        ) throws -> ConfigurationFields {
+            let (fields, file) = try read(configuration)
             return ConfigurationFields(fields, file: file, defaults: defaults)
         }
         self.source = source
@@ -77,20 +100,17 @@ public struct ModelDirectory: Sendable {
         let tokenizerFiles = ["vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"]
         var configurations: [URL] = []
         if case .folder(let folder) = source {
-            configurations = [
-                "unet/config.json", "vae/config.json", "text_encoder/config.json",
-                "scheduler/scheduler_config.json",
-            ].map(folder.appendingPathComponent)
+            configurations = [Configuration.unet, .vae, .textEncoder, .scheduler].map { $0.file(in: folder) }
         }
         identifyingFiles = configurations + tokenizerFiles.map(tokenizer.appendingPathComponent)
-        let pipeline = try fields("model_index.json", ["_class_name": "StableDiffusionInstructPix2PixPipeline"])
+        let pipeline = try fields(.pipeline, ["_class_name": "StableDiffusionInstructPix2PixPipeline"])
         try pipeline.requireDefaults(of: ["_class_name"])
-        unet = try UNetConfiguration(fields("unet/config.json", UNetConfiguration.defaults))
-        let vaeFields = try read("vae/config.json")
+        unet = try UNetConfiguration(fields(.unet, UNetConfiguration.defaults))
+        let vaeFields = try read(.vae)
         vae = try AutoencoderConfiguration(vaeFields.fields, file: vaeFields.file)
-        textEncoder = try CLIPTextConfiguration(fields("text_encoder/config.json", CLIPTextConfiguration.defaults))
+        textEncoder = try CLIPTextConfiguration(fields(.textEncoder, CLIPTextConfiguration.defaults))
         self.tokenizer = try CLIPTokenizer(folder: tokenizer)
-        scheduler = try SchedulerConfiguration(fields: read("scheduler/scheduler_config.json").fields)
+        scheduler = try SchedulerConfiguration(fields: read(.scheduler).fields)
         guard let sampler = scheduler.className.flatMap(SamplerKind.init(name:)) else {
             throw SamplerError.unknownClass(scheduler.className)
         }
@@ -98,16 +118,20 @@ public struct ModelDirectory: Sendable {
         let usesKarras = try sampler == .dpmSolverMultistep && scheduler.flag("use_karras_sigmas", default: false)
         self.sampler = usesKarras ? .dpmSolverMultistepKarras : sampler
         try requireFit()
-        if case .folder = source { for part in ModelPart.allCases { _ = try weights(of: part) } }
+        for part in ModelPart.allCases { catalogs[part] = WeightCatalog(try weights(part)) }
     }
 
-    /// The weights of a part, their headers read and checked. The file stays mapped as long as the store lives.
-    package func weights(of part: ModelPart) throws -> WeightStore {
-        switch source {
-        case .folder(let folder):
-            try WeightStore(folder: folder.appendingPathComponent(part.rawValue), name: part.weightName)
-        case .file(let file): try SingleFileCheckpoint(file).weightStore(part)
-        }
+    /// The weights of a part. The files stay mapped as long as the store or a weight from it lives.
+    ///
+    /// - Throws: `CheckpointError` if they cannot be mapped, or have changed since the model was looked at.
+    package func weights(of part: ModelPart) throws -> WeightStore { try catalog(of: part).open() }
+
+    /// The addresses that a part's files take while they are mapped.
+    func fileBytes(of part: ModelPart) -> Int { catalog(of: part).fileBytes }
+
+    private func catalog(of part: ModelPart) -> WeightCatalog {
+        guard let catalog = catalogs[part] else { preconditionFailure("no weights of \(part.rawValue)") }
+        return catalog
     }
 
     /// The weights of the tiny autoencoder for previews.
@@ -119,7 +143,7 @@ public struct ModelDirectory: Sendable {
 
     private static func previewAutoencoder(_ source: Source) throws -> TinyAutoencoderConfiguration? {
         guard case .folder(let folder) = source else { return nil }
-        let file = folder.appendingPathComponent("\(previewFolder)/config.json")
+        let file = Configuration.preview.file(in: folder)
         return FileManager.default.fileExists(atPath: file.path)
             ? try TinyAutoencoderConfiguration(contentsOf: file) : nil
     }
@@ -127,7 +151,12 @@ public struct ModelDirectory: Sendable {
     /// What errors call the configuration of a part.
     private func configuration(of part: ModelPart) -> String {
         switch source {
-        case .folder(let folder): folder.appendingPathComponent("\(part.rawValue)/config.json").path
+        case .folder(let folder):
+            switch part {
+            case .unet: Configuration.unet.file(in: folder).path
+            case .vae: Configuration.vae.file(in: folder).path
+            case .textEncoder: Configuration.textEncoder.file(in: folder).path
+            }
         case .file(let file): file.path
         }
     }
@@ -146,7 +175,7 @@ public struct ModelDirectory: Sendable {
         if case .folder(let folder) = source, let tiny = previewAutoencoder {
             guard tiny.latentChannels == latents, tiny.outChannels == 3 else {
                 throw ConfigurationError(
-                    file: folder.appendingPathComponent("\(Self.previewFolder)/config.json").path,
+                    file: Configuration.preview.file(in: folder).path,
                     reason: "latent_channels is \(tiny.latentChannels) and out_channels \(tiny.outChannels), but the "
                         + "autoencoder's latents have \(latents) and pictures 3")
             }

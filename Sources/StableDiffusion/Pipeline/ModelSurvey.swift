@@ -4,12 +4,7 @@ import TensorKernels
 
 /// What a model's parts are made of, once every tensor that the configuration wants was found in its shape, and no other.
 public struct ModelSurvey: Sendable {
-    public struct Part: Sendable {
-        public let part: ModelPart
-        public let tensors: [TensorEntry]
-    }
-
-    public let parts: [Part]
+    private let model: ModelDirectory
 
     /// - Throws: `CheckpointError` for a missing, misshapen or left-over tensor.
     public init(_ model: ModelDirectory) throws {
@@ -22,18 +17,19 @@ public struct ModelSurvey: Sendable {
             _ = try ImageDecoder(model.previewWeights(), .tiny(tiny), compute: compute)
         }
         _ = try UNet(model.weights(of: .unet), model.unet, compute: compute)
-        parts = try ModelPart.allCases.map { part in
-            Part(part: part, tensors: try model.weights(of: part).weights)
-        }
+        self.model = model
     }
 
+    /// A part's tensors. Its files are mapped as long as one of them is there.
+    public func tensors(of part: ModelPart) throws -> [TensorEntry] { try model.weights(of: part).weights }
+
     /// The tensors that hold values which are infinite or no number, and how many, by `part/key`. Reads every weight.
-    public func nonFinite() -> [String: Int] {
+    public func nonFinite() throws -> [String: Int] {
         var found: [String: Int] = [:]
-        for part in parts {
-            for tensor in part.tensors {
+        for part in ModelPart.allCases {
+            for tensor in try tensors(of: part) {
                 let count = tensor.nonFiniteCount()
-                if count > 0 { found["\(part.part.rawValue)/\(tensor.key)"] = count }
+                if count > 0 { found["\(part.rawValue)/\(tensor.key)"] = count }
             }
         }
         return found

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import TensorKernels
 
@@ -15,6 +16,8 @@ public struct RunEstimate: Equatable, Sendable {
         var mappedBytes = 0
         var copiedBytes = 0
         var largestWeight = 0
+        /// The addresses that the weights' files take.
+        var fileBytes = 0
     }
 
     /// Text encoder, image encoder, UNet, image decoder.
@@ -34,17 +37,17 @@ public struct RunEstimate: Equatable, Sendable {
         let evaluations = try makeSampler(kind: sampler, configuration: model.scheduler, steps: steps).timesteps.count
         let texts = guidance == .off ? 1 : 2
 
-        let text = try Stage(threads: threads) { compute in
+        let text = try Stage(.textEncoder, of: model, threads: threads) { compute in
             let encoder = try CLIPTextModel(model.weights(of: .textEncoder), model.textEncoder, compute: compute)
             _ = encoder([[Int]](repeating: model.tokenizer.encode(""), count: texts))
             return nil
         }
-        let encode = try Stage(threads: threads) { compute in
+        let encode = try Stage(.vae, of: model, threads: threads) { compute in
             let encoder = try ImageEncoder(model.weights(of: .vae), model.vae, compute: compute)
             _ = encoder(compute.zeros([1, height, width, model.vae.inChannels]))
             return nil
         }
-        var denoise = try Stage(threads: threads) { compute in
+        var denoise = try Stage(.unet, of: model, threads: threads) { compute in
             let unet = try UNet(model.weights(of: .unet), model.unet, compute: compute)
             let context = TextContext(
                 compute.zeros([texts, model.textEncoder.maxPositionEmbeddings, model.unet.crossAttentionDim]))
@@ -60,7 +63,7 @@ public struct RunEstimate: Equatable, Sendable {
             return passes[1]
         }
         denoise.repetitions = evaluations - 2
-        let decode = try Stage(threads: threads) { compute in
+        let decode = try Stage(.vae, of: model, threads: threads) { compute in
             let decoder = try ImageDecoder(model.weights(of: .vae), model.vae, compute: compute)
             _ = decoder(compute.zeros([1, latentHeight, latentWidth, model.vae.latentChannels]))
             return nil
@@ -102,13 +105,33 @@ public struct RunEstimate: Equatable, Sendable {
         return peak + 8 * pixels
     }
 
+    /// The addresses that model and tensors take, where room for the tensors is reserved once for all stages.
+    public func addressBytes(residency: InstructPix2Pix.Residency) -> Int {
+        let weights =
+            switch residency {
+            case .stage: stages.map { $0.fileBytes + $0.copiedBytes }.max() ?? 0
+            // Both halves of the autoencoder lie in the same files.
+            case .run: stages.reduce(0) { $0 + $1.copiedBytes } + stages.dropLast().reduce(0) { $0 + $1.fileBytes }
+            }
+        // The picture's values on their way to and from 8 bits, and while it is written.
+        return weights + reservedBytes + 40 * pixels
+    }
+
+    /// The room to reserve for tensors: biases and norms, and the latents on their way, are there beside those of a stage.
+    public var reservedBytes: Int { tensorBytes + tensorBytes / 8 + (16 << 20) }
+
     /// The most that tensors take at one time.
     public var tensorBytes: Int { stages.map(\.tensorBytes).max() ?? 0 }
 }
 
 extension RunEstimate.Stage {
-    /// - Parameter body: runs the stage on a planner; returns the work of its last pass, if that is repeated.
-    fileprivate init(threads: Int, _ body: (Compute) throws -> Work?) rethrows {
+    /// - Parameters:
+    ///   - part: whose weights the stage takes.
+    ///   - body: runs the stage on a planner; returns the work of its last pass, if that is repeated.
+    fileprivate init(
+        _ part: ModelPart, of model: ModelDirectory, threads: Int, _ body: (Compute) throws -> Work?
+    ) rethrows {
+        fileBytes = model.fileBytes(of: part)
         let planner = Compute.planner(threads: threads)
         lastPass = try body(planner) ?? Work()
         let planned = planner.planned

@@ -24,7 +24,14 @@ struct PictureMaker: Sendable {
     /// Reads and decodes a job's photo and brings it to the size to work at.
     func prepare(_ job: Job) throws -> Prepared {
         let start = ContinuousClock.now
-        let picture = try InputPicture(InputFile(path: job.photo.path))
+        let file = try InputFile(path: job.photo.path)
+        if AddressBudget.isLimited {
+            let size = try Self.size(of: file)
+            try AddressBudget.require(
+                AddressBudget.ownBytes(threads: settings.threads) + AddressBudget.bytes(of: size),
+                for: "reading a photo of \(size)")
+        }
+        let picture = try InputPicture(file)
         let sizes = try sizes(for: job, photo: picture.size)
         let source = picture.pixels(size: sizes.working)
         return Prepared(picture: picture, source: source, sizes: sizes, time: start.duration(to: .now))
@@ -37,7 +44,10 @@ struct PictureMaker: Sendable {
 
     /// The size of a job's photo by its header.
     func photoSize(of job: Job) throws -> PixelSize {
-        let file = try InputFile(path: job.photo.path)
+        try Self.size(of: InputFile(path: job.photo.path))
+    }
+
+    private static func size(of file: InputFile) throws -> PixelSize {
         do {
             let header = try ImageFile.header(of: file.data)
             return PixelSize(width: header.width, height: header.height)

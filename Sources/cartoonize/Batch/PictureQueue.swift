@@ -15,11 +15,12 @@ struct PictureQueue {
 
     /// - Parameter start: when the first picture began, its preparations included.
     func make(_ jobs: [Job], progress: inout RunProgress, start: ContinuousClock.Instant) throws {
+        let readsAhead = !AddressBudget.isLimited
         var (pictureStart, ahead) = (start, jobs.first.map(prepare))
         var writing: Background<Void>?
         for (index, job) in jobs.enumerated() {
-            guard let prepared = ahead else { break }
-            ahead = following(index, in: jobs, prepared)
+            guard let prepared = ahead ?? (readsAhead ? nil : prepare(job)) else { break }
+            ahead = readsAhead ? following(index, in: jobs, prepared) : nil
             let line = maker.line(of: job, folder: plan.folder)
             progress.begin(job)
             do {
@@ -31,6 +32,7 @@ struct PictureQueue {
                 progress.end()
                 try writing?.value()
                 writing = write(result, of: job, photo, line, start: pictureStart)
+                if !readsAhead { try writing?.value() }
             } catch {
                 progress.end()
                 // What ended the run before this picture, if anything, comes first.
