@@ -40,8 +40,8 @@ extension Run {
     private func describeSettings(seeds: [UInt64]) -> String {
         let guidance = settings.guidanceIsOn ? "" : ", guidance off (one pass a step)"
         let seedText = seeds.count == 1 ? "seed \(seeds[0])" : "seeds \(seeds[0]) to \(seeds[seeds.count - 1])"
-        return
-            "model \(settings.modelName), \(settings.steps) steps of \(settings.sampler.rawValue)\(guidance), \(seedText)"
+        let steps = "\(settings.steps) step\(settings.steps == 1 ? "" : "s")"
+        return "model \(settings.modelName), \(steps) of \(settings.sampler.rawValue)\(guidance), \(seedText)"
     }
 
     private func noteOptionsWithoutEffect() {
