@@ -11,6 +11,7 @@
 #include "vector.h"
 #include "body/gemm.h"
 #include "body/elementwise.h"
+#include "body/strassen.h"
 #include "body/winograd.h"
 #include "body/attention.h"
 #pragma clang attribute pop
@@ -20,6 +21,9 @@ const ck_kernels kernels_avx2 = {
     .gemm = gemm_avx2,
     .finish = finish_avx2,
     .gate = gate_avx2,
+    .strassen_rows = strassen_rows_avx2,
+    .strassen_panels = strassen_panels_avx2,
+    .strassen_sums = strassen_sums_avx2,
     .matvec = matvec_avx2,
     .pack = pack_avx2,
     .pack_convolution = pack_convolution_avx2,

@@ -11,6 +11,7 @@
 #include "vector.h"
 #include "body/gemm.h"
 #include "body/elementwise.h"
+#include "body/strassen.h"
 #include "body/winograd.h"
 #include "body/attention.h"
 #pragma clang attribute pop
@@ -20,6 +21,9 @@ const ck_kernels kernels_avx512 = {
     .gemm = gemm_avx512,
     .finish = finish_avx512,
     .gate = gate_avx512,
+    .strassen_rows = strassen_rows_avx512,
+    .strassen_panels = strassen_panels_avx512,
+    .strassen_sums = strassen_sums_avx512,
     .matvec = matvec_avx512,
     .pack = pack_avx512,
     .pack_convolution = pack_convolution_avx512,

@@ -35,7 +35,7 @@ public struct MachineSpeed: Equatable, Sendable {
 
     /// Memory that is new costs what it takes beyond memory that is not. A mapped file: this program's own.
     private mutating func measureMemory(_ compute: Compute) {
-        let count = 1 << 20
+        let count = 1 << 19
         let first = Self.seconds { _ = compute.zeros([count]) }
         let second = Self.seconds { _ = compute.zeros([count]) }
         costs.touched = max(0, first - second) / Double(4 * count)
@@ -124,9 +124,9 @@ private struct Probe {
             return weight.map { x.convolution($0, normalizedBySiLU: norm) } ?? x
         }
         return [
-            Probe(\.passed, on: [4 << 20]) { x, _ in x.activated(.relu) },
+            Probe(\.passed, on: [c == 320 ? 4 << 20 : 1 << 20]) { x, _ in x.activated(.relu) },
             // More than caches hold, as in the large images that they matter for.
-            Probe(\.summed, on: [1, c == 320 ? 128 : 192, 128, c]) { x, _ in
+            Probe(\.summed, on: [1, c == 320 ? 128 : 64, 128, c]) { x, _ in
                 let one = x.compute.zeros([c])
                 return x.groupNorm(groups: 16, weight: one, bias: one, epsilon: 1e-5).scale
             },
@@ -135,7 +135,7 @@ private struct Probe {
             Probe(\.products, on: [480 * threads, width], matrix, linear),
             Probe(\.packed, on: [24, width], matrix, linear),
             Probe(\.products, on: [480 * threads, width], matrix, linear),
-            Probe(\.gates, on: [96 * threads, width], MeasuredWeight([2 * width, width])) { x, weight in
+            Probe(\.gates, on: [max(192 * threads, 384), width], MeasuredWeight([2 * width, width])) { x, weight in
                 weight.map { x.gatedLinear($0, bias: x.compute.zeros([2 * width])) } ?? x
             },
             Probe(\.winogradWeights, on: [1, 4, 4, c], thick, convolution),

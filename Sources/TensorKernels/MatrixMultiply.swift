@@ -1,8 +1,5 @@
 import CKernels
 
-/// Rows of a thread's block: with 320 channels it fills a quarter of a 512 KB second-level cache. A multiple of the
-/// kernels' 6 rows.
-private let rowBlock = 96
 /// Columns of a thread's block.
 private let columnBlock = 320
 
@@ -45,14 +42,16 @@ extension Tensor {
             }
             return result
         }
+        let scratchSize = ProductMatrix.scratch(depth: k)
+        let scratch = compute.scratch(compute.threads * scratchSize)
         for chunk in PackedMatrix.chunks(of: n, depth: k) {
-            let packed = PackedMatrix(weight, rows: chunk, on: compute)
-            compute.blocks(rows: rows, columns: chunk.count) { rows, columns, _ in
-                compute.multiply(
-                    x + rows.lowerBound * k, k, packed.panel(column: columns.lowerBound), panelStride: packed.stride,
-                    y + rows.lowerBound * n + chunk.lowerBound + columns.lowerBound, n, rows: rows.count,
-                    columns: columns.count, depth: k)
-                finish(rows, (chunk.lowerBound + columns.lowerBound)..<(chunk.lowerBound + columns.upperBound))
+            let matrix = ProductMatrix(PackedMatrix(weight, rows: chunk, on: compute), rows: rows)
+            compute.blocks(rows: rows, columns: matrix.columns) { rows, columns, worker in
+                let column = chunk.lowerBound + columns.lowerBound
+                matrix.multiply(
+                    x + rows.lowerBound * k, k, columns: columns, to: y + rows.lowerBound * n + column, n,
+                    right: matrix.columns, rows: rows.count, scratch: scratch.pointer + worker * scratchSize)
+                for half in matrix.halves { finish(rows, (column + half)..<(column + half + columns.count)) }
             }
         }
         return result
@@ -74,25 +73,31 @@ extension Tensor {
         compute.plan?.product(rows: rows, weight, values: rows * (k + n))
         compute.plan?.gate(rows * n)
         defer { compute.used(weight) }
-        let gateSize = rowBlock * columnBlock
+        let (gateSize, scratchSize) = (2 * ProductMatrix.rowBlock * columnBlock, ProductMatrix.scratch(depth: k))
         let gates = compute.scratch(compute.threads * gateSize)
+        let scratch = compute.scratch(compute.threads * scratchSize)
         for chunk in PackedMatrix.chunks(of: n, depth: 2 * k) {
-            let values = PackedMatrix(weight, rows: chunk, on: compute)
-            let packedGates = PackedMatrix(weight, rows: (n + chunk.lowerBound)..<(n + chunk.upperBound), on: compute)
-            compute.blocks(rows: rows, columns: chunk.count) { rows, columns, worker in
+            let gateChunk = (n + chunk.lowerBound)..<(n + chunk.upperBound)
+            let values = ProductMatrix(PackedMatrix(weight, rows: chunk, on: compute), rows: rows)
+            let packedGates = ProductMatrix(PackedMatrix(weight, rows: gateChunk, on: compute), rows: rows)
+            compute.blocks(rows: rows, columns: values.columns) { rows, columns, worker in
                 let input = x + rows.lowerBound * k
                 let column = chunk.lowerBound + columns.lowerBound
                 let output = y + rows.lowerBound * n + column
                 let gate = gates.pointer + worker * gateSize
-                compute.multiply(
-                    input, k, values.panel(column: columns.lowerBound), panelStride: values.stride, output, n,
-                    rows: rows.count, columns: columns.count, depth: k)
-                compute.multiply(
-                    input, k, packedGates.panel(column: columns.lowerBound), panelStride: packedGates.stride, gate,
-                    columns.count, rows: rows.count, columns: columns.count, depth: k)
-                kernels.gate(
-                    output, n, gate, columns.count, rows.count, columns.count, bias.pointer + column,
-                    bias.pointer + n + column)
+                let gateColumns = columns.count * values.halves.count
+                let scratch = scratch.pointer + worker * scratchSize
+                values.multiply(
+                    input, k, columns: columns, to: output, n, right: values.columns, rows: rows.count,
+                    scratch: scratch)
+                packedGates.multiply(
+                    input, k, columns: columns, to: gate, gateColumns, right: columns.count, rows: rows.count,
+                    scratch: scratch)
+                for (i, half) in values.halves.enumerated() {
+                    kernels.gate(
+                        output + half, n, gate + i * columns.count, gateColumns, rows.count, columns.count,
+                        bias.pointer + column + half, bias.pointer + n + column + half)
+                }
             }
         }
         return result
@@ -102,7 +107,7 @@ extension Tensor {
 extension Compute {
     /// Runs `body(rows, columns, worker)` over the blocks of a `rows` by `columns` product.
     fileprivate func blocks(rows: Int, columns: Int, _ body: (Range<Int>, Range<Int>, Int) -> Void) {
-        let across = (columns + columnBlock - 1) / columnBlock
+        let (across, rowBlock) = ((columns + columnBlock - 1) / columnBlock, ProductMatrix.rowBlock)
         parallel((rows + rowBlock - 1) / rowBlock * across) { index, worker in
             let (row, column) = (index / across * rowBlock, index % across * columnBlock)
             body(row..<min(rows, row + rowBlock), column..<min(columns, column + columnBlock), worker)

@@ -19,7 +19,7 @@ struct PackedMatrix {
         let target = storage.pointer
         compute.parallel(panels) { index, _ in
             compute.kernels.pack(
-                weight.base, weight.isHalf, out, depth, range.lowerBound + index * Self.panel,
+                weight.base, weight.isHalf, out, depth, range.lowerBound + index * Self.panel, 0, depth,
                 target + index * depth * Self.panel)
         }
         (self.storage, self.depth, columns) = (storage, depth, range.count)
@@ -40,11 +40,11 @@ struct PackedMatrix {
         (self.storage, self.depth, columns) = (storage, depth, range.count)
     }
 
-    /// Ranges of columns, multiples of 16 but for the last, whose packed weights of `depth` rows should stay in the
-    /// last-level cache.
+    /// Ranges of columns, multiples of 320 (of 64 where that is too many) but for the last, whose packed weights of `depth`
+    /// rows should stay in the last-level cache.
     static func chunks(of columns: Int, depth: Int) -> [Range<Int>] {
-        let limit = 2 << 20
-        let size = max(limit / depth / 64 * 64, 64)
+        let limit = (2 << 20) / depth
+        let size = max(limit / 320 * 320, min(limit, 256) / 64 * 64, 64)
         return Swift.stride(from: 0, to: columns, by: size).map { $0..<min(columns, $0 + size) }
     }
 

@@ -32,6 +32,9 @@ public struct Work: Equatable, Sendable {
 
     init(touched: Double, mapped: Double) { (self.touched, self.mapped) = (touched, mapped) }
 
+    /// Multiplications and additions of all products.
+    public var operations: Double { products + winogradProducts + attention }
+
     /// Of Winograd's convolutions, which are most of the work of all models.
     var meanChannels: Double { winogradProducts / max(winogradValues, 1) }
 

@@ -22,6 +22,8 @@ struct WinogradConvolution {
     private let sharesWeights: Bool
 
     private static let positions = Int(CK_POSITIONS)
+    /// The rows of positions whose transformed weights are made together.
+    private static let rowPairs = [[0, 5], [1, 2], [3, 4]]
     /// Tiles side by side in a block.
     private static let blockWidth = 16
     /// Input channels of a strip.
@@ -60,8 +62,15 @@ struct WinogradConvolution {
         let panelSize = Self.positions * weightsPositionStride(channels: channels)
         let panels = (output.channels + 15) / 16
         let weights = compute.scratch(panels * panelSize)
-        compute.parallel(panels) { panel, _ in
-            transformWeights(panel: panel, channels: 0..<channels, to: weights.pointer + panel * panelSize)
+        let tapsSize = tapsSize(channels: channels)
+        let taps = compute.scratch(compute.threads * tapsSize)
+        compute.parallel(panels) { panel, worker in
+            let taps = taps.pointer + worker * tapsSize
+            packTaps(panel: panel, channels: 0..<channels, to: taps)
+            let u = Positions(weights.pointer + panel * panelSize, weightsPositionStride(channels: channels))
+            for (pair, rows) in Self.rowPairs.enumerated() {
+                compute.kernels.winograd_weights(taps, channels, pair, u[6 * rows[0]], u[6 * rows[1]], u.stride)
+            }
         }
         let inputsSize = Self.positions * inputsPositionStride(tiles: tileBlock)
         let productsSize = Self.positions * productsPositionStride(tiles: tileBlock)
@@ -76,19 +85,24 @@ struct WinogradConvolution {
             transformInput(block, to: v, strip: strips.pointer + worker * stripSize)
             for columns in columnBlocks() {
                 let u = weights.pointer + columns.lowerBound / 16 * panelSize
-                multiply(v, tiles: tiles, channels: 0..<channels, weights: u, columns: columns.count, to: m)
+                for position in 0..<Self.positions {
+                    multiply(
+                        v[position], tiles: tiles, channels: 0..<channels,
+                        weights: u + position * weightsPositionStride(channels: channels), panelStride: panelSize,
+                        columns: columns.count, to: m[position])
+                }
                 transformOutput(block, from: m, columns: columns)
             }
         }
     }
 
-    /// Each thread transforms the weights of a block of output channels and makes these of all tiles; the weights a part
-    /// of the input channels at a time, so that they are still in the cache when they are used.
+    /// Each thread transforms the weights of a block of output channels and makes these of all tiles; the weights two rows
+    /// of positions and a part of the input channels at a time, so that they are still in the cache when they are used.
     private func runSharingInputs() {
         let tiles = input.image.shape[0] * tilesDown * tilesAcross
         let (blocks, columnBlocks) = (tileBlocks(), columnBlocks())
         // With few tiles the time goes into the weights, with many into reading and writing the products again.
-        let channelBlock = tiles < 48 ? 160 : 640
+        let channelBlock = tiles <= 48 ? 160 : 640
         let v = compute.scratch(Self.positions * inputsPositionStride(tiles: tiles))
         let inputs = Positions(v.pointer, inputsPositionStride(tiles: tiles))
         let starts = blocks.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.tileCount) }
@@ -98,22 +112,40 @@ struct WinogradConvolution {
                 blocks[index], to: inputs.advanced(by: starts[index] * input.channels),
                 strip: strips.pointer + worker * stripSize)
         }
-        let panelSize = Self.positions * weightsPositionStride(channels: channelBlock)
-        let weightsSize = columnBlock / 16 * panelSize
+        let tapsSize = tapsSize(channels: channelBlock)
+        let panelSize = 2 * 6 * weightsPositionStride(channels: channelBlock)
         let productsSize = Self.positions * productsPositionStride(tiles: tiles)
-        let weights = compute.scratch(compute.threads * weightsSize)
+        let panelsAtOnce = columnBlock / 16
+        let taps = compute.scratch(compute.threads * panelsAtOnce * tapsSize)
+        let weights = compute.scratch(compute.threads * panelsAtOnce * panelSize)
         let products = compute.scratch(compute.threads * productsSize)
         compute.parallel(columnBlocks.count) { index, worker in
             let columns = columnBlocks[index]
-            let u = weights.pointer + worker * weightsSize
+            let panels = 0..<(columns.count + 15) / 16
+            let taps = taps.pointer + worker * panelsAtOnce * tapsSize
+            let u = weights.pointer + worker * panelsAtOnce * panelSize
             let m = Positions(products.pointer + worker * productsSize, productsPositionStride(tiles: tiles))
             for first in stride(from: 0, to: input.channels, by: channelBlock) {
                 let channels = first..<min(input.channels, first + channelBlock)
-                let panelSize = Self.positions * weightsPositionStride(channels: channels.count)
-                for (i, column) in stride(from: columns.lowerBound, to: columns.upperBound, by: 16).enumerated() {
-                    transformWeights(panel: column / 16, channels: channels, to: u + i * panelSize)
+                let uStride = weightsPositionStride(channels: channels.count)
+                for panel in panels {
+                    packTaps(panel: columns.lowerBound / 16 + panel, channels: channels, to: taps + panel * tapsSize)
                 }
-                multiply(inputs, tiles: tiles, channels: channels, weights: u, columns: columns.count, to: m)
+                for pair in Self.rowPairs.indices {
+                    for panel in panels {
+                        let low = u + panel * panelSize
+                        compute.kernels.winograd_weights(
+                            taps + panel * tapsSize, channels.count, pair, low, low + 6 * uStride, uStride)
+                    }
+                    for x in 0..<6 {
+                        for (i, row) in Self.rowPairs[pair].enumerated() {
+                            multiply(
+                                inputs[6 * row + x], tiles: tiles, channels: channels,
+                                weights: u + (6 * i + x) * uStride, panelStride: panelSize, columns: columns.count,
+                                to: m[6 * row + x])
+                        }
+                    }
+                }
             }
             for (index, block) in blocks.enumerated() {
                 transformOutput(block, from: m.advanced(by: starts[index] * columns.count), columns: columns)
@@ -152,12 +184,14 @@ struct WinogradConvolution {
     private var stripSize: Int { 6 * (4 * tileBlock + 2) * Self.stripChannels }
     private func inputsPositionStride(tiles: Int) -> Int { tiles * input.channels + Self.skew }
     private func weightsPositionStride(channels: Int) -> Int { channels * 16 + Self.skew }
+    private func tapsSize(channels: Int) -> Int { channels * 9 * 16 }
     private func productsPositionStride(tiles: Int) -> Int { tiles * columnBlock + Self.skew }
 
-    private func transformWeights(panel: Int, channels: Range<Int>, to target: UnsafeMutablePointer<Float>) {
-        compute.kernels.winograd_weights(
-            weight.base, weight.isHalf, output.channels, input.channels, panel * 16, channels.lowerBound,
-            channels.count, target, weightsPositionStride(channels: channels.count))
+    /// Weights of 16 output channels, widened, as `[channels][3 x 3][16]`.
+    private func packTaps(panel: Int, channels: Range<Int>, to taps: UnsafeMutablePointer<Float>) {
+        compute.kernels.pack(
+            weight.base, weight.isHalf, output.channels, 9 * input.channels, 16 * panel, 9 * channels.lowerBound,
+            9 * channels.count, taps)
     }
 
     private func transformInput(_ block: Block, to v: Positions, strip: UnsafeMutablePointer<Float>) {
@@ -180,18 +214,15 @@ struct WinogradConvolution {
         }
     }
 
-    /// The products of `tiles` tiles at each position, over a part of the input channels; `weights` are the panels of the
+    /// The products of `tiles` tiles at one position, over a part of the input channels; `weights` are the panels of the
     /// output channels wanted, with these input channels only.
     private func multiply(
-        _ v: Positions, tiles: Int, channels: Range<Int>, weights: UnsafePointer<Float>, columns: Int, to m: Positions
+        _ v: UnsafeMutablePointer<Float>, tiles: Int, channels: Range<Int>, weights: UnsafePointer<Float>,
+        panelStride: Int, columns: Int, to m: UnsafeMutablePointer<Float>
     ) {
-        let stride = weightsPositionStride(channels: channels.count)
-        for position in 0..<Self.positions {
-            compute.multiply(
-                v[position] + channels.lowerBound, input.channels, weights + position * stride,
-                panelStride: Self.positions * stride, m[position], columns, rows: tiles, columns: columns,
-                depth: channels.count, accumulate: channels.lowerBound > 0)
-        }
+        compute.multiply(
+            v + channels.lowerBound, input.channels, weights, panelStride: panelStride, m, columns, rows: tiles,
+            columns: columns, depth: channels.count, accumulate: channels.lowerBound > 0)
     }
 
     private func transformOutput(_ block: Block, from m: Positions, columns: Range<Int>) {

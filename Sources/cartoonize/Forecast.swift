@@ -12,6 +12,8 @@ final class Forecast {
         /// With reading the photo and writing the picture.
         var seconds: Double? { stages.map { $0.total + overhead } }
         fileprivate var overhead = 0.0
+        /// Floating-point operations of its matrix products and attention.
+        var operations: Double
         /// The process's resident memory at its highest, the weights' mapped pages included.
         var peakBytes: Int
         /// How the model's parts are held to take no more.
@@ -102,7 +104,8 @@ final class Forecast {
         Picture(
             stages: speed(for: estimate).map { estimate.seconds($0) },
             overhead: Self.startSeconds + Self.secondsAPixel * Double(photo.pixels),
-            peakBytes: peak(estimate, photo, residency, use), residency: residency,
+            operations: estimate.work.operations, peakBytes: peak(estimate, photo, residency, use),
+            residency: residency,
             reservedBytes: estimate.reservedBytes)
     }
 

@@ -13,10 +13,10 @@ struct Bench {
 
     init(compute: Compute, runs: Int, filters: [String]) {
         (self.compute, self.runs, self.filters) = (compute, runs, filters)
-        let weight = Values.weight(320 * 320, [320, 320])
-        let x = Values.tensor([960 * compute.threads, 320], on: compute)
+        let weight = Values.weight(240 * 240, [240, 240])
+        let x = Values.tensor([960 * compute.threads, 240], on: compute)
         let time = best(of: 50) { _ = x.linear(weight) }
-        peak = 2 * Double(x.count) * 320 / time / 1e9
+        peak = 2 * Double(x.count) * 240 / time / 1e9
     }
 
     func run(_ shape: KernelShape) {

@@ -23,6 +23,6 @@ while let argument = arguments.popFirst() {
 let compute = Compute(threads: threads, instructionSet: instructionSet)
 let bench = Bench(compute: compute, runs: runs, filters: filters)
 print("\(compute.instructionSet.rawValue), \(threads) threads, float16 weights, best of \(runs)")
-print("a product of 320 channels that stays in the caches: \(Int(bench.peak)) GFLOP/s")
+print("a product of 240 channels that stays in the caches: \(Int(bench.peak)) GFLOP/s")
 print(Bench.header)
 for shape in KernelShapes.all { bench.run(shape) }

@@ -7,8 +7,10 @@ import Testing
     func linearEqualsTheNaiveProduct(format: WeightTensor.Format) {
         var random = RandomValues(seed: 1)
         let edges = [(1, 1, 1), (4, 70, 33), (5, 16, 8), (6, 17, 320), (97, 40, 321), (193, 330, 100), (7, 2000, 1500)]
+        // Large enough for Strassen's algorithm: whole blocks and parts of them, more than a chunk, an odd count.
+        let large = [(384, 64, 256), (482, 352, 288), (385, 96, 320), (384, 1056, 2048)]
         let others = (0..<20).map { _ in (random.int(in: 1...150), random.int(in: 1...200), random.int(in: 1...700)) }
-        for (rows, n, k) in edges + others {
+        for (rows, n, k) in edges + large + others {
             let (x, bias, residual) = (random.floats(rows * k), random.floats(n), random.floats(rows * n))
             let weight = TestWeight(random.floats(n * k), [n, k], format)
             let product = NaiveKernels.matrixMultiply(x.doubles, weight.values, rows: rows, n: n, k: k)
@@ -29,7 +31,7 @@ import Testing
 
     @Test func gatedLinearIsValueTimesGELUOfGate() {
         var random = RandomValues(seed: 2)
-        for (rows, n, k) in [(1, 8, 8), (100, 700, 50), (250, 33, 129)] {
+        for (rows, n, k) in [(1, 8, 8), (100, 700, 50), (250, 33, 129), (482, 352, 288), (384, 1056, 1024)] {
             let (x, bias) = (random.floats(rows * k, in: -3...3), random.floats(2 * n))
             let weight = TestWeight(random.floats(2 * n * k), [2 * n, k], .float16)
             let both = NaiveKernels.matrixMultiply(x.doubles, weight.values, rows: rows, n: 2 * n, k: k)

@@ -160,24 +160,24 @@ INLINE void load_transposed(const void *weight, int half, size_t n, size_t k, si
     transpose8(out);
 }
 
-INLINE void pack_any(const void *weight, const int half, size_t n, size_t k, size_t first, float *panel) {
+INLINE void pack_any(const void *weight, const int half, size_t n, size_t k, size_t first, size_t from, size_t count, float *panel) {
     size_t p = 0;
-    for (; p + 8 <= k; p += 8)
+    for (; p + 8 <= count; p += 8)
         for (size_t h = 0; h < CK_PANEL; h += W) {
             vf t[8];
-            load_transposed(weight, half, n, k, first + h, p, t);
+            load_transposed(weight, half, n, k, first + h, from + p, t);
             for (size_t i = 0; i < 8; i++) store(panel + (p + i) * CK_PANEL + h, t[i]);
         }
-    for (; p < k; p++)
+    for (; p < count; p++)
         for (size_t r = 0; r < CK_PANEL; r++)
-            panel[p * CK_PANEL + r] = first + r < n ? weight_at(weight, half, (first + r) * k + p) : 0;
+            panel[p * CK_PANEL + r] = first + r < n ? weight_at(weight, half, (first + r) * k + from + p) : 0;
 }
 
-static void NAME(pack)(const void *weight, int half, size_t n, size_t k, size_t first, float *panel) {
+static void NAME(pack)(const void *weight, int half, size_t n, size_t k, size_t first, size_t from, size_t count, float *panel) {
     if (half)
-        pack_any(weight, 1, n, k, first, panel);
+        pack_any(weight, 1, n, k, first, from, count, panel);
     else
-        pack_any(weight, 0, n, k, first, panel);
+        pack_any(weight, 0, n, k, first, from, count, panel);
 }
 
 static void NAME(pack_convolution)(const void *weight, int half, size_t n, size_t channels, size_t taps, size_t first, float *panel) {

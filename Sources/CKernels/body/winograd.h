@@ -81,35 +81,44 @@ static void NAME(winograd_output)(const float *m, size_t ldm, size_t position_st
         }
 }
 
-INLINE void weights_1d(vf a, vf b, vf c, vf o[6]) {
-    vf s = (a + c) * splat(-1.0f / 6), t = b * splat(1.0f / 6);
-    vf u = a * splat(1.0f / 24) + c * splat(1.0f / 6), w = b * splat(1.0f / 12);
-    o[0] = a * splat(0.25f);
-    o[1] = s - t;
-    o[2] = s + t;
-    o[3] = u + w;
-    o[4] = u - w;
-    o[5] = c;
+// Two of the six values of G g, which share what they are made of: 0 and 5, 1 and 2, or 3 and 4.
+INLINE void weights_pair(const int pair, vf a, vf b, vf c, vf *low, vf *high) {
+    if (pair == 0) {
+        *low = a * splat(0.25f), *high = c;
+        return;
+    }
+    vf s = pair == 1 ? (a + c) * splat(-1.0f / 6) : a * splat(1.0f / 24) + c * splat(1.0f / 6);
+    vf t = b * splat(pair == 1 ? -1.0f / 6 : 1.0f / 12);
+    *low = s + t, *high = s - t;
+}
+INLINE void weights_row(const vf g[3], float *to, size_t position_stride) {
+    static const unsigned char first[3] = {0, 1, 3}, second[3] = {5, 2, 4};
+#pragma clang loop unroll(full)
+    for (int pair = 0; pair < 3; pair++) {
+        vf low, high;
+        weights_pair(pair, g[0], g[1], g[2], &low, &high);
+        store(to + first[pair] * position_stride, low);
+        store(to + second[pair] * position_stride, high);
+    }
+}
+INLINE void weights_rows(const int pair, const float *taps, size_t count, float *low, float *high, size_t position_stride) {
+    for (size_t c = 0; c < count; c++)
+        for (size_t h = 0; h < CK_PANEL; h += W) {
+            vf l[3], r[3];
+#pragma clang loop unroll(full)
+            for (size_t x = 0; x < 3; x++) {
+                const float *g = taps + (c * 9 + x) * CK_PANEL + h;
+                weights_pair(pair, load(g), load(g + 3 * CK_PANEL), load(g + 6 * CK_PANEL), l + x, r + x);
+            }
+            weights_row(l, low + c * CK_PANEL + h, position_stride);
+            weights_row(r, high + c * CK_PANEL + h, position_stride);
+        }
 }
 
-static void NAME(winograd_weights)(const void *weight, int half, size_t n, size_t channels, size_t first, size_t from, size_t count,
-                                   float *panel, size_t position_stride) {
-    for (size_t h = 0; h < CK_PANEL; h += W)
-        for (size_t c = 0; c < count; c += 8) {
-            vf g[72];  // [channel of 8][tap], over W output channels
-            for (size_t i = 0; i < 9; i++) load_transposed(weight, half, n, channels * 9, first + h, (from + c) * 9 + 8 * i, g + 8 * i);
-            for (size_t i = 0; i < 8; i++) {
-                vf columns[6][3];
-                for (int x = 0; x < 3; x++) {
-                    vf o[6];
-                    weights_1d(g[9 * i + (size_t)x], g[9 * i + 3 + (size_t)x], g[9 * i + 6 + (size_t)x], o);
-                    for (int y = 0; y < 6; y++) columns[y][x] = o[y];
-                }
-                for (int y = 0; y < 6; y++) {
-                    vf o[6];
-                    weights_1d(columns[y][0], columns[y][1], columns[y][2], o);
-                    for (int x = 0; x < 6; x++) store(panel + (size_t)(6 * y + x) * position_stride + (c + i) * CK_PANEL + h, o[x]);
-                }
-            }
-        }
+static void NAME(winograd_weights)(const float *taps, size_t count, size_t pair, float *low, float *high, size_t position_stride) {
+    switch (pair) {
+    case 0: weights_rows(0, taps, count, low, high, position_stride); break;
+    case 1: weights_rows(1, taps, count, low, high, position_stride); break;
+    default: weights_rows(2, taps, count, low, high, position_stride); break;
+    }
 }

@@ -30,6 +30,10 @@ typedef struct {
     // floats apart; columns behind n are never written. NULL: leave it to BLAS.
     void (*gemm)(const float *a, ptrdiff_t lda, const float *packed, ptrdiff_t panel_stride, float *c, ptrdiff_t ldc,
                  size_t m, size_t n, size_t k, int accumulate);
+    // Strassen's algorithm around `gemm`, NULL where that is: see body/strassen.h.
+    void (*strassen_rows)(const float *a, ptrdiff_t lda, size_t rows, size_t k, float *s);
+    void (*strassen_panels)(const float *left, const float *right, size_t k, float *t, ptrdiff_t stride);
+    void (*strassen_sums)(float *c, ptrdiff_t ldc, ptrdiff_t right, size_t rows, size_t columns, const float *products);
     // Adds bias and residual and applies the activation to a block of rows in place.
     void (*finish)(float *c, ptrdiff_t ldc, ptrdiff_t ld_residual, size_t rows, size_t columns, const ck_epilogue *epilogue);
     // c = c * gelu(gate), exact GELU; biases may be NULL.
@@ -38,14 +42,14 @@ typedef struct {
     // y[n] = sum_k x[k] * weight[n][k] for `rows` rows of x; for the few-row products that are bound by reading weights.
     void (*matvec)(const float *x, size_t ldx, const void *weight, int half, float *y, size_t ldy, size_t rows, size_t n, size_t k);
 
-    // Widens and packs rows [first, first + 16) of a [n x k] matrix as one panel [k][16], zeros behind row n.
-    void (*pack)(const void *weight, int half, size_t n, size_t k, size_t first, float *panel);
-    // The same for a convolution [n x channels x taps], the panel ordered [taps][channels][16].
+    // Widens and packs columns [from, from + count) of rows [first, first + 16) of a [n x k] matrix as one panel
+    // [count][16], zeros behind row n.
+    void (*pack)(const void *weight, int half, size_t n, size_t k, size_t first, size_t from, size_t count, float *panel);
+    // The same of all columns for a convolution [n x channels x taps], the panel ordered [taps][channels][16].
     void (*pack_convolution)(const void *weight, int half, size_t n, size_t channels, size_t taps, size_t first, float *panel);
-    // U = G g G^T of a [n x channels x 3 x 3] convolution for output channels [first, first + 16) and input channels
-    // [from, from + count): panel[position][count][16], positions `position_stride` apart.
-    void (*winograd_weights)(const void *weight, int half, size_t n, size_t channels, size_t first, size_t from, size_t count,
-                             float *panel, size_t position_stride);
+    // Two rows of U = G g G^T for 16 output channels: the rows 0 and 5, 1 and 2, or 3 and 4, as `pair` is 0, 1 or 2. `taps`
+    // are [count][3 x 3][16], `low` and `high` [position of the row][count][16], positions `position_stride` apart.
+    void (*winograd_weights)(const float *taps, size_t count, size_t pair, float *low, float *high, size_t position_stride);
     // V = B^T d B for one row of `tiles` tiles of a padded strip [6][strip_width][strip_channels]: v[position][tile][channel].
     void (*winograd_input)(const float *strip, size_t strip_width, size_t strip_channels, size_t tiles, size_t channels,
                            float *v, size_t ldv, size_t position_stride);
