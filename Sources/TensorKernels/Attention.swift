@@ -36,7 +36,7 @@ extension Tensor {
         let kernels = compute.kernels
         let blocks = (tokens + queryBlock - 1) / queryBlock
         compute.plan?.attention(
-            scores: batch * heads * tokens * keyTokens, depth: depth, share: causal ? 0.5 : 1)
+            queries: count, scores: batch * heads * tokens * keyTokens, depth: depth, share: causal ? 0.5 : 1)
 
         compute.parallel(batch * heads * blocks) { index, worker in
             let (entry, h, block) = (index / (heads * blocks), index / blocks % heads, index % blocks)

@@ -19,7 +19,9 @@ struct DirectConvolution {
 
     func run() {
         let depth = input.channels * weight.shape[2] * weight.shape[3]
-        input.image.compute.plan?.product(rows: output.image.count / output.channels, weight)
+        // Pixels are read, copied into strips, and written.
+        input.image.compute.plan?.product(
+            rows: output.image.count / output.channels, weight, values: 3 * input.image.count + output.image.count)
         for columns in PackedMatrix.chunks(of: output.channels, depth: depth) { run(columns) }
     }
 

@@ -1,60 +1,152 @@
 import Foundation
 
-/// The seconds that a machine takes for each unit of work, measured by running the kernels themselves for some hundredths
+/// The seconds that a machine takes for each unit of work, measured by running the kernels themselves for some thousandths
 /// of a second, so that no table of speeds can grow old.
 public struct MachineSpeed: Equatable, Sendable {
+    /// What tensors take for the measurement at most, in bytes.
+    public static let tensorBytes = 64 << 20
+
     /// Seconds a unit.
     private var costs = Work()
 
     /// - Parameters:
     ///   - compute: whose threads and kernels are measured.
-    ///   - runs: of each kernel, of which the fastest counts.
-    public init(_ compute: Compute, runs: Int) {
-        /// Lays what the costs known so far do not explain of an operation on one kind of work.
-        func settle(
-            _ kind: WritableKeyPath<Work, Double>, on shape: [Int], _ weight: MeasuredWeight? = nil,
-            _ operation: (Tensor, WeightTensor?) -> Tensor
-        ) {
-            let planner = Compute.planner(threads: compute.threads)
-            _ = operation(planner.zeros(shape), weight?.tensor)
-            var work = planner.planned.work
-            let x = compute.zeros(shape)
-            let seconds = (0..<runs).map { _ in Self.seconds { _ = operation(x, weight?.tensor) } }.min() ?? 0
-            costs[keyPath: kind] = 0
-            let rest = max(0, seconds - self.seconds(for: work))
-            work[keyPath: kind] = max(work[keyPath: kind], 1)
-            costs[keyPath: kind] = rest / work[keyPath: kind]
-        }
+    ///   - work: what is to be predicted: the kernels run on about as many channels as it has, and for a fiftieth of the
+    ///     time that it will take, up to 80 ms.
+    ///   - least: seconds to measure for, at least.
+    public init(_ compute: Compute, for work: Work, least: Double) {
+        let isWide = work.meanChannels >= 160
+        let start = ContinuousClock.now
+        let probes = Probe.all(threads: compute.threads, channels: isWide ? 320 : 64)
+        measureMemory(compute)
+        var fastest = [Double](repeating: .infinity, count: probes.count)
+        var rounds = 0
+        var limit = least
+        // Each round takes all kernels, so that a moment in which something else runs spoils one run of each at most.
+        repeat {
+            for (index, probe) in probes.enumerated() {
+                fastest[index] = min(fastest[index], probe.seconds(on: compute))
+            }
+            rounds += 1
+            settle(probes, fastest, compute)
+            limit = max(least, min(0.02 * seconds(for: work), 0.08))
+        } while start.duration(to: .now) / .seconds(1) * Double(rounds + 1) / Double(rounds) < limit
+    }
 
-        let threads = compute.threads
-        let long = [1 << 20]
-        let first = Self.seconds { _ = compute.zeros([4 << 20]) }
-        let second = Self.seconds { _ = compute.zeros([4 << 20]) }
-        costs.touched = max(0, first - second) / Double(16 << 20)
-        settle(\.passed, on: long) { x, _ in x.activated(.relu) }
-        costs.streamed = costs.passed / 4
-        let matrix = MeasuredWeight([640, 640])
-        for rows in [(\Work.products, 480 * threads), (\.packed, 24), (\.products, 480 * threads)] {
-            settle(rows.0, on: [rows.1, 640], matrix) { x, weight in weight.map { x.linear($0) } ?? x }
+    /// Memory that is new costs what it takes beyond memory that is not. A mapped file: this program's own.
+    private mutating func measureMemory(_ compute: Compute) {
+        let count = 1 << 19
+        let first = Self.seconds { _ = compute.zeros([count]) }
+        let second = Self.seconds { _ = compute.zeros([count]) }
+        costs.touched = max(0, first - second) / Double(4 * count)
+
+        let descriptor = open("/proc/self/exe", O_RDONLY | O_CLOEXEC)
+        defer { close(descriptor) }
+        var status = stat()
+        guard descriptor >= 0, fstat(descriptor, &status) == 0, status.st_size > 0 else { return }
+        let size = min(Int(status.st_size), 8 << 20)
+        guard let file = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), file != MAP_FAILED else { return }
+        defer { munmap(file, size) }
+        func read() -> Double {
+            Self.seconds {
+                var sum: UInt8 = 0
+                for offset in stride(from: 0, to: size, by: Int(getpagesize())) {
+                    sum &+= file.load(fromByteOffset: offset, as: UInt8.self)
+                }
+                withExtendedLifetime(sum) {}
+            }
         }
-        // The same products, until larger ones show how much slower they are between the transforms.
-        costs.winogradProducts = costs.products
-        let (thin, thick) = (MeasuredWeight([96, 96, 3, 3]), MeasuredWeight([320, 320, 3, 3]))
-        for (kind, shape, weight) in [
-            (\Work.winogradWeights, [1, 4, 4, 320], thick), (\.winogradValues, [1, 96, 96, 96], thin),
-            (\.winogradProducts, [1, 48, 48, 320], thick),
-        ] {
-            settle(kind, on: shape, weight) { x, weight in weight.map { x.convolution($0) } ?? x }
+        let (mapping, again) = (read(), read())
+        costs.mapped = max(0, mapping - again) / Double(size)
+    }
+
+    /// Lays what the costs known so far do not explain of each probe's time on its kind of work.
+    private mutating func settle(_ probes: [Probe], _ times: [Double], _ compute: Compute) {
+        costs = Work(touched: costs.touched, mapped: costs.mapped)
+        for (probe, time) in zip(probes, times) {
+            let planner = Compute.planner(threads: compute.threads)
+            probe.run(on: planner)
+            var work = planner.planned.work
+            costs[keyPath: probe.kind] = 0
+            let rest = max(0, time - seconds(for: work))
+            work[keyPath: probe.kind] = max(work[keyPath: probe.kind], 1)
+            costs[keyPath: probe.kind] = rest / work[keyPath: probe.kind]
+            switch probe.kind {
+            case \.passed: costs.streamed = costs.passed / 4
+            // The same products, until their own probes show how much slower they are beside transforms and exponentials.
+            case \.products: (costs.winogradProducts, costs.attention) = (costs.products, costs.products)
+            default: break
+            }
         }
-        costs.attention = costs.products
-        settle(\.scores, on: [1, 384 * threads, 320]) { x, _ in x.attention(keys: x, values: x, heads: 8) }
     }
 
     /// The seconds that work takes.
     public func seconds(for work: Work) -> Double { work.sum(timesEach: costs) }
 
-    private static func seconds(_ body: () -> Void) -> Double {
+    fileprivate static func seconds(_ body: () -> Void) -> Double {
         ContinuousClock().measure(body) / .seconds(1)
+    }
+}
+
+/// An operation whose time, after what is known of it, tells the cost of one kind of work.
+private struct Probe {
+    let kind: WritableKeyPath<Work, Double> & Sendable
+    let shape: [Int]
+    var weight: MeasuredWeight?
+    let operation: (Tensor, WeightTensor?) -> Tensor
+
+    init(
+        _ kind: WritableKeyPath<Work, Double> & Sendable, on shape: [Int], _ weight: MeasuredWeight? = nil,
+        _ operation: @escaping (Tensor, WeightTensor?) -> Tensor
+    ) {
+        (self.kind, self.shape, self.weight, self.operation) = (kind, shape, weight, operation)
+    }
+
+    func run(on compute: Compute) { _ = operation(compute.zeros(shape), weight?.tensor) }
+
+    func seconds(on compute: Compute) -> Double {
+        let x = compute.zeros(shape)
+        // Threads that sleep take longer to begin than those between two layers.
+        compute.parallel(compute.threads) { _, _ in }
+        return MachineSpeed.seconds { _ = operation(x, weight?.tensor) }
+    }
+
+    /// In an order in which each knows the costs that it needs.
+    static func all(threads: Int, channels c: Int) -> [Probe] {
+        // As many rows as there are blocks of tiles for all threads alike.
+        let (height, side) = (12 * threads * max(1, 6 / threads), 64)
+        let width = c == 320 ? 640 : 160
+        let matrix = MeasuredWeight([width, width])
+        let (thin, thick) = (MeasuredWeight([c / 2, c / 2, 3, 3]), MeasuredWeight([c, c, 3, 3]))
+        func linear(_ x: Tensor, _ weight: WeightTensor?) -> Tensor { weight.map { x.linear($0) } ?? x }
+        func convolution(_ x: Tensor, _ weight: WeightTensor?) -> Tensor {
+            let norm = ChannelAffine(scale: x.compute.zeros([1, x.shape[3]]), shift: x.compute.zeros([1, x.shape[3]]))
+            return weight.map { x.convolution($0, normalizedBySiLU: norm) } ?? x
+        }
+        return [
+            Probe(\.passed, on: [c == 320 ? 4 << 20 : 1 << 20]) { x, _ in x.activated(.relu) },
+            // More than caches hold, as in the large images that they matter for.
+            Probe(\.summed, on: [1, c == 320 ? 128 : 64, 128, c]) { x, _ in
+                let one = x.compute.zeros([c])
+                return x.groupNorm(groups: 16, weight: one, bias: one, epsilon: 1e-5).scale
+            },
+            // What packing adds is known once the products are, and the other way round: products first, with what
+            // packing takes, then packing, then products again.
+            Probe(\.products, on: [480 * threads, width], matrix, linear),
+            Probe(\.packed, on: [24, width], matrix, linear),
+            Probe(\.products, on: [480 * threads, width], matrix, linear),
+            Probe(\.gates, on: [max(192 * threads, 384), width], MeasuredWeight([2 * width, width])) { x, weight in
+                weight.map { x.gatedLinear($0, bias: x.compute.zeros([2 * width])) } ?? x
+            },
+            Probe(\.winogradWeights, on: [1, 4, 4, c], thick, convolution),
+            Probe(\.winogradValues, on: [1, height, side, c / 2], thin, convolution),
+            Probe(\.winogradProducts, on: [1, height, side, c], thick, convolution),
+            Probe(\.scores, on: [1, 384 * threads, 160]) { x, _ in x.attention(keys: x, values: x, heads: 4) },
+            Probe(\.attended, on: [1, 384 * threads, 160]) { x, _ in
+                let keys = x.compute.zeros([1, 80, 160])
+                return x.attention(keys: keys, values: keys, heads: 4)
+            },
+        ]
     }
 }
 

@@ -70,7 +70,8 @@ extension Tensor {
         let rows = count / k
         let result = compute.empty(shape.dropLast() + [n])
         let (x, y, kernels) = (pointer, result.pointer, compute.kernels)
-        compute.plan?.product(rows: rows, weight)
+        compute.plan?.product(rows: rows, weight, values: rows * (k + n))
+        compute.plan?.gate(rows * n)
         defer { compute.used(weight) }
         let (gateSize, scratchSize) = (2 * ProductMatrix.rowBlock * columnBlock, ProductMatrix.scratch(depth: k))
         let gates = compute.scratch(compute.threads * gateSize)

@@ -32,7 +32,7 @@ extension Tensor {
         let sums = UnsafeMutableRawPointer(partial.pointer).bindMemory(
             to: Double.self, capacity: batch * blocks * channels * 2)
         let (x, kernels) = (pointer, compute.kernels)
-        compute.plan?.pass(over: count)
+        compute.plan?.sum(count)
         compute.parallel(batch * blocks) { index, _ in
             let first = index % blocks * pixelBlock
             let rows = min(pixels, first + pixelBlock) - first

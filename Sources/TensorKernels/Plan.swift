@@ -15,12 +15,28 @@ public struct Work: Equatable, Sendable {
     /// Multiplications and additions of attention, and its scores.
     public var attention = 0.0
     public var scores = 0.0
-    /// Values that passes over whole tensors read and write.
+    /// Values of queries that attention reads and of results that it writes, however few the keys.
+    public var attended = 0.0
+    /// Values of a gated layer's result.
+    public var gates = 0.0
+    /// Values that group norms are worked out from.
+    public var summed = 0.0
+    /// Values that operations of any kind read from tensors and write to them.
     public var passed = 0.0
     /// Bytes of memory that are used for the first time, which the system clears.
     public var touched = 0.0
+    /// Bytes of mapped weights that are used for the first time, which the system finds in its cache of files.
+    public var mapped = 0.0
 
     public init() {}
+
+    init(touched: Double, mapped: Double) { (self.touched, self.mapped) = (touched, mapped) }
+
+    /// Multiplications and additions of all products.
+    public var operations: Double { products + winogradProducts + attention }
+
+    /// Of Winograd's convolutions, which are most of the work of all models.
+    var meanChannels: Double { winogradProducts / max(winogradValues, 1) }
 
     public static func + (a: Work, b: Work) -> Work { a.combined(b) { $0 + $1 } }
     public static func - (a: Work, b: Work) -> Work { a.combined(b) { $0 - $1 } }
@@ -40,8 +56,8 @@ public struct Work: Equatable, Sendable {
 
     private static let fields: [WritableKeyPath<Work, Double> & Sendable] = [
         \.products, \.packed, \.streamed, \.winogradProducts, \.winogradValues, \.winogradWeights, \.attention,
-        \.scores,
-        \.passed, \.touched,
+        \.scores, \.attended, \.gates, \.summed, \.passed, \.touched,
+        \.mapped,
     ]
 }
 
@@ -58,31 +74,48 @@ final class Plan {
     func used(_ weight: WeightTensor) {
         guard seen.insert(weight.base).inserted else { return }
         largestWeight = max(largestWeight, weight.byteCount)
-        if weight.isMapped { mappedBytes += weight.byteCount } else { copiedBytes += weight.byteCount }
+        if weight.isMapped {
+            mappedBytes += weight.byteCount
+            work.mapped += Double(weight.byteCount)
+        } else {
+            copiedBytes += weight.byteCount
+        }
     }
 
-    func product(rows: Int, _ weight: WeightTensor) {
+    /// - Parameter values: that are read and written beside the weight; by default a row in and a row out for each of `rows`.
+    func product(rows: Int, _ weight: WeightTensor, values: Int? = nil) {
         if rows <= 4 {
             work.streamed += Double(weight.byteCount)
         } else {
             work.products += 2 * Double(rows) * Double(weight.count)
             work.packed += Double(weight.count)
+            work.passed += Double(values ?? rows * (weight.count / weight.shape[0] + weight.shape[0]))
         }
     }
 
-    func winograd(tiles: Int, channels: Int, outputs: Int) {
+    /// - Parameter values: of the images that are read and written.
+    func winograd(tiles: Int, channels: Int, outputs: Int, values: Int) {
+        work.passed += Double(values)
         let positions = 36.0
+        // Kernels work at panels of columns.
+        let panel = PackedMatrix.panel
+        let outputs = (outputs + panel - 1) / panel * panel
         work.winogradProducts += 2 * positions * Double(tiles) * Double(channels) * Double(outputs)
         work.winogradValues += positions * Double(tiles) * Double(channels + outputs)
         work.winogradWeights += Double(channels) * Double(outputs)
     }
 
-    /// - Parameter share: of the scores that are worked out.
-    func attention(scores: Int, depth: Int, share: Double) {
+    /// - Parameters:
+    ///   - queries: values of the queries.
+    ///   - share: of the scores that are worked out.
+    func attention(queries: Int, scores: Int, depth: Int, share: Double) {
+        work.attended += 2 * Double(queries)
         work.scores += share * Double(scores)
         work.attention += share * 4 * Double(scores) * Double(depth)
     }
 
+    func gate(_ values: Int) { work.gates += Double(values) }
+    func sum(_ values: Int) { work.summed += Double(values) }
     func pass(over values: Int) { work.passed += Double(values) }
 }
 

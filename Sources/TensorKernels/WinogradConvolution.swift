@@ -50,7 +50,9 @@ struct WinogradConvolution {
 
     func run() {
         let tiles = input.image.shape[0] * tilesDown * tilesAcross
-        compute.plan?.winograd(tiles: tiles, channels: input.channels, outputs: output.channels)
+        compute.plan?.winograd(
+            tiles: tiles, channels: input.channels, outputs: output.channels,
+            values: input.image.count + output.image.count + (output.residual?.count ?? 0))
         if sharesWeights { runSharingWeights() } else { runSharingInputs() }
     }
 

@@ -12,6 +12,8 @@ final class Forecast {
         /// With reading the photo and writing the picture.
         var seconds: Double? { stages.map { $0.total + overhead } }
         fileprivate var overhead = 0.0
+        /// Floating-point operations of its matrix products and attention.
+        var operations: Double
         /// The process's resident memory at its highest, the weights' mapped pages included.
         var peakBytes: Int
         /// How the model's parts are held to take no more.
@@ -20,6 +22,14 @@ final class Forecast {
         var reservedBytes: Int
 
         var summary: String { Forecast.summary(seconds: seconds, peakBytes: peakBytes) }
+    }
+
+    /// How seconds are predicted.
+    enum Timing {
+        case none
+        /// For a run that follows, of whose time it may take little.
+        case beforeRun
+        case alone
     }
 
     /// As `about 0:45 and 2.1 GB`.
@@ -36,7 +46,10 @@ final class Forecast {
     private let use: MemoryUse
     private let pictures: Int
     private let keepsParts: Bool
-    private let speed: MachineSpeed?
+    private let compute: Compute
+    private let timing: Timing
+    /// Measured for the first picture.
+    private var speed: MachineSpeed?
     private let tensorCapacity: Int
     /// What this process has and what it may still take, together; nil without a limit.
     private let available: Int?
@@ -49,13 +62,14 @@ final class Forecast {
     /// - Parameters:
     ///   - compute: where the pictures will be made.
     ///   - pictures: how many the run makes.
-    ///   - speed: measured beforehand; nil to predict no seconds.
+    ///   - timing: how seconds are predicted.
     ///   - available: what this process may still take; nil without a limit.
     init(
         model: ModelDirectory, settings: Settings, use: MemoryUse, compute: Compute, pictures: Int,
-        speed: MachineSpeed? = nil, available: Int? = AvailableMemory().bytes
+        timing: Timing, available: Int? = AvailableMemory().bytes
     ) {
-        (self.model, self.settings, self.use, self.speed) = (model, settings, use, speed)
+        (self.model, self.settings, self.use) = (model, settings, use)
+        (self.compute, self.timing) = (compute, timing)
         self.pictures = pictures
         keepsParts = pictures > 1 && use != .low
         addresses = AddressSpace.left.map {
@@ -88,10 +102,20 @@ final class Forecast {
     private func picture(_ estimate: RunEstimate, _ photo: PixelSize, _ residency: InstructPix2Pix.Residency) -> Picture
     {
         Picture(
-            stages: speed.map { estimate.seconds($0) },
+            stages: speed(for: estimate).map { estimate.seconds($0) },
             overhead: Self.startSeconds + Self.secondsAPixel * Double(photo.pixels),
-            peakBytes: peak(estimate, photo, residency, use), residency: residency,
+            operations: estimate.work.operations, peakBytes: peak(estimate, photo, residency, use),
+            residency: residency,
             reservedBytes: estimate.reservedBytes)
+    }
+
+    private func speed(for estimate: RunEstimate) -> MachineSpeed? {
+        guard timing != .none, speed == nil else { return speed }
+        compute.reserve(bytes: MachineSpeed.tensorBytes)
+        guard compute.capacityBytes >= MachineSpeed.tensorBytes else { return nil }
+        speed = MachineSpeed(compute, for: estimate.work, least: timing == .alone ? 0.05 : 0.005)
+        compute.trim()
+        return speed
     }
 
     private func estimate(_ size: PixelSize) throws -> RunEstimate {

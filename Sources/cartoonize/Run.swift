@@ -104,7 +104,8 @@ struct Run {
         let compute = try makeCompute()
         if generation.memory == .low { compute.weightPages = .released }
         let pipeline = try InstructPix2Pix(model: maker.model, compute: compute)
-        let forecast = forecast(on: compute, pictures: jobs.count, isShown: !output.quiet && !plan.isBatch)
+        let forecast = forecast(
+            on: compute, pictures: jobs.count, timing: output.quiet || plan.isBatch ? .none : .beforeRun)
         let queue = PictureQueue(
             maker: maker, ledger: ledger, pipeline: pipeline, plan: plan, output: output,
             willMake: { [self] job, photo in
@@ -129,14 +130,10 @@ struct Run {
         return compute
     }
 
-    /// - Parameter isShown: whether the seconds are wanted, which takes some hundredths of one.
-    func forecast(on compute: Compute, pictures: Int, isShown: Bool, runs: Int = 1) -> Forecast {
-        // The measurement takes some memory, too.
-        let speed = isShown && compute.capacityBytes > 256 << 20 ? MachineSpeed(compute, runs: runs) : nil
-        compute.trim()
-        return Forecast(
+    private func forecast(on compute: Compute, pictures: Int, timing: Forecast.Timing) -> Forecast {
+        Forecast(
             model: maker.model, settings: settings, use: generation.memory, compute: compute, pictures: pictures,
-            speed: speed)
+            timing: timing)
     }
 
     private func removeLeftovers(of jobs: [Job], _ plan: RunPlan, _ manifest: Manifest?) {
@@ -160,7 +157,7 @@ struct Run {
         let compute = try makeCompute()
         let dryRun = DryRun(
             maker: maker, json: output.json, quiet: output.quiet,
-            forecast: forecast(on: compute, pictures: jobs.count, isShown: true, runs: 3))
+            forecast: forecast(on: compute, pictures: jobs.count, timing: .alone))
         let failed = try dryRun.run(jobs, isBatch: plan.isBatch)
         if failed > 0 {
             throw CommandFailure(.incomplete, "\(failed) of \(counted(jobs.count, "picture")) could not be made")

@@ -7,15 +7,12 @@ struct Bench {
     let runs: Int
     let filters: [String]
     private(set) var peak = 0.0
-    private let speed: MachineSpeed
-
     static let header =
         pad("kernel", 40) + pad("ms", 10, left: true) + pad("GFLOP/s", 10, left: true) + pad("of peak", 9, left: true)
         + pad("error", 10, left: true) + pad("predicted", 11, left: true)
 
     init(compute: Compute, runs: Int, filters: [String]) {
         (self.compute, self.runs, self.filters) = (compute, runs, filters)
-        speed = MachineSpeed(compute, runs: 3)
         let weight = Values.weight(240 * 240, [240, 240])
         let x = Values.tensor([960 * compute.threads, 240], on: compute)
         let time = best(of: 50) { _ = x.linear(weight) }
@@ -29,7 +26,8 @@ struct Bench {
         let seconds = best(of: runs) { _ = operation() }
         let planner = Compute.planner(threads: compute.threads)
         _ = Workload.make(shape, on: planner).0()
-        let predicted = speed.seconds(for: planner.planned.work) / seconds
+        let work = planner.planned.work
+        let predicted = MachineSpeed(compute, for: work, least: 0.04).seconds(for: work) / seconds
         let speed = shape.operations / seconds / 1e9
         print(
             Self.pad(shape.name, 40) + Self.pad(String(format: "%.2f", seconds * 1e3), 10, left: true)

@@ -78,16 +78,22 @@ import Testing
         let whole = estimate.peakBytes(residency: .run, weightPages: .kept)
         let stages = estimate.peakBytes(residency: .stage, weightPages: .kept)
         #expect(whole > stages && stages > estimate.tensorBytes)
+        // Addresses count whole files and room that is reserved.
+        let addresses = estimate.addressBytes(residency: .stage)
+        #expect(estimate.reservedBytes > compute.peakBytes && addresses > estimate.reservedBytes)
+        #expect(estimate.addressBytes(residency: .run) > addresses)
     }
 
     /// Twice the steps are twice the work of the denoising and of nothing else.
     @Test func workIsPlanned() throws {
         let model = try ModelDirectory(ModelFixture(name: "tiny-sd").folder)
-        let speed = MachineSpeed(Compute(threads: 2), runs: 1)
-        func seconds(steps: Int, side: Int) throws -> RunEstimate.Seconds {
+        func estimate(steps: Int, side: Int) throws -> RunEstimate {
             try RunEstimate(
-                model: model, width: side, height: side, steps: steps, sampler: .euler, guidance: .off, threads: 2
-            ).seconds(speed)
+                model: model, width: side, height: side, steps: steps, sampler: .euler, guidance: .off, threads: 2)
+        }
+        let speed = MachineSpeed(Compute(threads: 2), for: try estimate(steps: 10, side: 256).work, least: 0)
+        func seconds(steps: Int, side: Int) throws -> RunEstimate.Seconds {
+            try estimate(steps: steps, side: side).seconds(speed)
         }
         let (ten, twenty) = (try seconds(steps: 10, side: 256), try seconds(steps: 20, side: 256))
         #expect(ten.text == twenty.text && ten.encode == twenty.encode && ten.decode == twenty.decode)

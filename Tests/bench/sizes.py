@@ -3,13 +3,14 @@
     python sizes.py --model DIR [--photo FILE] [--sizes 256x256,...] [--steps 1] [--low 512x512] [--write-readme]
 
 The large model runs a few steps only (a step takes as long as every other); the embedded one runs whole. Memory is the
-process's ru_maxrss, the weights' mapped pages included. Needs nothing but Python.
+process's ru_maxrss, the weights' mapped pages included. Held to AVX2. Needs nothing but Python.
 """
 import argparse, json, math, os, pathlib, re, tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / ".build/release/cartoonize"
 PLOT = ROOT / "Tests/bench/sizes.svg"
+ENVIRONMENT = {**os.environ, "CARTOONIZE_KERNELS": "avx2"}
 
 
 def run(arguments):
@@ -18,7 +19,7 @@ def run(arguments):
         report = f"{folder}/report"
         command = [str(PROGRAM), *map(str, arguments), "-o", f"{folder}/out.png", "--seed", "1", "--json", "--quiet"]
         output = [(os.POSIX_SPAWN_OPEN, 1, report, os.O_WRONLY | os.O_CREAT, 0o600)]
-        child = os.posix_spawn(command[0], command, os.environ, file_actions=output)
+        child = os.posix_spawn(command[0], command, ENVIRONMENT, file_actions=output)
         _, status, usage = os.wait4(child, 0)
         if status: raise SystemExit(f"{' '.join(command)}: status {os.waitstatus_to_exitcode(status)}")
         return json.loads(open(report).read()), usage.ru_maxrss * 1024
@@ -29,7 +30,7 @@ def measure(photo, size, model=None, steps=None, memory="auto"):
     if model: arguments += ["--model", model, "--steps", steps]
     predicted, _ = run(arguments + ["--dry-run"])
     made, peak = run(arguments)
-    return dict(size=size, timings=made["timings"], peak=peak, predicted=predicted["seconds"],
+    return dict(size=size, timings=made["timings"], peak=peak, predicted=predicted["seconds"], gflop=predicted["gflop"],
                 predicted_peak=predicted["peak_rss_bytes"])
 
 
@@ -56,9 +57,12 @@ def table(large, small, low):
 
 
 def plot(large, small):
-    """Both models' time and memory over the pixels, both axes logarithmic, as SVG."""
-    series = [("a step, large model", "s", "#1f5fbf", [(pixels(r["size"]), r["timings"]["step"]) for r in large]),
-              ("whole, embedded model", "s", "#bf5f1f", [(pixels(r["size"]), r["timings"]["total"]) for r in small]),
+    """Both models' time over the arithmetic and memory over the pixels, all axes logarithmic, as SVG.
+
+    Time that grows as its arithmetic does runs along the grey lines.
+    """
+    series = [("large model", "s", "#1f5fbf", [(r["gflop"], r["timings"]["total"]) for r in large]),
+              ("embedded model", "s", "#bf5f1f", [(r["gflop"], r["timings"]["total"]) for r in small]),
               ("memory, large model", "GB", "#1f5fbf", [(pixels(r["size"]), r["peak"] / 1e9) for r in large]),
               ("memory, embedded model", "GB", "#bf5f1f", [(pixels(r["size"]), r["peak"] / 1e9) for r in small])]
     out = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 330" font-family="sans-serif" font-size="12">',
@@ -74,12 +78,20 @@ def plot(large, small):
             _, y = at(min(xs), 10 ** power)
             out += [f'<line x1="{left}" y1="{y:.1f}" x2="{left + width}" y2="{y:.1f}" stroke="#ddd"/>',
                     f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{10.0 ** power:g} {unit}</text>']
-        for side in (256, 512, 1024):
-            x, _ = at(side * side, 10 ** low)
+        ticks = ([(10 ** p, f"{10 ** p} GFLOP") for p in range(1, 6)] if unit == "s"
+                 else [(side * side, f"{side}x{side}") for side in (256, 512, 1024)])
+        for place, name in ticks:
+            if not 2 ** x0 < place < 2 ** x1: continue
+            x, _ = at(place, 10 ** low)
             out += [f'<line x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{top + height}" stroke="#eee"/>',
-                    f'<text x="{x:.1f}" y="{top + height + 16}" text-anchor="middle">{side}x{side}</text>']
+                    f'<text x="{x:.1f}" y="{top + height + 16}" text-anchor="middle">{name}</text>']
         for number, (name, _, colour, points) in enumerate(shown):
             places = [at(*p) for p in sorted(points)]
+            if unit == "s":
+                first, last = min(points), max(points)
+                (xa, ya), (xb, yb) = at(*first), at(last[0], first[1] * last[0] / first[0])
+                out.append(f'<line x1="{xa:.1f}" y1="{ya:.1f}" x2="{xb:.1f}" y2="{yb:.1f}" stroke="#999" '
+                           'stroke-dasharray="4 3"/>')
             out.append('<polyline fill="none" stroke-width="2" stroke="%s" points="%s"/>'
                        % (colour, " ".join(f"{x:.1f},{y:.1f}" for x, y in places)))
             out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places]
@@ -112,10 +124,10 @@ def main():
     small = [row("small", s) for s in sizes]
     large = [row("large", s, a.model, a.steps) for s in sizes]
     low = [row("low", s, a.model, a.steps, "low") for s in a.low.split(",") if s]
-    text = (f"Measured by `Tests/bench/sizes.py` on {processor()}, {os.cpu_count()} threads; {a.steps} "
+    text = (f"Measured by `Tests/bench/sizes.py` on {processor()}, {os.cpu_count()} threads, held to AVX2; {a.steps} "
             f"step{'s' if a.steps > 1 else ''} of the large model, a stand-in with random weights in float16. Predicted is what "
             "`--dry-run` says beforehand, as a multiple of what was measured.\n\n" + table(large, small, low)
-            + "\n\n![time and memory over the size, both models](Tests/bench/sizes.svg)")
+            + "\n\n![time over the arithmetic and memory over the size, both models](Tests/bench/sizes.svg)")
     print(text)
     if a.write_readme:
         PLOT.write_text(plot(large, small))

@@ -84,6 +84,9 @@ public struct RunEstimate: Equatable, Sendable {
         public var total: Double { text + encode + allSteps + decode }
     }
 
+    /// All that is to be done.
+    public var work: Work { stages.reduce(Work()) { $0 + $1.work + $1.lastPass * $1.repetitions } }
+
     public func seconds(_ speed: MachineSpeed) -> Seconds {
         let all = stages.map { speed.seconds(for: $0.work + $0.lastPass * $0.repetitions) }
         return Seconds(

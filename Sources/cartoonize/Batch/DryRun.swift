@@ -18,6 +18,8 @@ struct DryRun {
         /// What it is predicted to take.
         var seconds: Double?
         var timings: Timings?
+        /// Thousand million floating-point operations of its products.
+        var gflop: Double
         var peakRssBytes: Int
 
         struct Timings: Encodable {
@@ -46,7 +48,7 @@ struct DryRun {
                     timings: picture.stages.map {
                         Report.Timings(text: $0.text, encode: $0.encode, step: $0.step, decode: $0.decode)
                     },
-                    peakRssBytes: picture.peakBytes)
+                    gflop: picture.operations / 1e9, peakRssBytes: picture.peakBytes)
                 try Console.result(json ? report.jsonLine() : report.output)
             } catch let failure as CommandFailure where isBatch {
                 failed += 1
