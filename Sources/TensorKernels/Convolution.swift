@@ -25,28 +25,29 @@ extension Tensor {
     ///   - padding: zeros around the (enlarged, normalised) input.
     ///   - size: the size to which the input is enlarged first, nearest neighbour; nil leaves it.
     ///   - norm: a group norm applied to the input first, followed by SiLU.
-    ///   - residual: a tensor of the result's shape, added last.
+    ///   - residual: a tensor of the result's shape, added last. Given away by its last owner it becomes the result, which
+    ///     spares large images the memory and the time for another one.
     /// - Returns: `[batch, outHeight, outWidth, out]`.
     public func convolution(
         _ weight: WeightTensor, bias: Tensor? = nil, stride: Int = 1, padding: Padding = .all(1),
         upsampledTo size: (height: Int, width: Int)? = nil, normalizedBySiLU norm: ChannelAffine? = nil,
-        adding residual: Tensor? = nil
+        adding residual: consuming Tensor? = nil
     ) -> Tensor {
         let input = ConvolutionInput(image: self, size: size ?? (shape[1], shape[2]), norm: norm)
         let (out, kernelHeight, kernelWidth) = (weight.shape[0], weight.shape[2], weight.shape[3])
         precondition(weight.shape[1] == shape[3], "convolution \(weight.shape) on \(shape)")
         let height = (input.height + padding.top + padding.bottom - kernelHeight) / stride + 1
         let width = (input.width + padding.left + padding.right - kernelWidth) / stride + 1
-        let result = compute.empty([shape[0], height, width, out])
-        precondition(residual?.shape ?? result.shape == result.shape, "residual \(residual?.shape ?? [])")
-        let output = ConvolutionOutput(image: result, bias: bias, residual: residual)
+        let isWinograd = kernelHeight == 3 && kernelWidth == 3 && stride == 1 && padding == .all(1) && shape[3] % 8 == 0
+        let output = ConvolutionOutput(
+            shape: [shape[0], height, width, out], bias: bias, residual: residual, mayReuse: isWinograd, on: compute)
         defer { compute.used(weight) }
-        if kernelHeight == 3, kernelWidth == 3, stride == 1, padding == .all(1), shape[3] % 8 == 0 {
+        if isWinograd {
             WinogradConvolution(weight: weight, input: input, output: output).run()
         } else {
             DirectConvolution(weight: weight, stride: stride, padding: padding, input: input, output: output).run()
         }
-        return result
+        return output.image
     }
 }
 
@@ -106,6 +107,21 @@ struct ConvolutionOutput {
     let image: Tensor
     let bias: Tensor?
     let residual: Tensor?
+
+    /// - Parameters:
+    ///   - shape: of the image.
+    ///   - residual: is written over if nothing else refers to it.
+    ///   - mayReuse: whether the convolution reads no value of the residual after it wrote that of the image.
+    init(shape: [Int], bias: Tensor?, residual: consuming Tensor?, mayReuse: Bool, on compute: Compute) {
+        self.bias = bias
+        guard var unique = consume residual else {
+            (image, self.residual) = (compute.empty(shape), nil)
+            return
+        }
+        precondition(unique.shape == shape, "residual \(unique.shape) for \(shape)")
+        image = mayReuse && unique.isUnique ? unique : compute.empty(shape)
+        self.residual = unique
+    }
 
     var height: Int { image.shape[1] }
     var width: Int { image.shape[2] }

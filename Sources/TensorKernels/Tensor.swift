@@ -1,6 +1,7 @@
 /// A dense float32 array, row-major; images are channels-last: `[batch, height, width, channels]`.
 ///
-/// Values are never changed after the operation that made the tensor has returned, so sharing storage is safe.
+/// Values are never changed after the operation that made the tensor has returned, so sharing storage is safe; only a
+/// tensor that is given away, and that nothing else refers to, may be written over.
 public struct Tensor {
     final class Storage {
         let base: UnsafeMutablePointer<Float>
@@ -19,7 +20,7 @@ public struct Tensor {
     public let shape: [Int]
     /// The threads and memory that operations on this tensor use.
     public let compute: Compute
-    let storage: Storage
+    private(set) var storage: Storage
     let offset: Int
 
     init(shape: [Int], storage: Storage, offset: Int, compute: Compute) {
@@ -36,6 +37,11 @@ public struct Tensor {
 
     /// The values in row-major order, copied.
     public var values: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
+
+    /// Whether nothing else refers to these values.
+    var isUnique: Bool {
+        mutating get { isKnownUniquelyReferenced(&storage) }
+    }
 
     /// The same values under another shape; `shape`'s product must stay the same.
     public func reshaped(_ shape: [Int]) -> Tensor {

@@ -25,10 +25,10 @@ struct Conv2D {
     ///   - size: the size to which the input is enlarged first.
     ///   - norm: applied to the input first, followed by SiLU.
     ///   - bias: `[out]`, in place of the layer's own.
-    ///   - residual: added to the result.
+    ///   - residual: added to the result; given away by its last owner it becomes the result.
     func callAsFunction(
         _ x: Tensor, upsampledTo size: (height: Int, width: Int)? = nil, after norm: ChannelAffine? = nil,
-        bias: Tensor? = nil, adding residual: Tensor? = nil
+        bias: Tensor? = nil, adding residual: consuming Tensor? = nil
     ) -> Tensor {
         x.convolution(
             weight, bias: bias ?? self.bias, stride: stride, padding: padding, upsampledTo: size,

@@ -25,12 +25,13 @@ struct ResnetBlock {
     }
 
     /// - Parameters:
-    ///   - x: `[batch, height, width, in]`
+    ///   - x: `[batch, height, width, in]`; its memory is used for the result if the caller gives it away.
     ///   - time: the activated time embedding `[1, timeEmbedDim]`.
     /// - Returns: `[batch, height, width, out]`.
-    func callAsFunction(_ x: Tensor, time: Tensor? = nil) -> Tensor {
+    func callAsFunction(_ x: consuming Tensor, time: Tensor? = nil) -> Tensor {
         let hidden = conv1(x, after: norm1(x), bias: time.flatMap(bias1))
-        return conv2(hidden, after: norm2(hidden), adding: convShortcut?(x) ?? x)
+        if let convShortcut { x = convShortcut(x) }
+        return conv2(hidden, after: norm2(hidden), adding: x)
     }
 
     /// The first convolution's bias at a time: as all images of a batch have one timestep, it is the same for all.

@@ -48,9 +48,9 @@ package struct UNet {
         let conditioning = Conditioning(time: timeEmbedding(timestep), text: text, branches: branches)
         var x = convIn(configuration.centerInputSample ? samples.mapped { 2 * $0 - 1 } : samples)
         var skips = [x]
-        for block in downBlocks { x = block(x, conditioning, skips: &skips) }
-        if let midBlock { x = midBlock(x, conditioning) }
-        for block in upBlocks { x = block(x, conditioning, skips: &skips) }
+        for block in downBlocks { x = block(consume x, conditioning, skips: &skips) }
+        if let midBlock { x = midBlock(consume x, conditioning) }
+        for block in upBlocks { x = block(consume x, conditioning, skips: &skips) }
         // A model without cross-attention has not told the branches apart.
         return conditioning.expanded(convOut(x, after: convNormOut(x)))
     }

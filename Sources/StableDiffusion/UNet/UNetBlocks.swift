@@ -30,16 +30,15 @@ struct DownBlock {
     }
 
     /// - Parameter skips: takes each layer's result, for the way up.
-    func callAsFunction(_ x: Tensor, _ conditioning: Conditioning, skips: inout [Tensor]) -> Tensor {
-        var x = x
+    func callAsFunction(_ x: consuming Tensor, _ conditioning: Conditioning, skips: inout [Tensor]) -> Tensor {
         for (resnet, attention) in zip(resnets, attentions) {
-            x = resnet(x, time: conditioning.time)
-            x = attention?(x, conditioning) ?? x
-            skips.append(x)
+            x = resnet(consume x, time: conditioning.time)
+            if let attention { x = attention(x, conditioning) }
+            skips.append(copy x)
         }
         if let downsampler {
             x = downsampler(x)
-            skips.append(x)
+            skips.append(copy x)
         }
         return x
     }
@@ -67,8 +66,8 @@ struct MidBlock {
             ? nil : try SpatialTransformer(weights.scoped("attentions.0"), configuration, level: level)
     }
 
-    func callAsFunction(_ x: Tensor, _ conditioning: Conditioning) -> Tensor {
-        var x = resnets[0](x, time: conditioning.time)
+    func callAsFunction(_ x: consuming Tensor, _ conditioning: Conditioning) -> Tensor {
+        x = resnets[0](consume x, time: conditioning.time)
         if let attention { x = resnets[1](attention(x, conditioning), time: conditioning.time) }
         return x
     }
@@ -103,13 +102,12 @@ struct UpBlock {
     }
 
     /// - Parameter skips: the results of the way down, of which each layer takes the last.
-    func callAsFunction(_ x: Tensor, _ conditioning: Conditioning, skips: inout [Tensor]) -> Tensor {
-        var x = x
+    func callAsFunction(_ x: consuming Tensor, _ conditioning: Conditioning, skips: inout [Tensor]) -> Tensor {
         for (resnet, attention) in zip(resnets, attentions) {
             let skip = skips.removeLast()
             x = x.concatenatingChannels(x.shape[0] == skip.shape[0] ? skip : conditioning.expanded(skip))
-            x = resnet(x, time: conditioning.time)
-            x = attention?(x, conditioning) ?? x
+            x = resnet(consume x, time: conditioning.time)
+            if let attention { x = attention(x, conditioning) }
         }
         // Sides that do not halve evenly come back to the skip's size, not to twice their own.
         if let upsampler, let size = skips.last?.shape { x = upsampler(x, height: size[1], width: size[2]) }

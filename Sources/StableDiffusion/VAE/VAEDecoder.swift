@@ -36,8 +36,8 @@ package struct VAEDecoder {
     /// - Returns: `[1, height * factor, width * factor, channels]`, about -1...1.
     package func callAsFunction(_ latents: Tensor) -> Tensor {
         var x = convIn(postQuantConv?(latents) ?? latents)
-        x = midBlock(x)
-        for block in upBlocks { x = block(x) }
+        x = midBlock(consume x)
+        for block in upBlocks { x = block(consume x) }
         return convOut(x, after: convNormOut(x))
     }
 }
@@ -60,9 +60,9 @@ struct DecoderBlock {
         upsampler = level == 0 ? nil : try Upsample(weights.scoped("upsamplers.0"), channels[level])
     }
 
-    func callAsFunction(_ x: Tensor) -> Tensor {
-        var x = x
-        for resnet in resnets { x = resnet(x) }
-        return upsampler?(x, height: 2 * x.shape[1], width: 2 * x.shape[2]) ?? x
+    func callAsFunction(_ x: consuming Tensor) -> Tensor {
+        for resnet in resnets { x = resnet(consume x) }
+        if let upsampler { x = upsampler(x, height: 2 * x.shape[1], width: 2 * x.shape[2]) }
+        return x
     }
 }

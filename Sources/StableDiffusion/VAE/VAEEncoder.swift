@@ -38,8 +38,8 @@ package struct VAEEncoder {
     /// - Returns: the mean, `[1, height / factor, width / factor, latentChannels]`.
     package func callAsFunction(_ image: Tensor) -> Tensor {
         var x = convIn(image)
-        for block in downBlocks { x = block(x) }
-        x = midBlock(x)
+        for block in downBlocks { x = block(consume x) }
+        x = midBlock(consume x)
         x = convOut(x, after: convNormOut(x))
         x = quantConv?(x) ?? x
         // The first half of the channels is the mean, the second the logarithm of the variance.
@@ -64,9 +64,9 @@ struct EncoderBlock {
             ? nil : try Downsample(weights.scoped("downsamplers.0"), channels[level], padding: 0)
     }
 
-    func callAsFunction(_ x: Tensor) -> Tensor {
-        var x = x
-        for resnet in resnets { x = resnet(x) }
-        return downsampler?(x) ?? x
+    func callAsFunction(_ x: consuming Tensor) -> Tensor {
+        for resnet in resnets { x = resnet(consume x) }
+        if let downsampler { x = downsampler(x) }
+        return x
     }
 }

@@ -17,8 +17,9 @@ struct VAEMidBlock {
             ? try VAEAttention(weights.scoped("attentions.0"), channels, groups: groups) : nil
     }
 
-    func callAsFunction(_ x: Tensor) -> Tensor {
-        let x = resnets[0](x)
-        return resnets[1](attention?(x) ?? x)
+    func callAsFunction(_ x: consuming Tensor) -> Tensor {
+        x = resnets[0](consume x)
+        if let attention { x = attention(x) }
+        return resnets[1](consume x)
     }
 }
