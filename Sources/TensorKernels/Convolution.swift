@@ -82,13 +82,14 @@ struct ConvolutionInput {
         clear(columns.lowerBound..<inside.lowerBound)
         clear(inside.upperBound..<columns.upperBound)
         let source = image.pointer + (b * sourceHeight + y * sourceHeight / height) * sourceWidth * all
+        let nextRow = sourceWidth * all
         func copy(from x: Int, to column: Int, pixels: Int) {
             let (from, to) = (source + x * all + range.lowerBound, target + (column - columns.lowerBound) * stride)
             if let norm {
                 let offset = b * all + range.lowerBound
                 image.compute.kernels.affine(
                     from, all, to, stride, pixels, range.count, norm.scale.pointer + offset,
-                    norm.shift.pointer + offset, CK_SILU)
+                    norm.shift.pointer + offset, CK_SILU, nextRow)
             } else {
                 for i in 0..<pixels { (to + i * stride).update(from: from + i * all, count: range.count) }
             }

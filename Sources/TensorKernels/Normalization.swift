@@ -77,7 +77,7 @@ extension Tensor {
             let offset = (image * pixels + first) * channels
             kernels.affine(
                 x + offset, channels, y + offset, channels, min(pixels, first + pixelBlock) - first, channels,
-                affine.scale.pointer + image * channels, affine.shift.pointer + image * channels, activation.kernel)
+                affine.scale.pointer + image * channels, affine.shift.pointer + image * channels, activation.kernel, 0)
         }
         return result
     }

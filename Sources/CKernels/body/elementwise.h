@@ -42,23 +42,24 @@ static void NAME(gate)(float *c, ptrdiff_t ldc, const float *gates, ptrdiff_t ld
 }
 
 INLINE void affine_rows(const float *x, size_t ldx, float *y, size_t ldy, size_t rows, size_t columns, const float *scale,
-                        const float *shift, const ck_activation activation) {
+                        const float *shift, const ck_activation activation, ptrdiff_t ahead) {
     for (size_t r = 0; r < rows; r++)
         COLUMNS(columns) {
             size_t left = columns - j;
+            __builtin_prefetch(x + r * ldx + j + ahead);
             vf v = load_part(x + r * ldx + j, left) * load_part(scale + j, left) + load_part(shift + j, left);
             store_part(y + r * ldy + j, activated(v, activation), left);
         }
 }
 
 static void NAME(affine)(const float *x, size_t ldx, float *y, size_t ldy, size_t rows, size_t columns, const float *scale,
-                         const float *shift, ck_activation activation) {
+                         const float *shift, ck_activation activation, ptrdiff_t ahead) {
     if (activation == CK_SILU)
-        affine_rows(x, ldx, y, ldy, rows, columns, scale, shift, CK_SILU);
+        affine_rows(x, ldx, y, ldy, rows, columns, scale, shift, CK_SILU, ahead);
     else if (activation == CK_NONE)
-        affine_rows(x, ldx, y, ldy, rows, columns, scale, shift, CK_NONE);
+        affine_rows(x, ldx, y, ldy, rows, columns, scale, shift, CK_NONE, ahead);
     else
-        affine_rows(x, ldx, y, ldy, rows, columns, scale, shift, activation);
+        affine_rows(x, ldx, y, ldy, rows, columns, scale, shift, activation, ahead);
 }
 
 typedef double vd __attribute__((vector_size(4 * W)));

@@ -67,6 +67,7 @@ INLINE void output_tile(const float *m, size_t position_stride, float *y, size_t
     }
 }
 
+#define LINE 16  // floats of a cache line
 static void NAME(winograd_output)(const float *m, size_t ldm, size_t position_stride, size_t tiles, size_t channels, float *y,
                                   size_t row_stride, size_t pixel_stride, size_t height, size_t width, const ck_epilogue *e) {
     for (size_t t = 0; t < tiles; t++)
@@ -74,6 +75,10 @@ static void NAME(winograd_output)(const float *m, size_t ldm, size_t position_st
             size_t at = 4 * t * pixel_stride + c, left = width - 4 * t < 4 ? width - 4 * t : 4;
             const float *in = m + t * ldm + c, *bias = e->bias ? e->bias + c : NULL;
             const float *residual = e->residual ? e->residual + at : NULL;
+            // Lines to be written are read first, too: the next tile but one of so many rows is fetched early enough.
+            if (c % LINE == 0)
+                for (size_t i = 0; i < height; i++)
+                    for (size_t x = 0; x < 4; x++) __builtin_prefetch(y + at + (8 + x) * pixel_stride + i * row_stride, 1);
             if (channels - c >= W)
                 output_tile(in, position_stride, y + at, row_stride, pixel_stride, height, left, bias, residual, W);
             else

@@ -58,9 +58,10 @@ typedef struct {
                             size_t row_stride, size_t pixel_stride, size_t height, size_t width,
                             const ck_epilogue *epilogue);
 
-    // y = activation(x * scale + shift) for each of `rows` rows.
+    // y = activation(x * scale + shift) for each of `rows` rows. What lies `ahead` floats from each value read is fetched: it
+    // will be read soon, and processors do not guess a step to another row.
     void (*affine)(const float *x, size_t ldx, float *y, size_t ldy, size_t rows, size_t columns, const float *scale,
-                   const float *shift, ck_activation activation);
+                   const float *shift, ck_activation activation, ptrdiff_t ahead);
     // Adds each column's sum and sum of squares over `rows` rows to `sums` and `squares`, both double[columns].
     void (*column_sums)(const float *x, size_t ldx, size_t rows, size_t columns, double *sums, double *squares);
     void (*layer_norm)(const float *x, float *y, size_t rows, size_t columns, const float *weight, const float *bias, float epsilon);
