@@ -113,15 +113,16 @@ final class Arena {
         free.insert(range, at: index)
     }
 
-    /// Gives the whole pages of free ranges back to the system.
-    func trim() {
+    /// Gives the whole pages of free ranges back to the system, but for the first `bytes`.
+    func trim(keeping bytes: Int) {
         guard isMapped else { return }
         lock.lock()
         defer { lock.unlock() }
         if isLimited, isEmpty { return unmap() }
         let page = Self.page
         for range in free {
-            let (first, last) = ((range.lowerBound + page - 1) / page * page, range.upperBound / page * page)
+            let start = max(range.lowerBound, min(bytes, capacity))
+            let (first, last) = ((start + page - 1) / page * page, range.upperBound / page * page)
             if first < last { madvise(base + first, last - first, Int32(MADV_DONTNEED)) }
         }
     }

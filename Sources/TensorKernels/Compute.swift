@@ -82,8 +82,8 @@ public final class Compute {
     /// Addresses that running takes beside weights and tensors.
     public var workingAddressBytes: Int { kernels.gemm == nil ? threads * BLAS.bytesPerThread : 0 }
 
-    /// Gives the pages of freed tensors back to the system: between the stages of a run.
-    public func trim() { arena.trim() }
+    /// Gives the pages of freed tensors back to the system, but for the first `bytes`: between the stages of a run.
+    public func trim(keeping bytes: Int = 0) { arena.trim(keeping: bytes) }
 
     /// Runs `body(index, worker)` for each index below `count`; `worker` is below `threads` and unique among the bodies
     /// that run at one time.

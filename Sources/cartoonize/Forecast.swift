@@ -18,6 +18,8 @@ final class Forecast {
         var peakBytes: Int
         /// How the model's parts are held to take no more.
         var residency: InstructPix2Pix.Residency
+        /// The memory of tensors that stays between stages.
+        var keptTensorBytes: Int
         /// The room for tensors to reserve where addresses are limited.
         var reservedBytes: Int
 
@@ -101,11 +103,12 @@ final class Forecast {
 
     private func picture(_ estimate: RunEstimate, _ photo: PixelSize, _ residency: InstructPix2Pix.Residency) -> Picture
     {
-        Picture(
-            stages: speed(for: estimate).map { estimate.seconds($0) },
+        let kept = estimate.keptTensorBytes(residency: residency, weightPages: weightPages(use))
+        return Picture(
+            stages: speed(for: estimate).map { estimate.seconds($0, keptTensorBytes: kept) },
             overhead: Self.startSeconds + Self.secondsAPixel * Double(photo.pixels),
             operations: estimate.work.operations, peakBytes: peak(estimate, photo, residency, use),
-            residency: residency,
+            residency: residency, keptTensorBytes: kept,
             reservedBytes: estimate.reservedBytes)
     }
 
@@ -133,8 +136,10 @@ final class Forecast {
     ) -> Int {
         // In a batch the photo before and the one after are there, too.
         ownBytes + (pictures > 1 ? 3 : 1) * 4 * photo.pixels
-            + estimate.peakBytes(residency: residency, weightPages: use == .low ? .released : .kept)
+            + estimate.peakBytes(residency: residency, weightPages: weightPages(use))
     }
+
+    private func weightPages(_ use: MemoryUse) -> Compute.WeightPages { use == .low ? .released : .kept }
 
     private func fits(
         _ estimate: RunEstimate, _ photo: PixelSize, _ residency: InstructPix2Pix.Residency, use: MemoryUse? = nil

@@ -113,7 +113,7 @@ struct Run {
                 // Room for more tensors can only be made while there are none.
                 if compute.capacityBytes < picture.reservedBytes { pipeline.residency = .stage }
                 compute.reserve(bytes: picture.reservedBytes)
-                pipeline.residency = picture.residency
+                (pipeline.residency, pipeline.keptTensorBytes) = (picture.residency, picture.keptTensorBytes)
                 announce(job, photo, plan, picture)
                 return picture
             })

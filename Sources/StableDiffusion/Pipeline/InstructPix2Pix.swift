@@ -22,6 +22,9 @@ public final class InstructPix2Pix {
         didSet { if residency == .stage { kept = Kept() } }
     }
     private var kept = Kept()
+    /// The memory of tensors that stays between stages and pictures, as `RunEstimate` gives it: pages that the system need
+    /// not clear again.
+    public var keptTensorBytes = 0
 
     /// What stays between pictures.
     private struct Kept {
@@ -55,14 +58,15 @@ public final class InstructPix2Pix {
         let sampler = try makeSampler(kind: request.sampler, configuration: model.scheduler, steps: request.steps)
         var run = Run(observer: observer)
         // Each stage's memory goes back to the system before the next takes its own.
+        func trim() { compute.trim(keeping: keptTensorBytes) }
         let text = try encodeText(of: request, &run, progress)
-        compute.trim()
+        trim()
         let imageLatents = try encode(request.image, &run, progress)
-        compute.trim()
+        trim()
         let latents = try denoise(request, sampler, text, imageLatents, &run, preview, progress)
-        compute.trim()
+        trim()
         let image = try decode(latents, &run, progress)
-        compute.trim()
+        trim()
         return GenerationResult(image: image, timings: run.timings)
     }
 

@@ -87,8 +87,15 @@ public struct RunEstimate: Equatable, Sendable {
     /// All that is to be done.
     public var work: Work { stages.reduce(Work()) { $0 + $1.work + $1.lastPass * $1.repetitions } }
 
-    public func seconds(_ speed: MachineSpeed) -> Seconds {
-        let all = stages.map { speed.seconds(for: $0.work + $0.lastPass * $0.repetitions) }
+    /// - Parameter keptTensorBytes: what stays between stages.
+    public func seconds(_ speed: MachineSpeed, keptTensorBytes: Int) -> Seconds {
+        var touched = 0
+        let all = stages.map { stage in
+            var work = stage.work + stage.lastPass * stage.repetitions
+            work.touched = Double(max(0, stage.tensorBytes - touched))
+            touched = min(max(touched, stage.tensorBytes), keptTensorBytes)
+            return speed.seconds(for: work)
+        }
         return Seconds(
             text: all[0], encode: all[1], step: speed.seconds(for: stages[2].lastPass), allSteps: all[2], decode: all[3]
         )
@@ -96,16 +103,30 @@ public struct RunEstimate: Equatable, Sendable {
 
     /// The most memory that model and tensors take at one time, the weights' mapped pages included.
     public func peakBytes(residency: InstructPix2Pix.Residency, weightPages: Compute.WeightPages) -> Int {
-        var (kept, peak) = (0, 0)
-        for stage in stages {
+        let weights = weightBytes(residency, weightPages)
+        // The picture's values on their way to and from 8 bits.
+        return zip(weights, stages).reduce(0) { max($0, $1.0 + $1.1.tensorBytes) } + 8 * pixels
+    }
+
+    /// How much of the tensors' memory can stay between stages, and pictures of this size, without a higher peak.
+    public func keptTensorBytes(residency: InstructPix2Pix.Residency, weightPages: Compute.WeightPages) -> Int {
+        let peak = peakBytes(residency: residency, weightPages: weightPages) - 8 * pixels
+        return peak - (weightBytes(residency, weightPages).max() ?? 0)
+    }
+
+    /// What each stage has of weights in memory.
+    private func weightBytes(
+        _ residency: InstructPix2Pix.Residency, _ weightPages: Compute.WeightPages
+    ) -> [Int] {
+        var earlier = 0
+        return stages.map { stage in
             // Released weights are there one at a time, with the pages that the system maps around those that are read.
             let mapped =
                 weightPages == .kept ? stage.mappedBytes : min(stage.mappedBytes, stage.largestWeight + (8 << 20))
-            peak = max(peak, kept + mapped + stage.copiedBytes + stage.tensorBytes)
-            if residency == .run { kept += mapped + stage.copiedBytes }
+            let bytes = earlier + mapped + stage.copiedBytes
+            if residency == .run { earlier = bytes }
+            return bytes
         }
-        // The picture's values on their way to and from 8 bits.
-        return peak + 8 * pixels
     }
 
     /// The addresses that model and tensors take, where room for the tensors is reserved once for all stages.
@@ -142,6 +163,5 @@ extension RunEstimate.Stage {
             planned.work, planned.mappedBytes, planned.copiedBytes, planned.largestWeight
         )
         tensorBytes = planner.peakBytes
-        work.touched += Double(tensorBytes)
     }
 }
