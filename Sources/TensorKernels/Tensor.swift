@@ -43,6 +43,13 @@ public struct Tensor {
         mutating get { isKnownUniquelyReferenced(&storage) }
     }
 
+    /// Whether no value is infinite or NaN.
+    package var isFinite: Bool {
+        // The exponent's bits are all set in such values, which are the largest when their bits are read as an integer.
+        let bits = UnsafeBufferPointer(start: pointer, count: count)
+        return bits.reduce(0) { max($0, $1.bitPattern & 0x7FFF_FFFF) } < Float.infinity.bitPattern
+    }
+
     /// The same values under another shape; `shape`'s product must stay the same.
     public func reshaped(_ shape: [Int]) -> Tensor {
         precondition(shape.reduce(1, *) == count, "cannot reshape \(self.shape) to \(shape)")

@@ -45,7 +45,8 @@ struct DenoisingSequence: Sequence, IteratorProtocol {
         self.sampler = sampler
         self.random = random
         let scale = sampler.initialNoiseScale
-        latents = self.random.normal(count: imageLatents.count).map { $0 * scale }
+        latents = self.random.normal(count: imageLatents.count)
+        for i in latents.indices { latents[i] *= scale }
     }
 
     mutating func next() -> Step? {

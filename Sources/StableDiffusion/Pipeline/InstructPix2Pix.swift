@@ -153,7 +153,7 @@ public final class InstructPix2Pix {
         try progress(.encoding)
         let latents = run.timed(\.encode) { encoder(image.tensor(on: compute)) }
         run.observe("image_latents", latents)
-        try requireFinite(latents.values, stage: "image latents")
+        try requireFinite(latents, stage: "image latents")
         return latents
     }
 
@@ -178,7 +178,7 @@ public final class InstructPix2Pix {
                 run.observe("branch.\(branch).\(step.index)", step.predictions.slice(branch..<branch + 1))
             }
             run.observe("latents.\(step.index)", latents)
-            try requireFinite(latents.values, stage: "step \(step.index + 1)")
+            try requireFinite(latents, stage: "step \(step.index + 1)")
             if let preview, let previewMaker, (step.index + 1) % preview.interval == 0 {
                 try preview.show(
                     step.index + 1,
@@ -213,15 +213,15 @@ public final class InstructPix2Pix {
             try ImageDecoder(model.weights(of: .vae), model.vae, compute: compute)
         }
         try progress(.decoding)
-        let scaled = compute.tensor(latents.values.map { $0 / model.vae.scalingFactor }, latents.shape)
-        let output = run.timed(\.decode) { decoder(scaled) }
+        let scalingFactor = model.vae.scalingFactor
+        let output = run.timed(\.decode) { decoder(latents.mapped { $0 / scalingFactor }) }
         run.observe("output", output)
-        try requireFinite(output.values, stage: "decoding")
+        try requireFinite(output, stage: "decoding")
         return PixelImage(output)
     }
 
-    private func requireFinite(_ values: [Float], stage: String) throws {
-        guard values.allSatisfy(\.isFinite) else { throw GenerationError.notFinite(stage: stage) }
+    private func requireFinite(_ values: Tensor, stage: String) throws {
+        guard values.isFinite else { throw GenerationError.notFinite(stage: stage) }
     }
 }
 

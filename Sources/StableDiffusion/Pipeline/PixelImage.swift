@@ -15,7 +15,10 @@ public struct PixelImage: Equatable, Sendable {
 
     /// The picture as the autoencoder takes it: `[1, height, width, 3]` in -1...1.
     package func tensor(on compute: Compute) -> Tensor {
-        compute.tensor(rgb.map { 2 * (Float($0) / 255) - 1 }, [1, height, width, 3])
+        let values = (0..<256).map { 2 * (Float($0) / 255) - 1 }
+        let tensor = compute.empty([1, height, width, 3])
+        if !compute.isPlanner { for (i, level) in rgb.enumerated() { tensor.pointer[i] = values[Int(level)] } }
+        return tensor
     }
 
     /// The picture that the autoencoder gave.
@@ -24,8 +27,10 @@ public struct PixelImage: Equatable, Sendable {
     package init(_ tensor: Tensor) {
         self.init(
             width: tensor.shape[2], height: tensor.shape[1],
-            // Halves go to the even neighbour, as in numpy.
-            rgb: tensor.values.map { UInt8((Self.level($0) * 255).rounded(.toNearestOrEven)) })
+            // Halves go to the even neighbour, as in numpy: where floats lie a whole number apart, an addition rounds so.
+            rgb: UnsafeBufferPointer(start: tensor.pointer, count: tensor.count).map {
+                UInt8(truncatingIfNeeded: (Self.level($0) * 255 + 0x1p23).bitPattern)
+            })
     }
 
     /// -1...1 to 0...1.

@@ -38,20 +38,30 @@ public struct TorchRandom: Sendable {
     private static let blockCount = 16
 
     private mutating func normalBlocks(count: Int) -> [Float] {
-        var values = (0..<count).map { _ in nextUniformFloat() }
+        var values = uniformFloats(count: count)
         makeNormal(&values[...])
         if !count.isMultiple(of: TorchRandom.blockCount) {
             // The tail is not a block of its own: the last 16 values are drawn anew, over some already made.
             let tail = count - TorchRandom.blockCount..<count
-            for index in tail { values[index] = nextUniformFloat() }
+            values.replaceSubrange(tail, with: uniformFloats(count: tail.count))
             makeNormal(&values[tail])
         }
         return values
     }
 
-    /// A multiple of 2^-24 in [0, 1).
-    private mutating func nextUniformFloat() -> Float {
-        Float(nextWord() & 0xFF_FFFF) * 0x1p-24
+    /// Multiples of 2^-24 in [0, 1).
+    private mutating func uniformFloats(count: Int) -> [Float] {
+        [Float](unsafeUninitializedCapacity: count) { values, initializedCount in
+            while initializedCount < count {
+                if next == TorchRandom.stateCount { refill() }
+                let words = state[next..<min(TorchRandom.stateCount, next + count - initializedCount)]
+                for (index, word) in words.enumerated() {
+                    values[initializedCount + index] = Float(Self.tempered(word) & 0xFF_FFFF) * 0x1p-24
+                }
+                next += words.count
+                initializedCount += words.count
+            }
+        }
     }
 
     // MARK: - Fewer than sixteen values: double precision, one at a time
@@ -80,8 +90,12 @@ public struct TorchRandom: Sendable {
 
     private mutating func nextWord() -> UInt32 {
         if next == TorchRandom.stateCount { refill() }
-        var word = state[next]
-        next += 1
+        defer { next += 1 }
+        return Self.tempered(state[next])
+    }
+
+    private static func tempered(_ word: UInt32) -> UInt32 {
+        var word = word
         word ^= word >> 11
         word ^= word << 7 & 0x9D2C_5680
         word ^= word << 15 & 0xEFC6_0000
@@ -89,13 +103,17 @@ public struct TorchRandom: Sendable {
     }
 
     private mutating func refill() {
-        let count = TorchRandom.stateCount
-        var other = TorchRandom.shiftCount
-        for index in 0..<count {
-            let following = index + 1 < count ? index + 1 : 0
-            let mixed = state[index] & 0x8000_0000 | state[following] & 0x7FFF_FFFF
-            state[index] = state[other] ^ mixed >> 1 ^ (mixed & 1) &* 0x9908_B0DF
-            other = other + 1 < count ? other + 1 : 0
+        let (count, shift) = (TorchRandom.stateCount, TorchRandom.shiftCount)
+        state.withUnsafeMutableBufferPointer { state in
+            func renew(_ index: Int, following: Int, other: Int) {
+                let mixed = state[index] & 0x8000_0000 | state[following] & 0x7FFF_FFFF
+                state[index] = state[other] ^ mixed >> 1 ^ (mixed & 1) &* 0x9908_B0DF
+            }
+            for index in 0..<count - shift { renew(index, following: index + 1, other: index + shift) }
+            for index in count - shift..<count - 1 {
+                renew(index, following: index + 1, other: index + shift - count)
+            }
+            renew(count - 1, following: 0, other: shift - 1)
         }
         next = 0
     }
