@@ -10,36 +10,37 @@ public struct MachineSpeed: Equatable, Sendable {
     private var costs = Work()
 
     /// - Parameters:
-    ///   - compute: whose threads and kernels are measured.
+    ///   - compute: whose threads and kernels are measured. No tensor was there before, so that what memory costs that is
+    ///     new is measured, too.
     ///   - work: what is to be predicted: the kernels run on about as many channels as it has, and for a fiftieth of the
     ///     time that it will take, up to 80 ms.
-    ///   - least: seconds to measure for, at least.
-    public init(_ compute: Compute, for work: Work, least: Double) {
-        let isWide = work.meanChannels >= 160
+    ///   - tensorBytes: of the work at its highest. Caches hold more of smaller images.
+    ///   - least: seconds to measure for, at least; never less than three rounds of all kernels.
+    public init(_ compute: Compute, for work: Work, tensorBytes: Int, least: Double) {
         let start = ContinuousClock.now
-        let probes = Probe.all(threads: compute.threads, channels: isWide ? 320 : 64)
-        measureMemory(compute)
-        var fastest = [Double](repeating: .infinity, count: probes.count)
-        var rounds = 0
+        let values = min(max(tensorBytes / 64, 1 << 19), 4 << 20)
+        let probes = Probe.all(threads: compute.threads, channels: work.meanChannels >= 160 ? 320 : 64, values: values)
+        measureMapping()
+        var times = [[Double]](repeating: [], count: probes.count)
+        var rounds: [Double] = []
         var limit = least
         // Each round takes all kernels, so that a moment in which something else runs spoils one run of each at most.
+        // The median of the rounds is what a long run has of the machine; the fastest is what it has at good moments.
+        func round() -> [Double] { probes.map { $0.seconds(on: compute) } }
+        let first = Self.seconds { _ = round() }
         repeat {
-            for (index, probe) in probes.enumerated() {
-                fastest[index] = min(fastest[index], probe.seconds(on: compute))
-            }
-            rounds += 1
-            settle(probes, fastest, compute)
+            var each: [Double] = []
+            rounds.append(Self.seconds { each = round() })
+            for (index, time) in each.enumerated() { times[index].append(time) }
+            settle(probes, times.map(Self.median), compute)
+            // In the first round all memory was new.
+            costs.touched = max(0, first - Self.median(rounds)) / Double(compute.peakBytes)
             limit = max(least, min(0.02 * seconds(for: work), 0.08))
-        } while start.duration(to: .now) / .seconds(1) * Double(rounds + 1) / Double(rounds) < limit
+        } while rounds.count < 3 || start.duration(to: .now) / .seconds(1) < limit
     }
 
-    /// Memory that is new costs what it takes beyond memory that is not. A mapped file: this program's own.
-    private mutating func measureMemory(_ compute: Compute) {
-        let count = 1 << 19
-        let first = Self.seconds { _ = compute.zeros([count]) }
-        let second = Self.seconds { _ = compute.zeros([count]) }
-        costs.touched = max(0, first - second) / Double(4 * count)
-
+    /// Pages of a mapped file: this program's own.
+    private mutating func measureMapping() {
         let descriptor = open("/proc/self/exe", O_RDONLY | O_CLOEXEC)
         defer { close(descriptor) }
         var status = stat()
@@ -83,6 +84,8 @@ public struct MachineSpeed: Equatable, Sendable {
     /// The seconds that work takes.
     public func seconds(for work: Work) -> Double { work.sum(timesEach: costs) }
 
+    private static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+
     fileprivate static func seconds(_ body: () -> Void) -> Double {
         ContinuousClock().measure(body) / .seconds(1)
     }
@@ -102,19 +105,26 @@ private struct Probe {
         (self.kind, self.shape, self.weight, self.operation) = (kind, shape, weight, operation)
     }
 
-    func run(on compute: Compute) { _ = operation(compute.zeros(shape), weight?.tensor) }
+    func run(on compute: Compute) { _ = operation(compute.empty(shape), weight?.tensor) }
 
     func seconds(on compute: Compute) -> Double {
-        let x = compute.zeros(shape)
+        let x = compute.empty(shape)
+        let values = x.pointer
+        compute.parallel(x.count, by: Noise.values.count) { range, _ in
+            (values + range.lowerBound).update(from: Noise.values, count: range.count)
+        }
         // Threads that sleep take longer to begin than those between two layers.
         compute.parallel(compute.threads) { _, _ in }
         return MachineSpeed.seconds { _ = operation(x, weight?.tensor) }
     }
 
     /// In an order in which each knows the costs that it needs.
-    static func all(threads: Int, channels c: Int) -> [Probe] {
+    ///
+    /// - Parameter values: of a tensor that is passed over.
+    static func all(threads: Int, channels c: Int, values: Int) -> [Probe] {
         // As many rows as there are blocks of tiles for all threads alike.
-        let (height, side) = (12 * threads * max(1, 6 / threads), 64)
+        let (rows, side) = (12 * threads * max(1, 6 / threads), 64)
+        let height = c == 320 ? rows : max(1, values / 4 / side / c / rows) * rows
         let width = c == 320 ? 640 : 160
         let matrix = MeasuredWeight([width, width])
         let (thin, thick) = (MeasuredWeight([c / 2, c / 2, 3, 3]), MeasuredWeight([c, c, 3, 3]))
@@ -124,9 +134,9 @@ private struct Probe {
             return weight.map { x.convolution($0, normalizedBySiLU: norm) } ?? x
         }
         return [
-            Probe(\.passed, on: [c == 320 ? 4 << 20 : 1 << 20]) { x, _ in x.activated(.relu) },
-            // More than caches hold, as in the large images that they matter for.
-            Probe(\.summed, on: [1, c == 320 ? 128 : 64, 128, c]) { x, _ in
+            Probe(\.passed, on: [values]) { x, _ in x.activated(.relu) },
+            // Twice as many, of which the caches lose the first before the last is there.
+            Probe(\.summed, on: [1, 2 * values / 128 / c, 128, c]) { x, _ in
                 let one = x.compute.zeros([c])
                 return x.groupNorm(groups: 16, weight: one, bias: one, epsilon: 1e-5).scale
             },
@@ -141,7 +151,7 @@ private struct Probe {
             Probe(\.winogradWeights, on: [1, 4, 4, c], thick, convolution),
             Probe(\.winogradValues, on: [1, height, side, c / 2], thin, convolution),
             Probe(\.winogradProducts, on: [1, height, side, c], thick, convolution),
-            Probe(\.scores, on: [1, 384 * threads, 160]) { x, _ in x.attention(keys: x, values: x, heads: 4) },
+            Probe(\.scores, on: [1, 192 * threads, 160]) { x, _ in x.attention(keys: x, values: x, heads: 4) },
             Probe(\.attended, on: [1, 384 * threads, 160]) { x, _ in
                 let keys = x.compute.zeros([1, 80, 160])
                 return x.attention(keys: keys, values: keys, heads: 4)
@@ -150,20 +160,26 @@ private struct Probe {
     }
 }
 
-/// A float16 weight of zeros.
+/// Values such as real ones: a processor that multiplies zeros takes less power and may run faster.
+private enum Noise {
+    static let values: [Float] = (0..<4096).map { Float(($0 &* 2_654_435_761) >> 8 & 0xFFFF) / 0x8000 - 1 }
+    static let halves = values.map { Float16($0 / 16) }
+}
+
+/// A float16 weight of noise.
 private final class MeasuredWeight {
     private let shape: [Int]
-    private let bytes: UnsafeMutableRawBufferPointer
+    private let halves: UnsafeMutableBufferPointer<Float16>
 
     init(_ shape: [Int]) {
         self.shape = shape
-        bytes = .allocate(byteCount: shape.reduce(2, *), alignment: 64)
-        bytes.initializeMemory(as: UInt8.self, repeating: 0)
+        halves = .allocate(capacity: shape.reduce(1, *))
+        for i in halves.indices { halves.initializeElement(at: i, to: Noise.halves[i % Noise.halves.count]) }
     }
 
-    deinit { bytes.deallocate() }
+    deinit { halves.deallocate() }
 
     var tensor: WeightTensor {
-        WeightTensor(shape: shape, format: .float16, bytes: UnsafeRawBufferPointer(bytes), owner: self)
+        WeightTensor(shape: shape, format: .float16, bytes: UnsafeRawBufferPointer(halves), owner: self)
     }
 }

@@ -85,39 +85,47 @@ final class Forecast {
 
     /// Pages of the program and its libraries that the model is the first to use.
     private static let libraryBytes = 8 << 20
-    /// Starting the program and finding the model; reading, resizing and writing a pixel. Small beside the model's time, and
-    /// not measured each time.
-    private static let startSeconds = 0.03
-    private static let secondsAPixel = 2e-7
-
-    /// - Parameters:
-    ///   - size: worked at.
-    ///   - photo: the size of the photo, which is in memory beside the model.
-    /// - Throws: a `CommandFailure` with the option that would make it fit, for a picture that does not.
-    func picture(_ size: PixelSize, photo: PixelSize) throws -> Picture {
-        let estimate = try estimate(size)
-        if keepsParts, fits(estimate, photo, .run) { return picture(estimate, photo, .run) }
-        guard fits(estimate, photo, .stage), !keepsParts || use != .fast else { throw refusal(estimate, size, photo) }
-        return picture(estimate, photo, .stage)
+    /// What a picture takes beside the model, on one thread and little beside the model's time, so that it is not measured
+    /// each time: starting the program and finding the model, and so many seconds a pixel.
+    private static let startSeconds = 0.035
+    private static func secondsBeside(photo: PixelSize, working: PixelSize, output: PixelSize) -> Double {
+        let (reading, drawing, writing, enlarging) = (8e-9, 2e-8, 2e-8, 4e-8)
+        return startSeconds + reading * Double(photo.pixels) + drawing * Double(working.pixels)
+            + (output == working ? writing : writing + enlarging) * Double(output.pixels)
     }
 
-    private func picture(_ estimate: RunEstimate, _ photo: PixelSize, _ residency: InstructPix2Pix.Residency) -> Picture
-    {
+    /// - Parameters:
+    ///   - sizes: worked at and written.
+    ///   - photo: the size of the photo, which is in memory beside the model.
+    /// - Throws: a `CommandFailure` with the option that would make it fit, for a picture that does not.
+    func picture(_ sizes: (working: PixelSize, output: PixelSize), photo: PixelSize) throws -> Picture {
+        let estimate = try estimate(sizes.working)
+        let overhead = Self.secondsBeside(photo: photo, working: sizes.working, output: sizes.output)
+        if keepsParts, fits(estimate, photo, .run) { return picture(estimate, photo, .run, overhead) }
+        guard fits(estimate, photo, .stage), !keepsParts || use != .fast else {
+            throw refusal(estimate, sizes.working, photo)
+        }
+        return picture(estimate, photo, .stage, overhead)
+    }
+
+    private func picture(
+        _ estimate: RunEstimate, _ photo: PixelSize, _ residency: InstructPix2Pix.Residency, _ overhead: Double
+    ) -> Picture {
         let kept = estimate.keptTensorBytes(residency: residency, weightPages: weightPages(use))
         return Picture(
-            stages: speed(for: estimate).map { estimate.seconds($0, keptTensorBytes: kept) },
-            overhead: Self.startSeconds + Self.secondsAPixel * Double(photo.pixels),
-            operations: estimate.work.operations, peakBytes: peak(estimate, photo, residency, use),
+            stages: speed(for: estimate, keptTensorBytes: kept).map { estimate.seconds($0, keptTensorBytes: kept) },
+            overhead: overhead, operations: estimate.work.operations, peakBytes: peak(estimate, photo, residency, use),
             residency: residency, keptTensorBytes: kept,
             reservedBytes: estimate.reservedBytes)
     }
 
-    private func speed(for estimate: RunEstimate) -> MachineSpeed? {
+    private func speed(for estimate: RunEstimate, keptTensorBytes: Int) -> MachineSpeed? {
         guard timing != .none, speed == nil else { return speed }
         compute.reserve(bytes: MachineSpeed.tensorBytes)
         guard compute.capacityBytes >= MachineSpeed.tensorBytes else { return nil }
-        speed = MachineSpeed(compute, for: estimate.work, least: timing == .alone ? 0.05 : 0.005)
-        compute.trim()
+        speed = MachineSpeed(
+            compute, for: estimate.work, tensorBytes: estimate.tensorBytes, least: timing == .alone ? 0.05 : 0.005)
+        compute.trim(keeping: keptTensorBytes)
         return speed
     }
 

@@ -109,7 +109,7 @@ struct Run {
         let queue = PictureQueue(
             maker: maker, ledger: ledger, pipeline: pipeline, plan: plan, output: output,
             willMake: { [self] job, photo in
-                let picture = try forecast.picture(photo.sizes.working, photo: photo.picture.size)
+                let picture = try forecast.picture(photo.sizes, photo: photo.picture.size)
                 // Room for more tensors can only be made while there are none.
                 if compute.capacityBytes < picture.reservedBytes { pipeline.residency = .stage }
                 compute.reserve(bytes: picture.reservedBytes)

@@ -78,6 +78,8 @@ import Testing
         let whole = estimate.peakBytes(residency: .run, weightPages: .kept)
         let stages = estimate.peakBytes(residency: .stage, weightPages: .kept)
         #expect(whole > stages && stages > estimate.tensorBytes)
+        let kept = estimate.keptTensorBytes(residency: .stage, weightPages: .kept)
+        #expect(kept <= estimate.tensorBytes && estimate.keptTensorBytes(residency: .run, weightPages: .kept) <= kept)
         // Addresses count whole files and room that is reserved.
         let addresses = estimate.addressBytes(residency: .stage)
         #expect(estimate.reservedBytes > compute.peakBytes && addresses > estimate.reservedBytes)
@@ -91,9 +93,10 @@ import Testing
             try RunEstimate(
                 model: model, width: side, height: side, steps: steps, sampler: .euler, guidance: .off, threads: 2)
         }
-        let speed = MachineSpeed(Compute(threads: 2), for: try estimate(steps: 10, side: 256).work, least: 0)
+        let work = try estimate(steps: 10, side: 256).work
+        let speed = MachineSpeed(Compute(threads: 2), for: work, tensorBytes: 0, least: 0)
         func seconds(steps: Int, side: Int) throws -> RunEstimate.Seconds {
-            try estimate(steps: steps, side: side).seconds(speed)
+            try estimate(steps: steps, side: side).seconds(speed, keptTensorBytes: 0)
         }
         let (ten, twenty) = (try seconds(steps: 10, side: 256), try seconds(steps: 20, side: 256))
         #expect(ten.text == twenty.text && ten.encode == twenty.encode && ten.decode == twenty.decode)
@@ -115,6 +118,15 @@ import Testing
         let model = try ModelDirectory(fixture.folder)
         let image = try InstructPix2Pix(model: model, compute: compute).generate(request(fixture)).image
         #expect(try pipeline(fixture).generate(request(fixture)).image == image)
+    }
+
+    /// What stays in memory between stages and pictures is never read.
+    @Test func keptTensorMemoryChangesNothing() throws {
+        let fixture = ModelFixture(name: "tiny-sd")
+        let pipeline = try pipeline(fixture)
+        let image = try pipeline.generate(request(fixture)).image
+        pipeline.keptTensorBytes = .max
+        for _ in 0..<2 { #expect(try pipeline.generate(request(fixture)).image == image) }
     }
 
     @Test func seedsDiffer() throws {

@@ -38,13 +38,13 @@ struct DryRun {
         for job in jobs {
             do {
                 let photo = try maker.photoSize(of: job)
-                let size = try maker.sizes(for: job, photo: photo).working
-                let picture = try forecast.picture(size, photo: photo)
+                let sizes = try maker.sizes(for: job, photo: photo)
+                let picture = try forecast.picture(sizes, photo: photo)
                 seconds += picture.seconds ?? 0
                 peakBytes = max(peakBytes, picture.peakBytes)
                 let report = Report(
-                    input: job.photo.path, output: job.destination.name, seed: job.seed, width: size.width,
-                    height: size.height, seconds: picture.seconds,
+                    input: job.photo.path, output: job.destination.name, seed: job.seed, width: sizes.working.width,
+                    height: sizes.working.height, seconds: picture.seconds,
                     timings: picture.stages.map {
                         Report.Timings(text: $0.text, encode: $0.encode, step: $0.step, decode: $0.decode)
                     },
