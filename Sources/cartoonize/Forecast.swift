@@ -9,7 +9,7 @@ final class Forecast {
     struct Picture: Equatable, Sendable {
         /// nil if speed was not asked for.
         var stages: RunEstimate.Seconds?
-        /// With reading the photo and writing the picture.
+        /// With reading the photo and writing the picture, the first one's also with starting the program.
         var seconds: Double? { stages.map { $0.total + overhead } }
         fileprivate var overhead = 0.0
         /// Floating-point operations of its matrix products and attention.
@@ -60,6 +60,8 @@ final class Forecast {
     /// Of this process before the model.
     private let ownBytes: Int
     private var known: [PixelSize: RunEstimate] = [:]
+    /// Whether no picture was predicted yet.
+    private var isFirst = true
 
     /// - Parameters:
     ///   - compute: where the pictures will be made.
@@ -88,9 +90,9 @@ final class Forecast {
     /// What a picture takes beside the model, on one thread and little beside the model's time, so that it is not measured
     /// each time: starting the program and finding the model, and so many seconds a pixel.
     private static let startSeconds = 0.035
-    private static func secondsBeside(photo: PixelSize, working: PixelSize, output: PixelSize) -> Double {
+    private func secondsBeside(photo: PixelSize, working: PixelSize, output: PixelSize) -> Double {
         let (reading, drawing, writing, enlarging) = (8e-9, 2e-8, 2e-8, 4e-8)
-        return startSeconds + reading * Double(photo.pixels) + drawing * Double(working.pixels)
+        return (isFirst ? Self.startSeconds : 0) + reading * Double(photo.pixels) + drawing * Double(working.pixels)
             + (output == working ? writing : writing + enlarging) * Double(output.pixels)
     }
 
@@ -100,7 +102,8 @@ final class Forecast {
     /// - Throws: a `CommandFailure` with the option that would make it fit, for a picture that does not.
     func picture(_ sizes: (working: PixelSize, output: PixelSize), photo: PixelSize) throws -> Picture {
         let estimate = try estimate(sizes.working)
-        let overhead = Self.secondsBeside(photo: photo, working: sizes.working, output: sizes.output)
+        let overhead = secondsBeside(photo: photo, working: sizes.working, output: sizes.output)
+        defer { isFirst = false }
         if keepsParts, fits(estimate, photo, .run) { return picture(estimate, photo, .run, overhead) }
         guard fits(estimate, photo, .stage), !keepsParts || use != .fast else {
             throw refusal(estimate, sizes.working, photo)
@@ -113,7 +116,9 @@ final class Forecast {
     ) -> Picture {
         let kept = estimate.keptTensorBytes(residency: residency, weightPages: weightPages(use))
         return Picture(
-            stages: speed(for: estimate, keptTensorBytes: kept).map { estimate.seconds($0, keptTensorBytes: kept) },
+            stages: speed(for: estimate, keptTensorBytes: kept).map {
+                estimate.seconds($0, keptTensorBytes: kept, usedBefore: isFirst ? 0 : kept)
+            },
             overhead: overhead, operations: estimate.work.operations, peakBytes: peak(estimate, photo, residency, use),
             residency: residency, keptTensorBytes: kept,
             reservedBytes: estimate.reservedBytes)

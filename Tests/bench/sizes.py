@@ -1,11 +1,12 @@
 """The README's table and plot of time and memory by size: both models, beside what `--dry-run` predicts.
 
-    python sizes.py --model DIR [--photo FILE] [--sizes 256x256,...] [--steps 1] [--low 512x512] [--write-readme]
+    python sizes.py --model DIR [--photo FILE] [--sizes 256x256,...] [--steps 1] [--runs 5] [--low 512x512] [--write-readme]
 
-The large model runs a few steps only (a step takes as long as every other); the embedded one runs whole. Memory is the
-process's ru_maxrss, the weights' mapped pages included. Held to AVX2. Needs nothing but Python.
+The large model runs once, and a few steps only (a step takes as long as every other); the embedded one runs whole and
+several times, as a run of a second tells little of a machine that others use, too. Predictions are made before, between
+and after. Memory is the process's ru_maxrss, the weights' mapped pages included. Held to AVX2. Needs nothing but Python.
 """
-import argparse, json, math, os, pathlib, re, tempfile
+import argparse, json, math, os, pathlib, re, statistics, tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / ".build/release/cartoonize"
@@ -25,18 +26,27 @@ def run(arguments):
         return json.loads(open(report).read()), usage.ru_maxrss * 1024
 
 
-def measure(photo, size, model=None, steps=None, memory="auto"):
+def measure(photo, size, runs, model=None, steps=None, memory="auto"):
     arguments = [photo, "--size", size, "--memory", memory]
     if model: arguments += ["--model", model, "--steps", steps]
-    predicted, _ = run(arguments + ["--dry-run"])
-    made, peak = run(arguments)
-    return dict(size=size, timings=made["timings"], peak=peak, predicted=predicted["seconds"], gflop=predicted["gflop"],
-                predicted_peak=predicted["peak_rss_bytes"])
+    predicted, made, peaks = [run(arguments + ["--dry-run"])[0]], [], []
+    for _ in range(runs):
+        report, peak = run(arguments)
+        made.append(report["timings"]); peaks.append(peak)
+        predicted.append(run(arguments + ["--dry-run"])[0])
+    return dict(size=size, timings={k: statistics.mean(m[k] for m in made) for k in made[0]}, peak=max(peaks),
+                predicted=[p["seconds"] for p in predicted], gflop=predicted[0]["gflop"],
+                predicted_peak=predicted[0]["peak_rss_bytes"])
 
 
 def pixels(size): return math.prod(map(int, size.split("x")))
 def memory(bytes_): return f"{bytes_ / 1e9:.2f} GB" if bytes_ >= 1e9 else f"{bytes_ / 1e6:.0f} MB"
 def ratio(predicted, measured): return f"{predicted / measured:.2f}"
+def times(row):
+    """The mean of the predictions, and the lowest and the highest, as multiples of what was measured."""
+    all_ = row["predicted"]
+    return " to ".join([f"x {ratio(statistics.mean(all_), row['timings']['total'])} ({ratio(min(all_), row['timings']['total'])}",
+                        f"{ratio(max(all_), row['timings']['total'])})"])
 
 
 def table(large, small, low):
@@ -46,9 +56,9 @@ def table(large, small, low):
         t = a["timings"]
         lines.append(
             f"| {a['size']} | {t['step']:.1f} s | {t['encode']:.1f} s | {t['decode']:.1f} s | {memory(a['peak'])} "
-            f"| x {ratio(a['predicted'], t['total'])}, x {ratio(a['predicted_peak'], a['peak'])} "
+            f"| {times(a)}, x {ratio(a['predicted_peak'], a['peak'])} "
             f"| {b['timings']['total']:.2f} s | {memory(b['peak'])} "
-            f"| x {ratio(b['predicted'], b['timings']['total'])}, x {ratio(b['predicted_peak'], b['peak'])} |")
+            f"| {times(b)}, x {ratio(b['predicted_peak'], b['peak'])} |")
     for l in low:
         usual = next(a for a in large if a["size"] == l["size"])
         lines.append(f"\n`--memory low` at {l['size']}: {memory(l['peak'])} in place of {memory(usual['peak'])}, a step takes "
@@ -109,6 +119,7 @@ def main():
     p.add_argument("--photo", type=pathlib.Path, default=ROOT / "Tests/smoke/photos/astronaut.jpg")
     p.add_argument("--sizes", default="256x256,384x384,640x384,512x512,768x768,1024x1024,1536x1024")
     p.add_argument("--steps", type=int, default=1); p.add_argument("--low", default="512x512")
+    p.add_argument("--runs", type=int, default=5, help="of the embedded model at each size")
     p.add_argument("--cache", type=pathlib.Path, help="keep what was measured here, and go on from it")
     p.add_argument("--write-readme", action="store_true")
     a = p.parse_args()
@@ -121,12 +132,13 @@ def main():
         return known[f"{kind} {size}"]
 
     sizes = a.sizes.split(",")
-    small = [row("small", s) for s in sizes]
-    large = [row("large", s, a.model, a.steps) for s in sizes]
-    low = [row("low", s, a.model, a.steps, "low") for s in a.low.split(",") if s]
+    small = [row("small", s, a.runs) for s in sizes]
+    large = [row("large", s, 1, a.model, a.steps) for s in sizes]
+    low = [row("low", s, 1, a.model, a.steps, "low") for s in a.low.split(",") if s]
     text = (f"Measured by `Tests/bench/sizes.py` on {processor()}, {os.cpu_count()} threads, held to AVX2; {a.steps} "
-            f"step{'s' if a.steps > 1 else ''} of the large model, a stand-in with random weights in float16. Predicted is what "
-            "`--dry-run` says beforehand, as a multiple of what was measured.\n\n" + table(large, small, low)
+            f"step{'s' if a.steps > 1 else ''} of the large model, a stand-in with random weights in float16, and the mean of {a.runs} runs of "
+            "the embedded model. Predicted is what `--dry-run` says, as a multiple of what was measured: the mean and the range of "
+            "predictions made before, between and after.\n\n" + table(large, small, low)
             + "\n\n![time over the arithmetic and memory over the size, both models](Tests/bench/sizes.svg)")
     print(text)
     if a.write_readme:

@@ -87,9 +87,11 @@ public struct RunEstimate: Equatable, Sendable {
     /// All that is to be done.
     public var work: Work { stages.reduce(Work()) { $0 + $1.work + $1.lastPass * $1.repetitions } }
 
-    /// - Parameter keptTensorBytes: what stays between stages.
-    public func seconds(_ speed: MachineSpeed, keptTensorBytes: Int) -> Seconds {
-        var touched = 0
+    /// - Parameters:
+    ///   - keptTensorBytes: what of the tensors' memory stays between stages.
+    ///   - usedBefore: what of it pictures before this one have left.
+    public func seconds(_ speed: MachineSpeed, keptTensorBytes: Int, usedBefore: Int = 0) -> Seconds {
+        var touched = usedBefore
         let all = stages.map { stage in
             var work = stage.work + stage.lastPass * stage.repetitions
             work.touched = Double(max(0, stage.tensorBytes - touched))
