@@ -119,6 +119,7 @@ enum KernelShapes {
         .linear(rows: 4096, depth: 288, out: 128),
         .linear(rows: 16384, depth: 208, out: 80),
         .linear(rows: 65536, depth: 128, out: 48),
+        .linear(rows: 262144, depth: 64, out: 32),
         .gated(rows: 1024, depth: 160, out: 640),
         .attention(batch: 1, tokens: 1024, keys: 1024, heads: 4, depth: 40),
         .attention(batch: 1, tokens: 1024, keys: 77, heads: 4, depth: 40),
