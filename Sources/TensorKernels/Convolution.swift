@@ -42,12 +42,15 @@ extension Tensor {
         let output = ConvolutionOutput(
             shape: [shape[0], height, width, out], bias: bias, residual: residual, mayReuse: isWinograd, on: compute)
         defer { compute.used(weight) }
+        var result = output.image
         if isWinograd {
-            WinogradConvolution(weight: weight, input: input, output: output).run()
+            let convolution = WinogradConvolution(weight: weight, input: input, output: output)
+            convolution.run()
+            result.channelSums = ChannelSums(convolution.sums)
         } else {
             DirectConvolution(weight: weight, stride: stride, padding: padding, input: input, output: output).run()
         }
-        return output.image
+        return result
     }
 }
 

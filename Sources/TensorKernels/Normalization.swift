@@ -11,7 +11,7 @@ public struct ChannelAffine {
 }
 
 /// Pixels or tokens of a piece of work.
-private let pixelBlock = 256
+let pixelBlock = 256
 
 extension Tensor {
     /// The statistics of a group norm (Wu & He 2018) over `[batch, height, width, channels]` (or `[batch, tokens, channels]`),
@@ -24,41 +24,20 @@ extension Tensor {
     public func groupNorm(groups: Int, weight: Tensor, bias: Tensor, epsilon: Float) -> ChannelAffine {
         let (batch, channels) = (shape[0], shape[shape.count - 1])
         precondition(channels % groups == 0, "\(channels) channels in \(groups) groups")
-        let (pixels, size) = (count / batch / channels, channels / groups)
+        let size = channels / groups
         let (scale, shift) = (compute.empty([batch, channels]), compute.empty([batch, channels]))
-        let blocks = (pixels + pixelBlock - 1) / pixelBlock
-        // Sums and sums of squares of each block, in double: a mean far from zero leaves enough digits for the variance.
-        let partial = compute.scratch(batch * blocks * channels * 4)
-        let sums = UnsafeMutableRawPointer(partial.pointer).bindMemory(
-            to: Double.self, capacity: batch * blocks * channels * 2)
-        let (x, kernels) = (pointer, compute.kernels)
-        compute.plan?.sum(count)
-        compute.parallel(batch * blocks) { index, _ in
-            let first = index % blocks * pixelBlock
-            let rows = min(pixels, first + pixelBlock) - first
-            let block = sums + index * channels * 2
-            block.update(repeating: 0, count: channels * 2)
-            kernels.column_sums(
-                x + (index / blocks * pixels + first) * channels, channels, rows, channels, block, block + channels)
-        }
-        let n = Double(pixels * size)
+        let sums = channelSums ?? ChannelSums(of: self)
+        let n = Double(count / batch / groups)
         compute.parallel(batch * groups) { index, _ in
-            let (b, group) = (index / groups, index % groups)
+            let (image, group) = (index / groups, index % groups)
             let members = (group * size)..<((group + 1) * size)
-            var (sum, squares) = (0.0, 0.0)
-            for block in 0..<blocks {
-                let values = sums + (b * blocks + block) * channels * 2
-                for c in members {
-                    sum += values[c]
-                    squares += values[channels + c]
-                }
-            }
+            let (sum, squares) = sums.total(image: image, channels: members)
             let mean = sum / n
             let inverse = 1 / (max(0, squares / n - mean * mean) + Double(epsilon)).squareRoot()
             for c in members {
                 let factor = inverse * Double(weight.pointer[c])
-                scale.pointer[b * channels + c] = Float(factor)
-                shift.pointer[b * channels + c] = Float(Double(bias.pointer[c]) - mean * factor)
+                scale.pointer[image * channels + c] = Float(factor)
+                shift.pointer[image * channels + c] = Float(Double(bias.pointer[c]) - mean * factor)
             }
         }
         return ChannelAffine(scale: scale, shift: shift)

@@ -22,6 +22,8 @@ public struct Tensor {
     public let compute: Compute
     private(set) var storage: Storage
     let offset: Int
+    /// Where the operation that made the tensor has added them up.
+    var channelSums: ChannelSums?
 
     init(shape: [Int], storage: Storage, offset: Int, compute: Compute) {
         self.shape = shape

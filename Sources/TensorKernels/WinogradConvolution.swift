@@ -14,6 +14,8 @@ struct WinogradConvolution {
     let weight: WeightTensor
     let input: ConvolutionInput
     let output: ConvolutionOutput
+    /// Of the output's channels, over pieces of a row of tiles.
+    let sums: ChannelSums.Part
     /// Tiles of a block, at most.
     private let tileBlock: Int
     /// Output channels worked at together.
@@ -37,6 +39,10 @@ struct WinogradConvolution {
 
     init(weight: WeightTensor, input: ConvolutionInput, output: ConvolutionOutput) {
         (self.weight, self.input, self.output) = (weight, input, output)
+        let across = ((output.width + 3) / 4 + Self.blockWidth - 1) / Self.blockWidth
+        sums = ChannelSums.Part(
+            images: output.image.shape[0], pieces: (output.height + 3) / 4 * across, channels: output.channels,
+            on: input.image.compute)
         let tiles = input.image.shape[0] * ((output.height + 3) / 4) * ((output.width + 3) / 4)
         sharesWeights = output.channels <= tiles
         // With few channels a block's transformed inputs and products stay in the second-level cache. With many they
@@ -227,13 +233,18 @@ struct WinogradConvolution {
 
     private func transformOutput(_ block: Block, from m: Positions, columns: Range<Int>) {
         let (out, x) = (output.channels, 4 * block.columns.lowerBound)
+        let (across, place) = (sums.pieces / tilesDown, block.columns.lowerBound / Self.blockWidth)
         for (i, row) in block.rows.enumerated() {
             let offset = ((block.image * output.height + 4 * row) * output.width + x) * out + columns.lowerBound
+            let (pixels, rowStride) = (output.image.pointer + offset, output.width * out)
+            let (height, width) = (min(4, output.height - 4 * row), min(output.width - x, 4 * block.columns.count))
             var epilogue = output.epilogue(offset: offset, channel: columns.lowerBound)
             compute.kernels.winograd_output(
                 m.base + i * block.columns.count * columns.count, columns.count, m.stride, block.columns.count,
-                columns.count, output.image.pointer + offset, output.width * out, out,
-                min(4, output.height - 4 * row), min(output.width - x, 4 * block.columns.count), &epilogue)
+                columns.count, pixels, rowStride, out, height, width, &epilogue)
+            sums.set(
+                image: block.image, piece: row * across + place, channels: columns, rows: height, pixels: width,
+                from: pixels, rowStride: rowStride, pixelStride: out)
         }
     }
 

@@ -15,8 +15,13 @@ import Testing
             let matrix = TestWeight(random.floats(700 * 24), [700, 24], .float16).tensor
             let (weight, bias) = (compute.tensor(random.floats(24), [24]), compute.tensor(random.floats(24), [24]))
             let norm = image.groupNorm(groups: 4, weight: weight, bias: bias, epsilon: 1e-5)
+            let wide = TestWeight(random.floats(256 * 24 * 9), [256, 24, 3, 3], .float16).tensor
+            let deep = TestWeight(random.floats(24 * 256 * 9), [24, 256, 3, 3], .float16).tensor
+            // Its blocks depend on the number of threads.
+            let large = image.convolution(wide).convolution(deep)
+            let largeNorm = large.groupNorm(groups: 4, weight: weight, bias: bias, epsilon: 1e-5)
             return [
-                image.convolution(square, normalizedBySiLU: norm),
+                large, largeNorm.scale, largeNorm.shift, image.convolution(square, normalizedBySiLU: norm),
                 image.slice(0..<1).convolution(many), image.convolution(square, stride: 2),
                 tokens.linear(matrix), tokens.attention(keys: tokens, values: tokens, heads: 3),
                 tokens.layerNorm(weight: weight, bias: bias, epsilon: 1e-5), norm.scale, norm.shift,

@@ -28,6 +28,37 @@ import Testing
         }
     }
 
+    /// The sums that convolutions add up as they write, of results alone and side by side, groups across both included.
+    @Test func normsOfConvolutionsEqualTheirDefinition() {
+        var random = RandomValues(seed: 14)
+        for (batch, height, width, channels, out) in [
+            (1, 5, 3, 8, 16), (2, 67, 70, 8, 40), (3, 8, 8, 128, 24), (2, 30, 131, 40, 104), (1, 40, 44, 256, 16),
+        ] {
+            let image = random.floats(batch * height * width * channels)
+            let weight = TestWeight(random.floats(out * channels * 9), [out, channels, 3, 3], .float16)
+            let (normWeight, normBias) = (random.floats(out + 8), random.floats(out + 8))
+            let other = TestWeight(random.floats(8 * channels * 9), [8, channels, 3, 3], .float16)
+            for compute in computes {
+                let x = compute.tensor(image, [batch, height, width, channels])
+                let bias = compute.tensor([Float](repeating: 30, count: out), [out])
+                let (one, two) = (x.convolution(weight.tensor, bias: bias), x.convolution(other.tensor))
+                for result in [one, one.concatenatingChannels(two), two.concatenatingChannels(x)] {
+                    let all = result.shape[3]
+                    guard all <= normWeight.count else { continue }
+                    let (scale, shift) = (Array(normWeight[..<all]), Array(normBias[..<all]))
+                    let norm = result.groupNorm(
+                        groups: 4, weight: compute.tensor(scale, [all]), bias: compute.tensor(shift, [all]),
+                        epsilon: 1e-5)
+                    let expected = NaiveKernels.groupNorm(
+                        result.values.doubles, batch: batch, pixels: height * width, channels: all, groups: 4,
+                        weight: scale.doubles, bias: shift.doubles, epsilon: 1e-5)
+                    #expect(
+                        relativeError(result.normalized(by: norm).values, expected) < 400 * unit, "\(result.shape)")
+                }
+            }
+        }
+    }
+
     @Test func layerNormEqualsItsDefinition() {
         var random = RandomValues(seed: 10)
         for (rows, columns) in [(1, 1), (77, 768), (300, 40), (5, 13)] {
