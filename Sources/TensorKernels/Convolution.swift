@@ -40,17 +40,17 @@ extension Tensor {
         let width = (input.width + padding.left + padding.right - kernelWidth) / stride + 1
         let isWinograd = kernelHeight == 3 && kernelWidth == 3 && stride == 1 && padding == .all(1) && shape[3] % 8 == 0
         let output = ConvolutionOutput(
-            shape: [shape[0], height, width, out], bias: bias, residual: residual, mayReuse: isWinograd, on: compute)
+            shape: [shape[0], height, width, out], bias: bias, residual: consume residual, mayReuse: isWinograd,
+            on: compute)
         defer { compute.used(weight) }
-        var result = output.image
         if isWinograd {
             let convolution = WinogradConvolution(weight: weight, input: input, output: output)
             convolution.run()
-            result.channelSums = ChannelSums(convolution.sums)
+            output.image.channelSums = ChannelSums(convolution.sums, count: output.image.count)
         } else {
             DirectConvolution(weight: weight, stride: stride, padding: padding, input: input, output: output).run()
         }
-        return result
+        return output.image
     }
 }
 

@@ -34,7 +34,7 @@ extension Tensor {
     public func concatenatingChannels(_ other: Tensor) -> Tensor {
         precondition(shape.dropLast() == other.shape.dropLast(), "channels of \(shape) and \(other.shape)")
         let (a, b) = (shape[shape.count - 1], other.shape[other.shape.count - 1])
-        var result = compute.empty(shape.dropLast() + [a + b])
+        let result = compute.empty(shape.dropLast() + [a + b])
         result.channelSums = channelSums.flatMap { sums in other.channelSums.map { sums + $0 } }
         let (left, right, target) = (pointer, other.pointer, result.pointer)
         compute.plan?.pass(over: 2 * result.count)

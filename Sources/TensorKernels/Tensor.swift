@@ -7,6 +7,8 @@ public struct Tensor {
         let base: UnsafeMutablePointer<Float>
         private let bytes: Int
         private let arena: Arena
+        /// Of the channels of the last operation's result, if that has added them up.
+        var channelSums: ChannelSums?
 
         init(arena: Arena, count: Int) {
             bytes = count * MemoryLayout<Float>.stride
@@ -22,8 +24,6 @@ public struct Tensor {
     public let compute: Compute
     private(set) var storage: Storage
     let offset: Int
-    /// Where the operation that made the tensor has added them up.
-    var channelSums: ChannelSums?
 
     init(shape: [Int], storage: Storage, offset: Int, compute: Compute) {
         self.shape = shape
@@ -39,6 +39,13 @@ public struct Tensor {
 
     /// The values in row-major order, copied.
     public var values: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
+
+    /// Where the operation that made the values has added them up. They lie with the storage: a tensor of more than four
+    /// words would be passed by address, and would not always be given away when it should be.
+    var channelSums: ChannelSums? {
+        get { storage.channelSums.flatMap { $0.belong(to: shape) ? $0 : nil } }
+        nonmutating set { storage.channelSums = newValue }
+    }
 
     /// Whether nothing else refers to these values.
     var isUnique: Bool {

@@ -15,7 +15,7 @@ struct WinogradConvolution {
     let input: ConvolutionInput
     let output: ConvolutionOutput
     /// Of the output's channels, over pieces of a row of tiles.
-    let sums: ChannelSums.Part
+    let sums: ChannelSums.Pieces
     /// Tiles of a block, at most.
     private let tileBlock: Int
     /// Output channels worked at together.
@@ -40,8 +40,8 @@ struct WinogradConvolution {
     init(weight: WeightTensor, input: ConvolutionInput, output: ConvolutionOutput) {
         (self.weight, self.input, self.output) = (weight, input, output)
         let across = ((output.width + 3) / 4 + Self.blockWidth - 1) / Self.blockWidth
-        sums = ChannelSums.Part(
-            images: output.image.shape[0], pieces: (output.height + 3) / 4 * across, channels: output.channels,
+        sums = ChannelSums.Pieces(
+            images: output.image.shape[0], count: (output.height + 3) / 4 * across, channels: output.channels,
             on: input.image.compute)
         let tiles = input.image.shape[0] * ((output.height + 3) / 4) * ((output.width + 3) / 4)
         sharesWeights = output.channels <= tiles
@@ -233,7 +233,7 @@ struct WinogradConvolution {
 
     private func transformOutput(_ block: Block, from m: Positions, columns: Range<Int>) {
         let (out, x) = (output.channels, 4 * block.columns.lowerBound)
-        let (across, place) = (sums.pieces / tilesDown, block.columns.lowerBound / Self.blockWidth)
+        let (across, place) = (sums.count / tilesDown, block.columns.lowerBound / Self.blockWidth)
         for (i, row) in block.rows.enumerated() {
             let offset = ((block.image * output.height + 4 * row) * output.width + x) * out + columns.lowerBound
             let (pixels, rowStride) = (output.image.pointer + offset, output.width * out)

@@ -32,6 +32,6 @@ struct Conv2D {
     ) -> Tensor {
         x.convolution(
             weight, bias: bias ?? self.bias, stride: stride, padding: padding, upsampledTo: size,
-            normalizedBySiLU: norm, adding: residual)
+            normalizedBySiLU: norm, adding: consume residual)
     }
 }

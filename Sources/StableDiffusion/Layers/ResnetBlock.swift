@@ -31,7 +31,7 @@ struct ResnetBlock {
     func callAsFunction(_ x: consuming Tensor, time: Tensor? = nil) -> Tensor {
         let hidden = conv1(x, after: norm1(x), bias: time.flatMap(bias1))
         if let convShortcut { x = convShortcut(x) }
-        return conv2(hidden, after: norm2(hidden), adding: x)
+        return conv2(hidden, after: norm2(hidden), adding: consume x)
     }
 
     /// The first convolution's bias at a time: as all images of a batch have one timestep, it is the same for all.
