@@ -1,7 +1,7 @@
 import Foundation
 
-/// The seconds that a machine takes for each unit of work, measured by running the kernels themselves for some thousandths
-/// of a second, so that no table of speeds can grow old.
+/// The seconds that a machine takes for each unit of work, measured by running the kernels themselves for a moment, so that
+/// no table of speeds can grow old.
 public struct MachineSpeed: Equatable, Sendable {
     /// What tensors take for the measurement at most, in bytes.
     public static let tensorBytes = 64 << 20
@@ -12,8 +12,8 @@ public struct MachineSpeed: Equatable, Sendable {
     /// - Parameters:
     ///   - compute: whose threads and kernels are measured. No tensor was there before, so that what memory costs that is
     ///     new is measured, too.
-    ///   - work: what is to be predicted: the kernels run on about as many channels as it has, and for a fiftieth of the
-    ///     time that it will take, up to 80 ms.
+    ///   - work: what is to be predicted: the kernels run on about as many channels as it has, and for a hundredth of the
+    ///     time that it will take, up to a second: the speed of machines that others use, too, changes from one to the next.
     ///   - tensorBytes: of the work at its highest. Caches hold more of smaller images.
     ///   - least: seconds to measure for, at least; never less than three rounds of all kernels.
     public init(_ compute: Compute, for work: Work, tensorBytes: Int, least: Double) {
@@ -25,17 +25,16 @@ public struct MachineSpeed: Equatable, Sendable {
         var rounds: [Double] = []
         var limit = least
         // Each round takes all kernels, so that a moment in which something else runs spoils one run of each at most.
-        // The median of the rounds is what a long run has of the machine; the fastest is what it has at good moments.
         func round() -> [Double] { probes.map { $0.seconds(on: compute) } }
         let first = Self.seconds { _ = round() }
         repeat {
             var each: [Double] = []
             rounds.append(Self.seconds { each = round() })
             for (index, time) in each.enumerated() { times[index].append(time) }
-            settle(probes, times.map(Self.median), compute)
+            settle(probes, times.map(Self.typical), compute)
             // In the first round all memory was new.
-            costs.touched = max(0, first - Self.median(rounds)) / Double(compute.peakBytes)
-            limit = max(least, min(0.02 * seconds(for: work), 0.08))
+            costs.touched = max(0, first - Self.typical(rounds)) / Double(compute.peakBytes)
+            limit = max(least, min(0.01 * seconds(for: work), 1))
         } while rounds.count < 3 || start.duration(to: .now) / .seconds(1) < limit
     }
 
@@ -84,7 +83,12 @@ public struct MachineSpeed: Equatable, Sendable {
     /// The seconds that work takes.
     public func seconds(for work: Work) -> Double { work.sum(timesEach: costs) }
 
-    private static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+    /// The mean without the extremes: what a long run has of the machine. The fastest is what it has at good moments.
+    private static func typical(_ times: [Double]) -> Double {
+        let left = max(1, times.count / 8)
+        let kept = times.count > 2 ? times.sorted()[left..<times.count - left] : times[...]
+        return kept.reduce(0, +) / Double(kept.count)
+    }
 
     fileprivate static func seconds(_ body: () -> Void) -> Double {
         ContinuousClock().measure(body) / .seconds(1)
@@ -122,9 +126,9 @@ private struct Probe {
     ///
     /// - Parameter values: of a tensor that is passed over.
     static func all(threads: Int, channels c: Int, values: Int) -> [Probe] {
-        // As many rows as there are blocks of tiles for all threads alike.
+        // As many rows as there are blocks of tiles for all threads alike; with many channels as many as large blocks take.
         let (rows, side) = (12 * threads * max(1, 6 / threads), 64)
-        let height = c == 320 ? rows : max(1, values / 4 / side / c / rows) * rows
+        let height = c == 320 ? 2 * rows : max(1, values / 4 / side / c / rows) * rows
         let width = c == 320 ? 640 : 160
         let matrix = MeasuredWeight([width, width])
         let (thin, thick) = (MeasuredWeight([c / 2, c / 2, 3, 3]), MeasuredWeight([c, c, 3, 3]))

@@ -42,15 +42,15 @@ extension Tensor {
             }
             return result
         }
-        let scratchSize = ProductMatrix.scratch(depth: k)
-        let scratch = compute.scratch(compute.threads * scratchSize)
         for chunk in PackedMatrix.chunks(of: n, depth: k) {
             let matrix = ProductMatrix(PackedMatrix(weight, rows: chunk, on: compute), rows: rows)
+            let scratch = compute.scratch(compute.threads * matrix.scratchSize)
             compute.blocks(rows: rows, columns: matrix.columns) { rows, columns, worker in
                 let column = chunk.lowerBound + columns.lowerBound
                 matrix.multiply(
                     x + rows.lowerBound * k, k, columns: columns, to: y + rows.lowerBound * n + column, n,
-                    right: matrix.columns, rows: rows.count, scratch: scratch.pointer + worker * scratchSize)
+                    right: matrix.columns, rows: rows.count,
+                    scratch: scratch.pointer + worker * matrix.scratchSize)
                 for half in matrix.halves { finish(rows, (column + half)..<(column + half + columns.count)) }
             }
         }
@@ -73,20 +73,20 @@ extension Tensor {
         compute.plan?.product(rows: rows, weight, values: rows * (k + n))
         compute.plan?.gate(rows * n)
         defer { compute.used(weight) }
-        let (gateSize, scratchSize) = (2 * ProductMatrix.rowBlock * columnBlock, ProductMatrix.scratch(depth: k))
+        let gateSize = 2 * ProductMatrix.rowBlock * columnBlock
         let gates = compute.scratch(compute.threads * gateSize)
-        let scratch = compute.scratch(compute.threads * scratchSize)
         for chunk in PackedMatrix.chunks(of: n, depth: 2 * k) {
             let gateChunk = (n + chunk.lowerBound)..<(n + chunk.upperBound)
             let values = ProductMatrix(PackedMatrix(weight, rows: chunk, on: compute), rows: rows)
             let packedGates = ProductMatrix(PackedMatrix(weight, rows: gateChunk, on: compute), rows: rows)
+            let scratch = compute.scratch(compute.threads * values.scratchSize)
             compute.blocks(rows: rows, columns: values.columns) { rows, columns, worker in
                 let input = x + rows.lowerBound * k
                 let column = chunk.lowerBound + columns.lowerBound
                 let output = y + rows.lowerBound * n + column
                 let gate = gates.pointer + worker * gateSize
                 let gateColumns = columns.count * values.halves.count
-                let scratch = scratch.pointer + worker * scratchSize
+                let scratch = scratch.pointer + worker * values.scratchSize
                 values.multiply(
                     input, k, columns: columns, to: output, n, right: values.columns, rows: rows.count,
                     scratch: scratch)

@@ -44,7 +44,9 @@ struct ProductMatrix {
     }
 
     /// Floats of `scratch` that `multiply` needs.
-    static func scratch(depth: Int) -> Int { rowBlock * depth + 3 * rowBlock / 2 * quadrantColumns }
+    var scratchSize: Int {
+        sums == nil ? 0 : Self.rowBlock * packed.depth + 3 * Self.rowBlock / 2 * Self.quadrantColumns
+    }
 
     /// `c[rows, range of each half] = a[rows, depth] * matrix`, on the calling thread, for at most `rowBlock` rows; the second
     /// half's columns go `right` floats behind the first's.

@@ -52,6 +52,15 @@ struct MemoryTests {
         for i in 1...3 { #expect(try folder.picture("toons/\(i).cartoon.png").width == 100 * i) }
     }
 
+    /// At its highest, decoding holds an image of 64 channels and two of 32; results are written over what nobody needs.
+    @Test func decodingReusesMemory() throws {
+        let outcome = try Program.run(
+            ["photo.png", "--size", "1024x1024", "--dry-run", "--json", "-q"], in: folderWithPhoto())
+        let text = try #require(outcome.outputText.firstMatch(of: /"peak_rss_bytes":(\d+)/)?.1)
+        let images = 4 * 1024 * 1024 * (64 + 32 + 32)
+        #expect(try #require(Int(text)) < images + images * 3 / 10)
+    }
+
     @Test func bytesForPeople() {
         let texts = [0, 999, 1000, 16_400, 999_499, 999_600, 29_240_000, 831_000_000, 2_067_000_000, 35_500_000_000]
             .map(byteCountText)

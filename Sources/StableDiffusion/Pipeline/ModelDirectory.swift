@@ -24,15 +24,22 @@ public struct ModelDirectory: Sendable {
     private static let previewFolder = "taesd"
 
     /// The files of configuration in a model's folder.
-    private enum Configuration: String {
-        case pipeline = "model_index.json"
-        case unet = "unet/config.json"
-        case vae = "vae/config.json"
-        case textEncoder = "text_encoder/config.json"
-        case scheduler = "scheduler/scheduler_config.json"
-        case preview = "taesd/config.json"
+    private enum Configuration {
+        case pipeline
+        case part(ModelPart)
+        case scheduler
+        case preview
 
-        func file(in folder: URL) -> URL { folder.appendingPathComponent(rawValue) }
+        var path: String {
+            switch self {
+            case .pipeline: "model_index.json"
+            case .part(let part): "\(part.rawValue)/config.json"
+            case .scheduler: "scheduler/scheduler_config.json"
+            case .preview: "\(previewFolder)/config.json"
+            }
+        }
+
+        func file(in folder: URL) -> URL { folder.appendingPathComponent(path) }
     }
 
     private let source: Source
@@ -73,7 +80,7 @@ public struct ModelDirectory: Sendable {
     public init(file: URL, tokenizer: URL) throws {
         let checkpoint = try SingleFileCheckpoint(file)
         try self.init(.file(file), tokenizer: tokenizer, defaults: Defaults()) { configuration in
-            let path = configuration.rawValue
+            let path = configuration.path
             let json = checkpoint.configurations[path].map { [UInt8]($0) } ?? []
             return (try JSONValue(parsing: json).object ?? [:], "\(file.path) (\(path))")
         } weights: {
@@ -100,15 +107,16 @@ public struct ModelDirectory: Sendable {
         let tokenizerFiles = ["vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"]
         var configurations: [URL] = []
         if case .folder(let folder) = source {
-            configurations = [Configuration.unet, .vae, .textEncoder, .scheduler].map { $0.file(in: folder) }
+            configurations = [Configuration.part(.unet), .part(.vae), .part(.textEncoder), .scheduler]
+                .map { $0.file(in: folder) }
         }
         identifyingFiles = configurations + tokenizerFiles.map(tokenizer.appendingPathComponent)
         let pipeline = try fields(.pipeline, ["_class_name": "StableDiffusionInstructPix2PixPipeline"])
         try pipeline.requireDefaults(of: ["_class_name"])
-        unet = try UNetConfiguration(fields(.unet, UNetConfiguration.defaults))
-        let vaeFields = try read(.vae)
+        unet = try UNetConfiguration(fields(.part(.unet), UNetConfiguration.defaults))
+        let vaeFields = try read(.part(.vae))
         vae = try AutoencoderConfiguration(vaeFields.fields, file: vaeFields.file)
-        textEncoder = try CLIPTextConfiguration(fields(.textEncoder, CLIPTextConfiguration.defaults))
+        textEncoder = try CLIPTextConfiguration(fields(.part(.textEncoder), CLIPTextConfiguration.defaults))
         self.tokenizer = try CLIPTokenizer(folder: tokenizer)
         scheduler = try SchedulerConfiguration(fields: read(.scheduler).fields)
         guard let sampler = scheduler.className.flatMap(SamplerKind.init(name:)) else {
@@ -151,12 +159,7 @@ public struct ModelDirectory: Sendable {
     /// What errors call the configuration of a part.
     private func configuration(of part: ModelPart) -> String {
         switch source {
-        case .folder(let folder):
-            switch part {
-            case .unet: Configuration.unet.file(in: folder).path
-            case .vae: Configuration.vae.file(in: folder).path
-            case .textEncoder: Configuration.textEncoder.file(in: folder).path
-            }
+        case .folder(let folder): Configuration.part(part).file(in: folder).path
         case .file(let file): file.path
         }
     }
