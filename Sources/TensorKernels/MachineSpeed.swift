@@ -3,9 +3,6 @@ import Foundation
 /// The seconds that a machine takes for each unit of work, measured by running the kernels themselves for a moment, so that
 /// no table of speeds can grow old.
 public struct MachineSpeed: Equatable, Sendable {
-    /// What tensors take for the measurement at most, in bytes.
-    public static let tensorBytes = 64 << 20
-
     /// Seconds a unit.
     private var costs = Work()
 
@@ -16,10 +13,15 @@ public struct MachineSpeed: Equatable, Sendable {
     ///     time that it will take, up to a second: the speed of machines that others use, too, changes from one to the next.
     ///   - tensorBytes: of the work at its highest. Caches hold more of smaller images.
     ///   - least: seconds to measure for, at least; never less than three rounds of all kernels.
-    public init(_ compute: Compute, for work: Work, tensorBytes: Int, least: Double) {
+    /// - Returns: nil if there is no room for the kernels' tensors.
+    public init?(_ compute: Compute, for work: Work, tensorBytes: Int, least: Double) {
         let start = ContinuousClock.now
         let values = min(max(tensorBytes / 64, 1 << 19), 4 << 20)
         let probes = Probe.all(threads: compute.threads, channels: work.meanChannels >= 160 ? 320 : 64, values: values)
+        let planner = Compute.planner(threads: compute.threads)
+        let works = probes.map { $0.work(on: planner) }
+        compute.reserve(bytes: planner.peakBytes)
+        guard compute.capacityBytes >= planner.peakBytes else { return nil }
         measureMapping()
         var times = [[Double]](repeating: [], count: probes.count)
         var rounds: [Double] = []
@@ -31,7 +33,7 @@ public struct MachineSpeed: Equatable, Sendable {
             var each: [Double] = []
             rounds.append(Self.seconds { each = round() })
             for (index, time) in each.enumerated() { times[index].append(time) }
-            settle(probes, times.map(Self.typical), compute)
+            settle(probes, works, times.map(Self.typical))
             // In the first round all memory was new.
             costs.touched = max(0, first - Self.typical(rounds)) / Double(compute.peakBytes)
             limit = max(least, min(0.01 * seconds(for: work), 1))
@@ -61,14 +63,12 @@ public struct MachineSpeed: Equatable, Sendable {
     }
 
     /// Lays what the costs known so far do not explain of each probe's time on its kind of work.
-    private mutating func settle(_ probes: [Probe], _ times: [Double], _ compute: Compute) {
+    private mutating func settle(_ probes: [Probe], _ works: [Work], _ times: [Double]) {
         costs = Work(touched: costs.touched, mapped: costs.mapped)
-        for (probe, time) in zip(probes, times) {
-            let planner = Compute.planner(threads: compute.threads)
-            probe.run(on: planner)
-            var work = planner.planned.work
+        for (index, probe) in probes.enumerated() {
+            var work = works[index]
             costs[keyPath: probe.kind] = 0
-            let rest = max(0, time - seconds(for: work))
+            let rest = max(0, times[index] - seconds(for: work))
             work[keyPath: probe.kind] = max(work[keyPath: probe.kind], 1)
             costs[keyPath: probe.kind] = rest / work[keyPath: probe.kind]
             switch probe.kind {
@@ -109,7 +109,11 @@ private struct Probe {
         (self.kind, self.shape, self.weight, self.operation) = (kind, shape, weight, operation)
     }
 
-    func run(on compute: Compute) { _ = operation(compute.empty(shape), weight?.tensor) }
+    func work(on planner: Compute) -> Work {
+        let before = planner.planned.work
+        _ = operation(planner.empty(shape), weight?.tensor)
+        return planner.planned.work - before
+    }
 
     func seconds(on compute: Compute) -> Double {
         let x = compute.empty(shape)

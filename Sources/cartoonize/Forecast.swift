@@ -126,8 +126,6 @@ final class Forecast {
 
     private func speed(for estimate: RunEstimate, keptTensorBytes: Int) -> MachineSpeed? {
         guard timing != .none, speed == nil else { return speed }
-        compute.reserve(bytes: MachineSpeed.tensorBytes)
-        guard compute.capacityBytes >= MachineSpeed.tensorBytes else { return nil }
         speed = MachineSpeed(
             compute, for: estimate.work, tensorBytes: estimate.tensorBytes, least: timing == .alone ? 0.05 : 0.005)
         compute.trim(keeping: keptTensorBytes)

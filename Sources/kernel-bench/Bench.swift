@@ -27,7 +27,8 @@ struct Bench {
         let planner = Compute.planner(threads: compute.threads)
         _ = Workload.make(shape, on: planner).0()
         let work = planner.planned.work
-        let predicted = MachineSpeed(compute, for: work, tensorBytes: 0, least: 0.04).seconds(for: work) / seconds
+        let machine = MachineSpeed(compute, for: work, tensorBytes: 0, least: 0.04)
+        let predicted = (machine?.seconds(for: work) ?? .nan) / seconds
         let speed = shape.operations / seconds / 1e9
         print(
             Self.pad(shape.name, 40) + Self.pad(String(format: "%.2f", seconds * 1e3), 10, left: true)

@@ -94,7 +94,7 @@ import Testing
                 model: model, width: side, height: side, steps: steps, sampler: .euler, guidance: .off, threads: 2)
         }
         let work = try estimate(steps: 10, side: 256).work
-        let speed = MachineSpeed(Compute(threads: 2), for: work, tensorBytes: 0, least: 0)
+        let speed = try #require(MachineSpeed(Compute(threads: 2), for: work, tensorBytes: 0, least: 0))
         func seconds(steps: Int, side: Int) throws -> RunEstimate.Seconds {
             try estimate(steps: steps, side: side).seconds(speed, keptTensorBytes: 0)
         }

@@ -44,9 +44,8 @@ def memory(bytes_): return f"{bytes_ / 1e9:.2f} GB" if bytes_ >= 1e9 else f"{byt
 def ratio(predicted, measured): return f"{predicted / measured:.2f}"
 def times(row):
     """The mean of the predictions, and the lowest and the highest, as multiples of what was measured."""
-    all_ = row["predicted"]
-    return " to ".join([f"x {ratio(statistics.mean(all_), row['timings']['total'])} ({ratio(min(all_), row['timings']['total'])}",
-                        f"{ratio(max(all_), row['timings']['total'])})"])
+    mean, low, high = (ratio(f(row["predicted"]), row["timings"]["total"]) for f in (statistics.mean, min, max))
+    return f"x {mean} ({low} to {high})"
 
 
 def table(large, small, low):
