@@ -1,11 +1,20 @@
 #include "dispatch.h"
 
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+// `__builtin_cpu_supports` does not know F16C in all compilers.
+static int has_f16c(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
+}
+#endif
 
 const ck_kernels *ck_select(const char *name) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     if (avx512 && (!name || strcmp(name, "avx512") == 0)) return &kernels_avx512;
