@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 
 /// Which photos, and how a batch of them goes.
 struct BatchOptions: ParsableArguments {
@@ -23,24 +22,4 @@ struct BatchOptions: ParsableArguments {
 
     @Flag(help: "Check everything and say what would be made; write nothing.")
     var dryRun = false
-
-    /// Finds the photos that the arguments and the list name.
-    func photos(_ arguments: [String]) throws -> PhotoSearch {
-        var search = PhotoSearch(recursive: recursive, isBatch: filesFrom != nil || shard != nil)
-        arguments.forEach { search.add($0) }
-        if let filesFrom {
-            let file = filesFrom == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: filesFrom)
-            guard let file, let list = try? file.readToEnd() ?? Data() else {
-                throw CommandFailure(.input, "cannot read the list of photos \(filesFrom): \(systemMessage(errno))")
-            }
-            search.add(list: list)
-        }
-        guard !search.photos.isEmpty else {
-            let place = (arguments + [filesFrom].compactMap { $0 }).joined(separator: ", ")
-            throw CommandFailure(
-                .input,
-                "there are no pictures in \(place)" + (recursive ? "" : "; --recursive looks deeper"))
-        }
-        return search
-    }
 }
