@@ -5,7 +5,9 @@ import TestSupport
 import Testing
 
 @Suite struct UNetTests {
-    private let compute = Compute(threads: 2)
+    private let compute: Compute
+
+    init() throws { compute = try Compute(threads: 2) }
 
     @Test func textIsNotReadByPlainBlocks() throws {
         let fixture = ModelFixture(name: "tiny-plain-unet")
