@@ -5,7 +5,9 @@ import TestSupport
 import Testing
 
 @Suite struct UNetTests {
-    private let compute = Compute(threads: 2)
+    private let compute: Compute
+
+    init() throws { compute = try Compute(threads: 2) }
 
     /// A UNet without cross-attention, which does not read its texts, and one that reads them by its time embedding.
     @Test(arguments: ["tiny-plain-unet", "tiny-text-time-unet"]) func unetAloneEqualsDiffusers(name: String) throws {

@@ -156,9 +156,9 @@ extension RunEstimate.Stage {
     ///   - body: runs the stage on a planner; returns the work of its last pass, if that is repeated.
     fileprivate init(
         _ part: ModelPart, of model: ModelDirectory, threads: Int, _ body: (Compute) throws -> Work?
-    ) rethrows {
+    ) throws {
         fileBytes = model.fileBytes(of: part)
-        let planner = Compute.planner(threads: threads)
+        let planner = Compute.planner(threads: threads, kernels: try .chosen())
         lastPass = try body(planner) ?? Work()
         let planned = planner.planned
         (work, mappedBytes, copiedBytes, largestWeight) = (

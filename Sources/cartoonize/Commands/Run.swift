@@ -20,7 +20,7 @@ struct Run {
     init(options: CartoonizeImage, start: ContinuousClock.Instant) throws {
         self.options = options
         self.start = start
-        let threads = options.generation.threads ?? Compute.availableThreads
+        let threads = min(options.generation.threads ?? .max, Compute.availableThreads)
         try AddressBudget.require(AddressBudget.ownBytes(threads: threads), for: "the program itself")
         let environment = ProcessInfo.processInfo.environment
         let style = ProgressDisplay.style(quiet: options.output.quiet, environment: environment)
@@ -122,10 +122,10 @@ struct Run {
     }
 
     private func makeCompute() throws -> Compute {
-        let compute = Compute(threads: settings.threads)
-        if let library = compute.missingLibrary {
-            throw CommandFailure(
-                .failure, "this processor needs \(library), which is not installed: install Debian's libopenblas0")
+        let compute = try Compute(threads: settings.threads)
+        if output.verbose, compute.threads < generation.threads ?? settings.threads {
+            let reason = compute.threads < settings.threads ? "more cannot be started" : "more have no processor"
+            Console.line("note: threads: \(compute.threads), as \(reason)")
         }
         return compute
     }

@@ -1,4 +1,5 @@
 import Foundation
+import ImageCodecs
 
 // A signal handler may only touch plain memory and call `write` and `_exit`, hence these two file-level variables.
 private nonisolated(unsafe) var wakeDescriptor: Int32 = -1
@@ -27,13 +28,16 @@ enum Interruption {
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         let wakeSource = ends[0]
         wakeDescriptor = ends[1]
-        Thread.detachNewThread {
+        let waiting = StartedThread {
             var number: UInt8 = 0
             while read(wakeSource, &number, 1) != 1 {}
             Console.clearBar()
             TemporaryFolders.removeAll()
             TemporaryFile.removeAllAndExit(128 + Int32(number))
         }
+        // Without a thread signals end the program as they end any, and the next run removes what is left.
+        guard let waiting else { return unblock([SIGINT, SIGTERM]) }
+        waiting.detach()
         for number in [SIGINT, SIGTERM] {
             var action = sigaction()
             action.__sigaction_handler.sa_handler = noteSignal

@@ -1,6 +1,7 @@
 import Foundation
 import ModelHub
 import StableDiffusion
+import TensorKernels
 
 /// The settings of a run: what the options say, else what the model recommends.
 struct Settings: Sendable {
@@ -30,7 +31,7 @@ struct Settings: Sendable {
         imageGuidanceScale = options.imageGuidance ?? model.defaults.imageGuidanceScale
         requestedSampler = options.sampler
         sampler = options.sampler ?? model.sampler
-        threads = options.threads ?? ProcessInfo.processInfo.activeProcessorCount
+        threads = min(options.threads ?? .max, Compute.availableThreads)
         do {
             _ = try makeSampler(kind: options.sampler, configuration: model.scheduler, steps: steps)
         } catch let error as SamplerError {
