@@ -10,7 +10,7 @@ LIBRARIES := lcms2 libcrypto libcurl libpng libjpeg openblas
 DEBIAN_PACKAGES := libcurl4-openssl-dev libjpeg-dev liblcms2-dev libopenblas-dev libpng-dev libssl-dev pkg-config
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench parity parity-real smoke faults fuzz batch old-processor install uninstall clean
+.PHONY: help setup build demo test check bench parity parity-real smoke faults fuzz hard sanitize batch old-processor install uninstall clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,17 @@ fuzz: setup ## feed mutated files to every reader under the sanitizers (FUZZ_INP
 	$(SWIFT) build -c release --scratch-path .build/fuzz --sanitize address \
 		-Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined --product fuzz
 	ASAN_OPTIONS=detect_leaks=0 nice -n 10 .build/fuzz/release/fuzz --inputs $(FUZZ_INPUTS) $(FUZZ_CASES)
+
+hard: build ## hostile files, kills at random moments, and every system call failing once (PYTHON, a C compiler)
+	PROGRAM=$(PROGRAM) PYTHON=$(PYTHON) Tests/hard/run.sh
+
+# Leaks are no fault of a program that ends; the tests of the program itself start it as it is built here.
+SANITIZED_TESTS ?= CartoonizeTests|CheckpointsTests|ImageCodecsTests|HTTPClientTests|ModelHubTests|TensorKernelsTests
+
+sanitize: setup ## run the tests under the address, undefined-behaviour and thread sanitizers (SANITIZED_TESTS)
+	ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test -c release --scratch-path .build/address --sanitize address \
+		-Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined --filter '$(SANITIZED_TESTS)'
+	$(SWIFT) test -c release --scratch-path .build/thread --sanitize thread --filter '$(SANITIZED_TESTS)'
 
 old-processor: setup ## run the kernels' and models' tests as on a processor without AVX2 (needs qemu-user)
 	Tests/old-processor/run.sh

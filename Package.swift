@@ -31,10 +31,11 @@ let package = Package(
         .target(name: "ModelHub", dependencies: ["CCrypto", "HTTPClient", "Checkpoints"]),
         .target(name: "StableDiffusion", dependencies: ["TensorKernels", "Checkpoints"]),
 
+        .target(name: "CSandbox"),
         .executableTarget(
             name: "cartoonize",
             dependencies: [
-                "StableDiffusion", "Checkpoints", "ImageCodecs", "ModelHub", "HTTPClient",
+                "CSandbox", "StableDiffusion", "Checkpoints", "ImageCodecs", "ModelHub", "HTTPClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "image-compare", dependencies: ["ImageCodecs"]),

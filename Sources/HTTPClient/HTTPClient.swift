@@ -79,7 +79,7 @@ public final class HTTPClient {
     }
 
     private func address(_ url: String) throws -> WebAddress {
-        guard let address = WebAddress(url) else { throw HTTPError.badAddress(url) }
+        guard let address = WebAddress(url) else { throw HTTPError.badAddress(WebAddress.redacted(url)) }
         return address
     }
 

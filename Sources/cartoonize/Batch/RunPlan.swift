@@ -35,12 +35,13 @@ struct RunPlan {
 
     /// Throws when two photos would have the same picture.
     private func requireDistinctNames() throws {
-        var photos: [String: String] = [:]
+        var photos: [FilePath: Job] = [:]
         for job in jobs {
-            guard let first = photos.updateValue(job.photo.name, forKey: FilePath(job.destination.name).simplified)
+            guard let first = photos.updateValue(job, forKey: FilePath(FilePath(job.destination.name).simplified))
             else { continue }
             throw CommandFailure(
-                .output, "\(first) and \(job.photo.name) would both become \(job.destination.name); rename one")
+                .output,
+                "\(first.photo.name) and \(job.photo.name) would both become \(job.destination.name); rename one")
         }
     }
 
@@ -54,7 +55,7 @@ struct RunPlan {
                 inputs.insert(identity)
             }
         }
-        var folders: Set<String> = []
+        var folders: Set<FilePath> = []
         for job in jobs {
             guard let path = job.destination.file else { continue }
             if let existing = FileIdentity(path), inputs.contains(existing) {
@@ -65,16 +66,30 @@ struct RunPlan {
                 throw CommandFailure(.output, "the output \(path) exists and is not a file; name another with -o")
             }
             let folder = FilePath(path).folder
-            if folders.insert(folder).inserted { try checkFolder(folder) }
+            if folders.insert(FilePath(folder)).inserted { try checkFolder(folder) }
         }
         if isBatch { try checkFolder(folder) }
+    }
+
+    /// The folders and devices that are written to.
+    var writtenPlaces: [String] {
+        var places: Set<FilePath> = []
+        if isBatch { places.insert(FilePath(folder)) }
+        for job in jobs {
+            switch job.destination {
+            case .standardOutput: break
+            case .file(let path): places.insert(FilePath(FilePath(path).folder))
+            case .device(let path): places.insert(FilePath(path))
+            }
+        }
+        return places.map(\.string)
     }
 
     private func checkFolder(_ folder: String) throws {
         var existing = folder
         // A batch makes the folders that are missing.
         while isBatch, FileKind(existing) == nil, existing != ".", existing != "/" {
-            existing = FilePath(existing.hasSuffix("/") ? String(existing.dropLast()) : existing).folder
+            existing = FilePath(existing).withoutLastSlash.folder
         }
         guard FileKind(existing) == .folder else {
             throw CommandFailure(.output, "there is no folder \(existing) for the output")

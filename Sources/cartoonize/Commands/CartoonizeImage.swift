@@ -40,6 +40,9 @@ struct CartoonizeImage: ParsableCommand {
     @OptionGroup(title: "Batches")
     var batch: BatchOptions
 
+    @OptionGroup(title: "Safety")
+    var sandbox: SandboxOptions
+
     func validate() throws {
         if photo.isEmpty, batch.filesFrom == nil { throw ValidationError("Missing expected argument '<photo>'") }
         // Else the photos behind a mistyped command would be made.
@@ -69,7 +72,8 @@ struct CartoonizeImage: ParsableCommand {
             // The failures of a batch's pictures have been told one by one.
             if output.json, failure.status != .incomplete {
                 let report = FailureReport(
-                    input: (photo.first ?? batch.filesFrom) ?? "", error: failure.message,
+                    input: photo.first.map(WebPhoto.shown) ?? batch.filesFrom ?? "",
+                    error: shortened(failure.message),
                     exitCode: failure.status.rawValue)
                 try StandardStreams.printResult(report.jsonLine())
             }

@@ -19,8 +19,14 @@ struct InspectCommand: ParsableCommand {
     @Flag(help: "Print a JSON object.")
     var json = false
 
+    @OptionGroup
+    var sandbox: SandboxOptions
+
     func run() throws {
         try describingFailures {
+            if !sandbox.noSandbox {
+                _ = try Sandbox(reading: nil, writing: [], allowsNetwork: WebPhoto(subject) != nil).enter()
+            }
             if let model = try model() {
                 try model.print(tensors: tensors, json: json)
             } else {
@@ -45,13 +51,13 @@ struct InspectCommand: ParsableCommand {
     private func inspectPicture() throws {
         let inspected = try InputPicture(InputFile(path: subject))
         if json {
-            try StandardStreams.printResult(Report(inspected, name: subject).jsonLine())
+            try StandardStreams.printResult(Report(inspected, name: WebPhoto.shown(subject)).jsonLine())
         } else if let parameters = inspected.parameters {
             // Anybody may have written them: nothing in them may reach a terminal as a command.
             let lines = parameters.split(separator: "\n", omittingEmptySubsequences: false)
             try StandardStreams.printResult(lines.map { singleLine(String($0)) }.joined(separator: "\n"))
         } else {
-            Console.line("\(subject): \(inspected.format), \(inspected.size), no parameters inside")
+            Console.line("\(WebPhoto.shown(subject)): \(inspected.format), \(inspected.size), no parameters inside")
         }
     }
 

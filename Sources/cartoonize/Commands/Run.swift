@@ -24,9 +24,10 @@ struct Run {
         try AddressBudget.require(AddressBudget.ownBytes(threads: threads), for: "the program itself")
         let environment = ProcessInfo.processInfo.environment
         let style = ProgressDisplay.style(quiet: options.output.quiet, environment: environment)
-        let first = options.photo.first.map { Photo(path: $0, subfolder: "").name }
+        let first = options.photo.first.map(WebPhoto.shown)
         progress = RunProgress(style: style, label: (first ?? options.batch.filesFrom) ?? "")
         search = try PhotoSearch(options.photo, options: options.batch)
+        try Self.confine(options, search)
         generation = try options.generation.completed { try InputPicture(InputFile(path: $0)).parameters }
         let requested = generation.model ?? environment["CARTOONIZE_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
         let models = ModelSearch.forThisProcess()
@@ -47,6 +48,8 @@ struct Run {
     mutating func perform() throws {
         defer { progress.finish() }
         let (plan, seeds, manifest) = try settledPlan()
+        try confine(to: plan)
+        Interruption.startCleaning()
         let share = batch.shard.map { $0.share(of: plan.jobs) } ?? plan.jobs
         let remaining = try Remaining(
             share, plan: plan, lines: plan.isBatch ? Manifest.lines(in: plan.folder) : [:], maker: maker,
@@ -55,18 +58,22 @@ struct Run {
         if batch.dryRun { return try dryRun(remaining.jobs, plan) }
 
         // Also of pictures that are done: a kill may come between a picture's name and the end of its temporary one.
-        if plan.isBatch { removeLeftovers(of: share, plan, manifest) }
+        removeLeftovers(of: share, plan, manifest)
         let ledger = Ledger(
             plan: plan, manifest: manifest, maker: maker, json: output.json, failFast: batch.failFast)
         try remaining.unrecorded.forEach { try ledger.found($0) }
         try make(remaining.jobs, plan, ledger)
-        try manifest?.finish(order: share.map { maker.line(of: $0, folder: plan.folder).output })
+        try manifest?.finish(
+            order: share.map {
+                FilePath(ManifestLine.relativeName($0.destination.name, to: plan.folder))
+            })
         if output.gallery {
             let path = FilePath(plan.folder).appending(Gallery.name)
             let count = try Gallery(instruction: settings.instruction).write(plan.jobs, to: path)
             if !output.quiet { Console.line("\(path): \(counted(count, "picture")) before and after") }
         }
         try conclude(ledger.counts, plan, manifest)
+        try ledger.checkOutput()
     }
 
     /// Decides names and seeds, checks them, and for a batch that is to be made opens the manifest and stores the seed.
@@ -109,7 +116,11 @@ struct Run {
         let queue = PictureQueue(
             maker: maker, ledger: ledger, pipeline: pipeline, plan: plan, output: output,
             willMake: { [self] job, photo in
-                let picture = try forecast.picture(photo.sizes, photo: photo.picture.size)
+                let picture = try forecast.picture(
+                    working: photo.sizes.working,
+                    PictureMemory(
+                        photo: photo.picture.size, output: photo.sizes.output, hasAlpha: photo.picture.hasAlpha,
+                        hasProfile: photo.picture.hasProfile, isCompared: maker.compare))
                 // Room for more tensors can only be made while there are none.
                 if compute.capacityBytes < picture.reservedBytes { pipeline.residency = .stage }
                 compute.reserve(bytes: picture.reservedBytes)
@@ -146,8 +157,7 @@ struct Run {
             }
         }
         if let manifest { paths.append(manifest.path) }
-        // No other process writes these.
-        if batch.shard == nil {
+        if plan.isBatch {
             paths += [Gallery.name, BatchSeed.name].map { FilePath(plan.folder).appending($0) }
         }
         TemporaryFile.removeLeftovers(of: paths)

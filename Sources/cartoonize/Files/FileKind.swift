@@ -38,13 +38,17 @@ struct FileIdentity: Hashable {
 
 extension stat {
     /// The time of the last change of the content, in seconds since 1970.
-    var modified: Double { Double(st_mtim.tv_sec) + Double(st_mtim.tv_nsec) / 1e9 }
+    var modified: Double { Self.seconds(st_mtim) }
+    /// The time of the last change of anything, which nobody can set, in seconds since 1970.
+    var touched: Double { Self.seconds(st_ctim) }
+
+    private static func seconds(_ time: timespec) -> Double { Double(time.tv_sec) + Double(time.tv_nsec) / 1e9 }
 }
 
 /// Makes a folder and those above it, unless they exist.
 func makeFolder(_ path: String) throws(SystemFailure) {
     if FileKind(path) == .folder { return }
-    let parent = FilePath(path.hasSuffix("/") ? String(path.dropLast()) : path).folder
+    let parent = FilePath(path).withoutLastSlash.folder
     if parent != path { try makeFolder(parent) }
     guard mkdir(path, 0o777) == 0 || FileKind(path) == .folder else { throw SystemFailure(errno) }
 }

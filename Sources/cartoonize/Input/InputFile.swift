@@ -11,18 +11,22 @@ struct InputFile {
     let data: Data
     /// When the file was last changed, in seconds since 1970; 0 where a server does not tell.
     let modified: Double
+    /// When anything of the file was last changed, its times among it; 0 where a server does not tell.
+    let touched: Double
 
     /// Reads the file at `path`, which may be an http or https address, or standard input for `-`.
     init(path: String) throws {
         if let photo = WebPhoto(path) {
             name = photo.name
             (data, modified) = try photo.download()
+            touched = modified
             return
         }
         name = path
         if path == "-", StandardStreams.isTerminal(STDIN_FILENO) {
             throw CommandFailure(.usage, "standard input is a terminal; pipe a picture into it, or name a file")
         }
+        if path == "-", StandardStreams.wasClosed(STDIN_FILENO) { throw Self.failure(path, "it is closed") }
         let descriptor = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Self.failure(path, systemMessage(errno)) }
         defer { close(descriptor) }
@@ -34,7 +38,7 @@ struct InputFile {
         }
         data = try Self.read(descriptor, path: path)
         guard !data.isEmpty else { throw Self.failure(path, "the file is empty") }
-        modified = status.modified
+        (modified, touched) = (status.modified, status.touched)
         // Somebody may be writing it: the parts that were read need not belong together.
         if status.st_mode & S_IFMT == S_IFREG {
             guard fstat(descriptor, &status) == 0, status.modified == modified else {

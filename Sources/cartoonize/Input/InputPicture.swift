@@ -23,6 +23,9 @@ struct InputPicture: Sendable {
 
     var hasAlpha: Bool { image.alpha != nil }
 
+    /// Whether its colours are not sRGB.
+    var hasProfile: Bool { image.iccProfile != nil }
+
     /// The picture's own colours in sRGB, without regard to alpha, at the size to work at.
     func pixels(size: PixelSize) -> PixelImage {
         let rgb = resized(image.rgb, from: self.size, to: size, channels: 3)

@@ -29,13 +29,11 @@ enum Destination: Equatable, Sendable {
         case .device(let path):
             try Self.writeDevice(bytes, path)
         case .file(let path):
-            // Through a symbolic link, so that the link stays one.
-            let target = replacing ? URL(fileURLWithPath: path).resolvingSymlinksInPath().path : path
             do {
-                try makeFolder(FilePath(target).folder)
-                let file = try TemporaryFile(beside: target)
+                try makeFolder(FilePath(path).folder)
+                let file = try TemporaryFile(beside: path)
                 try file.write(bytes)
-                try file.move(to: target, replacing: replacing)
+                try file.move(to: path, replacing: replacing)
             } catch {
                 if error.code == EEXIST { throw Self.existsFailure(path) }
                 throw CommandFailure(writing: path, error)

@@ -7,6 +7,8 @@ struct Job: Sendable {
     let seed: UInt64
     let destination: Destination
     let format: ImageFormat
+    /// Whether a damaged picture is there, which is replaced whatever the options say.
+    var replacesDamaged = false
 }
 
 /// Which names the pictures of a run get.
@@ -29,7 +31,7 @@ struct OutputNaming {
             return [job(photo, .standardOutput, format ?? .png)]
         }
         guard let output, FileKind(output) != .folder else { return try jobs(for: photo) }
-        guard !output.isEmpty, !output.hasSuffix("/") else {
+        guard !output.isEmpty, !FilePath(output).endsInSlash else {
             throw CommandFailure(.output, "there is no folder \(output)")
         }
         if FileKind(output) == .other {

@@ -26,7 +26,8 @@ struct PictureMaker: Sendable {
         let start = ContinuousClock.now
         let file = try InputFile(path: job.photo.path)
         if AddressBudget.isLimited {
-            let size = try Self.size(of: file)
+            let header = try Self.header(of: file)
+            let size = PixelSize(width: header.width, height: header.height)
             try AddressBudget.require(
                 AddressBudget.ownBytes(threads: settings.threads) + AddressBudget.bytes(of: size),
                 for: "reading a photo of \(size)")
@@ -39,18 +40,18 @@ struct PictureMaker: Sendable {
 
     /// The sizes for a job's photo, of which no more than the header is looked at.
     func sizes(for job: Job) throws -> (working: PixelSize, output: PixelSize) {
-        try sizes(for: job, photo: photoSize(of: job))
+        let header = try header(of: job)
+        return try sizes(for: job, photo: PixelSize(width: header.width, height: header.height))
     }
 
-    /// The size of a job's photo by its header.
-    func photoSize(of job: Job) throws -> PixelSize {
-        try Self.size(of: InputFile(path: job.photo.path))
+    /// What the header of a job's photo says.
+    func header(of job: Job) throws -> ImageHeader {
+        try Self.header(of: InputFile(path: job.photo.path))
     }
 
-    private static func size(of file: InputFile) throws -> PixelSize {
+    private static func header(of file: InputFile) throws -> ImageHeader {
         do {
-            let header = try ImageFile.header(of: file.data)
-            return PixelSize(width: header.width, height: header.height)
+            return try ImageFile.header(of: file.data)
         } catch let error as ImageError {
             throw InputFile.failure(file.name, error.description)
         }
