@@ -8,7 +8,9 @@ import Foundation
 public final class Compute {
     /// The instruction sets that the kernels were built for.
     public enum InstructionSet: String, CaseIterable, Sendable {
+        /// x86-64 with AVX-512 F, BW, DQ and VL.
         case avx512
+        /// x86-64 with AVX2 and FMA.
         case avx2
         /// What the compiler targets without further flags; matrix products go to OpenBLAS.
         case baseline
@@ -21,11 +23,13 @@ public final class Compute {
 
     /// What becomes of a mapped weight's pages after it was used.
     public enum WeightPages: Sendable {
+        /// They stay in memory as long as the system has room.
         case kept
         /// Given back to the system, which finds them in its cache, or reads the file again, when they are needed.
         case released
     }
 
+    /// What becomes of the pages of weights used from here on.
     public var weightPages = WeightPages.kept
 
     let kernels: ck_kernels
