@@ -96,7 +96,7 @@ public struct StageValue: Sendable {
     /// `shape.reduce(1, *)` values, the last axis fastest.
     public let values: [Float]
 
-    /// A request; nothing is checked before `InstructPix2Pix.generate`.
+    /// A value of one stage.
     public init(name: String, shape: [Int], values: [Float]) {
         self.name = name
         self.shape = shape
