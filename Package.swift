@@ -49,7 +49,8 @@ let package = Package(
 
         // A package of its own, which the tests build and run as a part of this one.
         .executableTarget(
-            name: "Example", dependencies: ["ImageCodecs", "StableDiffusion"], path: "Tests/Example/Sources/Example"),
+            name: "Example", dependencies: ["ImageCodecs", "StableDiffusion", "TensorKernels"],
+            path: "Tests/Example/Sources/Example"),
 
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .target(
@@ -73,7 +74,7 @@ let package = Package(
             name: "StableDiffusionTests", dependencies: ["StableDiffusion", "TestSupport"],
             resources: [.copy("Fixtures")]),
         .testTarget(
-            name: "CartoonizeTests", dependencies: ["cartoonize", "ImageCodecs", "TestSupport"],
+            name: "CartoonizeTests", dependencies: ["cartoonize", "Example", "ImageCodecs", "TestSupport"],
             resources: [.copy("Fixtures")]),
     ]
 )

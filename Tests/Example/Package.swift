@@ -10,6 +10,7 @@ let package = Package(
             dependencies: [
                 .product(name: "ImageCodecs", package: "cartoonize"),
                 .product(name: "StableDiffusion", package: "cartoonize"),
+                .product(name: "TensorKernels", package: "cartoonize"),
             ])
     ]
 )
