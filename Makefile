@@ -116,11 +116,9 @@ uninstall: ## remove what `make install` installed
 		"$(SHARE)/bash-completion/completions/cartoonize" "$(SHARE)/zsh/site-functions/_cartoonize" \
 		"$(SHARE)/fish/vendor_completions.d/cartoonize.fish"
 
-docs: setup ## build the reference of the program and its libraries, .build/docs/html
-	for target in cartoonize $(DOCUMENTED); do \
-		CARTOONIZE_DOCS=1 $(SWIFT) package --scratch-path .build/docs --allow-writing-to-directory .build/docs/html \
-			generate-documentation --target $$target --output-path .build/docs/html/$$target \
-			--warnings-as-errors --transform-for-static-hosting --hosting-base-path $$target || exit 1; done
+docs: setup ## build the reference of the program and its libraries
+	CARTOONIZE_DOCS=1 $(SWIFT) package --scratch-path .build/docs generate-documentation \
+		$(addprefix --target ,$(DOCUMENTED) cartoonize) --warnings-as-errors
 
 fixtures: ## make all golden files again (PYTHON with Tests/parity/requirements.txt)
 	for script in Tests/*/Fixtures/make_*.py Tests/smoke/make_expected.py; do \
