@@ -2,7 +2,9 @@ import Foundation
 
 /// A picture in memory, and what travels with it between files.
 public struct DecodedImage: Equatable, Sendable {
+    /// Pixels in each row, at least 1.
     public let width: Int
+    /// Rows, at least 1.
     public let height: Int
     /// `[height, width, 3]` bytes: red, green, blue; not multiplied by alpha.
     public let rgb: [UInt8]
@@ -13,6 +15,7 @@ public struct DecodedImage: Equatable, Sendable {
     /// The generation parameters embedded in the file: PNG text `parameters`, or the EXIF user comment.
     public var parameters: String?
 
+    /// An image of the given pixels; `rgb` must hold `3 * width * height` bytes and `alpha`, if any, `width * height`.
     public init(
         width: Int, height: Int, rgb: [UInt8], alpha: [UInt8]? = nil, iccProfile: Data? = nil, parameters: String? = nil
     ) {

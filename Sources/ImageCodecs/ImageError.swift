@@ -19,6 +19,7 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
     /// The picture could not be encoded.
     case encodingFailed(ImageFormat, reason: String)
 
+    /// One sentence for the user, without the file's name.
     public var description: String {
         switch self {
         case .emptyFile:

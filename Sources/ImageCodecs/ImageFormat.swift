@@ -2,11 +2,14 @@ import Foundation
 
 /// A file format that is read. PNG and JPEG are written, too.
 public enum ImageFormat: String, CaseIterable, Sendable, CustomStringConvertible {
+    /// Portable Network Graphics: read and written.
     case png = "PNG"
+    /// JPEG: read and written.
     case jpeg = "JPEG"
     /// Read only, and only where libwebp is installed.
     case webp = "WebP"
 
+    /// The format's usual name.
     public var description: String { rawValue }
 
     /// The longest side that the format's codec takes, in pixels.

@@ -5,6 +5,7 @@ public struct ImageLimits: Sendable {
     /// Width times height of the largest picture accepted.
     public var maximumPixels: Int
 
+    /// Limits of the caller's own; `standard` suits most.
     public init(maximumPixels: Int) {
         self.maximumPixels = maximumPixels
     }

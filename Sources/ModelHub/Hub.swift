@@ -3,6 +3,7 @@ import HTTPClient
 
 /// A Hugging Face hub: where it is, and what it is asked with.
 public struct Hub: Sendable {
+    /// The hub that is asked when `HF_ENDPOINT` names no other.
     public static let defaultEndpoint = "https://huggingface.co"
     private static let listingLimit = 64 << 20
 

@@ -13,11 +13,13 @@ public final class Compute {
 
     /// What becomes of a mapped weight's pages after it was used.
     public enum WeightPages: Sendable {
+        /// They stay in memory as long as the system has room.
         case kept
         /// Given back to the system, which finds them in its cache, or reads the file again, when they are needed.
         case released
     }
 
+    /// What becomes of the pages of weights used from here on.
     public var weightPages = WeightPages.kept
 
     let kernels: ck_kernels

@@ -74,13 +74,18 @@ public struct RunEstimate: Equatable, Sendable {
 
     /// Seconds of a picture's stages.
     public struct Seconds: Equatable, Sendable {
+        /// Encoding the instruction.
         public let text: Double
+        /// Encoding the input photo.
         public let encode: Double
         /// One evaluation of the UNet, after the first.
         public let step: Double
+        /// All evaluations of the UNet.
         public let allSteps: Double
+        /// Decoding the latents.
         public let decode: Double
 
+        /// All stages together.
         public var total: Double { text + encode + allSteps + decode }
     }
 
