@@ -40,7 +40,8 @@ test: setup ## run all tests, in release mode
 	$(SWIFT) test -c release
 
 # One build serves the warnings and the tests; its own folder keeps these flags from rebuilding everything else.
-check: setup ## check the format, build with warnings as errors, run all tests
+check: setup ## check the format and the folders' order, build with warnings as errors, run all tests
+	Tests/house/circles.pl Sources/cartoonize --imports
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
 	$(SWIFT) test -c release --scratch-path .build/check -Xswiftc -warnings-as-errors
 

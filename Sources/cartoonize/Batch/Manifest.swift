@@ -52,7 +52,7 @@ final class Manifest: Sendable {
     }
 
     func append(_ line: ManifestLine) throws {
-        let code = StandardStreams.writeAll(Data((try line.jsonLine() + "\n").utf8), to: descriptor)
+        let code = writeAll(Data((try line.jsonLine() + "\n").utf8), to: descriptor)
         guard code == 0 else { throw failure(code) }
     }
 

@@ -84,22 +84,3 @@ struct RunPlan {
         }
     }
 }
-
-/// Which file a name means, whatever the name.
-struct FileIdentity: Hashable {
-    private let device: dev_t
-    private let inode: ino_t
-
-    /// nil when there is nothing.
-    init?(_ path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        (device, inode) = (status.st_dev, status.st_ino)
-    }
-
-    init?(descriptor: Int32) {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { return nil }
-        (device, inode) = (status.st_dev, status.st_ino)
-    }
-}

@@ -58,7 +58,7 @@ struct TemporaryFile: ~Copyable {
 
     /// Appends `bytes`.
     func write(_ bytes: Data) throws(SystemFailure) {
-        let code = StandardStreams.writeAll(bytes, to: descriptor)
+        let code = writeAll(bytes, to: descriptor)
         guard code == 0 else { throw SystemFailure(code) }
     }
 
@@ -101,13 +101,4 @@ struct TemporaryFile: ~Copyable {
         fsync(folderDescriptor)
         close(folderDescriptor)
     }
-}
-
-/// An error number of the system.
-struct SystemFailure: Error {
-    let code: Int32
-
-    init(_ code: Int32) { self.code = code }
-
-    var message: String { systemMessage(code) }
 }

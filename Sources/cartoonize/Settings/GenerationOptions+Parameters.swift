@@ -2,9 +2,11 @@ import StableDiffusion
 
 extension GenerationOptions {
     /// These options, with what they leave open taken from the picture that `--params-from` names.
-    func completed() throws -> GenerationOptions {
+    ///
+    /// - Parameter text: gives the parameters inside the picture at a path.
+    func completed(reading text: (String) throws -> String?) throws -> GenerationOptions {
         guard let paramsFrom else { return self }
-        guard let text = try InputPicture(InputFile(path: paramsFrom)).parameters else {
+        guard let text = try text(paramsFrom) else {
             throw CommandFailure(.input, "there are no parameters inside \(paramsFrom)")
         }
         let parameters = GenerationParameters(text: text)

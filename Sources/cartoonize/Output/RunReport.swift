@@ -73,22 +73,3 @@ struct FailureReport: Encodable {
     var error: String
     var exitCode: Int32
 }
-
-extension Encodable {
-    /// One line of JSON with snake-case keys in alphabetical order.
-    func jsonLine() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
-}
-
-/// The largest resident memory of this process so far, in bytes; nil where the system has no `/proc`.
-///
-/// The kernel's own mark for this program: `getrusage` would count what the parent process used before it started us.
-func peakResidentBytes() -> Int? {
-    guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return nil }
-    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-    return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
-}

@@ -59,7 +59,13 @@ struct CartoonizeImage: ParsableCommand {
         } catch is ClosedPipe {
             throw ClosedPipe()
         } catch {
-            let failure = CommandFailure(describing: error)
+            var failure = CommandFailure(describing: error)
+            // A mistyped command is taken for a photo.
+            if failure.status == .input, photo.count == 1, FileKind(photo[0]) == nil,
+                let command = Commands.near(photo[0])
+            {
+                failure.message += "; did you mean the command '\(command)'?"
+            }
             // The failures of a batch's pictures have been told one by one.
             if output.json, failure.status != .incomplete {
                 let report = FailureReport(

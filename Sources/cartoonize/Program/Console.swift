@@ -44,6 +44,6 @@ enum Console {
 
     /// Standard error may be closed or full; that must not end the work.
     private static func emit(_ text: String) {
-        _ = StandardStreams.writeAll(Data(text.utf8), to: STDERR_FILENO)
+        _ = writeAll(Data(text.utf8), to: STDERR_FILENO)
     }
 }

@@ -26,8 +26,8 @@ struct Run {
         let style = ProgressDisplay.style(quiet: options.output.quiet, environment: environment)
         let first = options.photo.first.map { Photo(path: $0, subfolder: "").name }
         progress = RunProgress(style: style, label: (first ?? options.batch.filesFrom) ?? "")
-        search = try options.batch.photos(options.photo)
-        generation = try options.generation.completed()
+        search = try PhotoSearch(options.photo, options: options.batch)
+        generation = try options.generation.completed { try InputPicture(InputFile(path: $0)).parameters }
         let requested = generation.model ?? environment["CARTOONIZE_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
         let models = ModelSearch.forThisProcess()
         let found = try models.locate(requested)

@@ -25,7 +25,7 @@ enum ExitStatus: Int32 {
 /// A failure with the sentence that the user sees and the status that the caller gets.
 struct CommandFailure: Error {
     let status: ExitStatus
-    let message: String
+    var message: String
     /// Whether the pictures of a batch that are still to come would fail as well.
     var stopsBatch = false
 
@@ -43,7 +43,7 @@ struct CommandFailure: Error {
         case CheckpointError.noAddresses:
             self.init(
                 .memory,
-                "not enough memory: \(error) Raise the limit (ulimit -v), or take the model \(ModelSearch.defaultName)")
+                "not enough memory: \(error) Raise the limit (ulimit -v), or take the model \(defaultModelName)")
             stopsBatch = true
         case is ConfigurationError, is CheckpointError, is SamplerError:
             self.init(.model, "the model cannot be used: \(error)")

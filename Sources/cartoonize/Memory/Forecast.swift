@@ -182,7 +182,7 @@ final class Forecast {
 
     /// What would fit.
     private func advice(_ estimate: RunEstimate, _ size: PixelSize, _ photo: PixelSize) -> String {
-        let small = settings.modelName == ModelSearch.defaultName ? "" : ", or the model \(ModelSearch.defaultName)"
+        let small = settings.modelName == defaultModelName ? "" : ", or the model \(defaultModelName)"
         if use == .fast, keepsParts, fits(estimate, photo, .stage) {
             return "give --memory auto, which takes \(byteCountText(peak(estimate, photo, .stage, .auto)))"
         }
@@ -197,7 +197,7 @@ final class Forecast {
                 return "give --size \(smaller)\(use == self.use ? "" : " --memory \(use.rawValue)")\(small)"
             }
         }
-        let other = small.isEmpty ? "there is no size that would fit" : "take the model \(ModelSearch.defaultName)"
+        let other = small.isEmpty ? "there is no size that would fit" : "take the model \(defaultModelName)"
         return addresses == nil ? other : "\(small.isEmpty ? "" : "\(other), or ")raise the limit (ulimit -v)"
     }
 }
@@ -213,10 +213,4 @@ extension PixelSize {
             return PixelSize(width: side(width), height: side(height))
         }
     }
-}
-
-/// The resident memory of this process, in bytes.
-private func residentBytes() -> Int? {
-    (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?
-        .split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * Int(getpagesize()) }
 }

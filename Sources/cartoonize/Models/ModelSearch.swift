@@ -28,9 +28,6 @@ struct FoundModel: Equatable {
 /// Where models are looked for, in this order: a path, the user's data folder, the Hugging Face cache, the models that
 /// come with the program.
 struct ModelSearch {
-    /// The model used when none is named.
-    static let defaultName = "cartoonizer-mini"
-
     /// The file that makes a folder a model.
     static let index = "model_index.json"
 
@@ -91,7 +88,7 @@ struct ModelSearch {
     ///
     /// Throws a `CommandFailure` that names every place searched.
     func locate(_ request: String?) throws -> FoundModel {
-        let request = request ?? Self.defaultName
+        let request = request ?? defaultModelName
         var searched: [String] = []
         if let model = try locateByPath(request) { return model }
         if request.contains("/") { searched.append(request) }
@@ -121,7 +118,7 @@ struct ModelSearch {
 
     /// The tokenizer of the model that comes with the program, CLIP's own: what single files of weights go without.
     func tokenizer() throws -> URL {
-        try locate(Self.defaultName).location.appendingPathComponent("tokenizer")
+        try locate(defaultModelName).location.appendingPathComponent("tokenizer")
     }
 
     /// Every model with a name, in the order of the search.

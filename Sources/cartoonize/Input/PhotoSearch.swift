@@ -123,19 +123,23 @@ struct PhotoSearch {
     }
 }
 
-/// What is at a path; nil for nothing.
-enum FileKind {
-    case file, folder
-    /// A pipe, a device or a socket.
-    case other
-
-    init?(_ path: String, followingLinks: Bool = true) {
-        var status = stat()
-        guard (followingLinks ? stat(path, &status) : lstat(path, &status)) == 0 else { return nil }
-        switch status.st_mode & S_IFMT {
-        case S_IFREG: self = .file
-        case S_IFDIR: self = .folder
-        default: self = .other
+extension PhotoSearch {
+    /// Finds the photos that arguments and the list of `--files-from` name.
+    init(_ arguments: [String], options: BatchOptions) throws {
+        let (list, recursive) = (options.filesFrom, options.recursive)
+        self.init(recursive: recursive, isBatch: list != nil || options.shard != nil)
+        arguments.forEach { add($0) }
+        if let list {
+            let file = list == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: list)
+            guard let file, let names = try? file.readToEnd() ?? Data() else {
+                throw CommandFailure(.input, "cannot read the list of photos \(list): \(systemMessage(errno))")
+            }
+            add(list: names)
+        }
+        guard !photos.isEmpty else {
+            let place = (arguments + [list].compactMap { $0 }).joined(separator: ", ")
+            throw CommandFailure(
+                .input, "there are no pictures in \(place)" + (recursive ? "" : "; --recursive looks deeper"))
         }
     }
 }

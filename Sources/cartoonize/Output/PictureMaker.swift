@@ -67,33 +67,13 @@ struct PictureMaker: Sendable {
         return try job.format.encode(picture, quality: quality, threads: settings.threads)
     }
 
-    /// The manifest's line of a picture that is yet to be made.
-    func line(of job: Job, folder: String) -> ManifestLine {
-        ManifestLine(
-            job: job,
-            settings: PictureSettings(
-                model: settings.modelName, modelHash: settings.modelHash, instruction: settings.instruction,
-                negative: settings.negativeInstruction,
-                steps: settings.steps, sampler: settings.sampler.rawValue, guidance: settings.guidanceScale,
-                imageGuidance: settings.imageGuidanceScale, size: size.size?.description, maxPixels: size.maxPixels,
-                format: job.format.description, quality: job.format == .jpeg ? quality : nil, compare: compare),
-            folder: folder)
-    }
-
-    /// Whether the file at `path` shows by its parameters, size and age that it is what this job would make.
-    func isResult(of job: Job, at path: String) -> Bool {
-        guard let file = try? InputFile(path: path), let made = try? InputPicture(file),
-            let photo = try? InputFile(path: job.photo.path), let sizes = try? sizes(for: job)
-        else { return false }
-        return made.parameters == parameters(seed: job.seed, working: sizes.working) && made.format == job.format
-            && made.size == written(sizes.output) && photo.modified <= file.modified
-    }
-
-    private func parameters(seed: UInt64, working: PixelSize) -> String {
+    /// The text that is embedded into a picture.
+    func parameters(seed: UInt64, working: PixelSize) -> String {
         settings.parameters(seed: seed, size: working).text
     }
 
-    private func written(_ size: PixelSize) -> PixelSize {
+    /// The size of the file for a picture of `size`.
+    func written(_ size: PixelSize) -> PixelSize {
         compare ? PixelSize(width: 2 * size.width, height: size.height) : size
     }
 

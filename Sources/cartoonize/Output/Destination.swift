@@ -54,20 +54,12 @@ enum Destination: Equatable, Sendable {
         guard !StandardStreams.isTerminal(descriptor) else {
             throw CommandFailure(.usage, "a picture is not written to a terminal; name a file with -o")
         }
-        switch StandardStreams.writeAll(bytes, to: descriptor) {
+        switch writeAll(bytes, to: descriptor) {
         case 0: return
         case EPIPE: throw ClosedPipe()
         case let code: throw CommandFailure(writing: path, SystemFailure(code))
         }
     }
-}
-
-/// Makes a folder and those above it, unless they exist.
-func makeFolder(_ path: String) throws(SystemFailure) {
-    if FileKind(path) == .folder { return }
-    let parent = FilePath(path.hasSuffix("/") ? String(path.dropLast()) : path).folder
-    if parent != path { try makeFolder(parent) }
-    guard mkdir(path, 0o777) == 0 || FileKind(path) == .folder else { throw SystemFailure(errno) }
 }
 
 extension CommandFailure {

@@ -24,11 +24,7 @@ struct InputFile {
             throw CommandFailure(.usage, "standard input is a terminal; pipe a picture into it, or name a file")
         }
         let descriptor = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            let reason = systemMessage(errno)
-            // A mistyped command is taken for a photo.
-            throw Self.failure(path, reason + (Commands.near(path).map { "; did you mean the command '\($0)'?" } ?? ""))
-        }
+        guard descriptor >= 0 else { throw Self.failure(path, systemMessage(errno)) }
         defer { close(descriptor) }
 
         var status = stat()
@@ -92,9 +88,4 @@ extension ImageFile {
             if case .unknownFormat = error { throw error }
         }
     }
-}
-
-extension stat {
-    /// The time of the last change of the content, in seconds since 1970.
-    var modified: Double { Double(st_mtim.tv_sec) + Double(st_mtim.tv_nsec) / 1e9 }
 }

@@ -52,6 +52,3 @@ extension Run {
         }
     }
 }
-
-/// `1 picture`, `2 pictures`.
-func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }

@@ -41,7 +41,7 @@ struct GenerationOptions: ParsableArguments {
         name: [.short, .long],
         help: ArgumentHelp(
             "The model: a folder, a name from 'cartoonize models', or a single file of weights. (default: $CARTOONIZE_MODEL, or else "
-                + "\(ModelSearch.defaultName))", valueName: "model"), completion: .file())
+                + "\(defaultModelName))", valueName: "model"), completion: .file())
     var model: String?
 
     @Option(
