@@ -62,6 +62,7 @@ static struct {
     int (*image_height)(const void *image, int channel);
     int (*image_bits)(const void *image, int channel);
     const uint8_t *(*image_plane)(const void *image, int channel, int *stride);
+    heif_error (*handle_nclx)(const void *handle, nclx_profile **profile);
     heif_error (*image_nclx)(const void *image, nclx_profile **profile);
     void (*nclx_free)(nclx_profile *profile);
     heif_error (*get_encoder)(void *context, int compression, void **encoder);
@@ -104,6 +105,7 @@ static void load(void) {
         {"heif_image_get_height", &heif.image_height},
         {"heif_image_get_bits_per_pixel_range", &heif.image_bits},
         {"heif_image_get_plane_readonly", &heif.image_plane},
+        {"heif_image_handle_get_nclx_color_profile", &heif.handle_nclx},
         {"heif_image_get_nclx_color_profile", &heif.image_nclx},
         {"heif_nclx_color_profile_free", &heif.nclx_free},
         {"heif_context_get_encoder_for_format", &heif.get_encoder},
@@ -247,8 +249,13 @@ static bool read_pixels(void *opaque, void *pixels, cimage_colours *colours, cha
         set_message(message, error.message ? error.message : "libheif cannot read it");
         return false;
     }
+    // By the container, else by the coded picture.
     nclx_profile *profile = NULL;
-    if (heif.image_nclx(image, &profile).code == 0 && profile) {
+    if (heif.handle_nclx(reader->handle, &profile).code != 0 || !profile) {
+        profile = NULL;
+        if (heif.image_nclx(image, &profile).code != 0) profile = NULL;
+    }
+    if (profile) {
         *colours = (cimage_colours){(uint16_t)profile->primaries, (uint16_t)profile->transfer};
         heif.nclx_free(profile);
     }

@@ -142,10 +142,11 @@ bool cimage_jpeg_is_unsupported(const cimage_jpeg_reader *reader) {
 
 // What the entropy decoder left between where it stopped and the next marker. It takes a few bytes ahead, and a scan may
 // end in padding.
-static uint32_t left_over_bytes(const struct jpeg_source_mgr *source) {
+static uint32_t left_over_bytes(const struct jpeg_decompress_struct *jpeg) {
     enum { padding = 16 };
-    const uint8_t *bytes = source->next_input_byte;
-    size_t left = source->bytes_in_buffer, count = 0;
+    if (jpeg->unread_marker != 0) return 0;  // it has come to the marker
+    const uint8_t *bytes = jpeg->src->next_input_byte;
+    size_t left = jpeg->src->bytes_in_buffer, count = 0;
     for (size_t i = 0; i < left; i++) {
         bool is_marker = bytes[i] == 0xFF && i + 1 < left && bytes[i + 1] != 0 && bytes[i + 1] != 0xFF;
         if (is_marker) break;
@@ -178,7 +179,7 @@ bool cimage_jpeg_read_pixels(cimage_jpeg_reader *reader, uint8_t *pixels, cimage
         jpeg_read_scanlines(jpeg, &row, 1);
     }
     damage->missing_rows = errors->missing_rows;
-    damage->left_over_bytes = is_one_scan && errors->missing_rows == 0 ? left_over_bytes(jpeg->src) : 0;
+    damage->left_over_bytes = is_one_scan && errors->missing_rows == 0 ? left_over_bytes(jpeg) : 0;
     return true;  // what follows the last pixel's scan does not matter
 }
 

@@ -229,9 +229,11 @@ static void *open_reader(const uint8_t *data, size_t size, cimage_header *header
     return reader;
 }
 
+// libjxl makes a profile of sRGB as well, which nobody needs.
 static bool read_profile(void *opaque, cimage_buffer *profile) {
-    enum { most = 16 << 20 };
+    enum { most = 16 << 20, srgb_primaries = 1, srgb_transfer = 13 };
     const jxl_reader *reader = opaque;
+    if (reader->colours.primaries == srgb_primaries && reader->colours.transfer == srgb_transfer) return false;
     size_t size = 0;
     if (get_profile_size(reader->decoder, &size) != success || size == 0 || size > most) return false;
     uint8_t *bytes = malloc(size);

@@ -31,6 +31,7 @@ struct PNGChunks {
             let name = String(decoding: type, as: UTF8.self)
             if name == "IEND" {
                 hasEnd = true
+                if length != 0 || reader.uint32(at: end + 8) != 0xAE42_6082 { notes.append("its end is damaged") }
                 break
             }
             if name == "CgBI", end == Self.signature.count {
