@@ -78,4 +78,7 @@ struct PictureSettings: Encodable, Equatable, Sendable {
     /// nil for a format that has none.
     var quality: Int?
     var compare: Bool
+    /// nil for the usual: with loss, where there is a choice, and with the photo's metadata.
+    var lossless: Bool?
+    var metadata: String?
 }

@@ -1,4 +1,5 @@
 import Foundation
+import ImageCodecs
 import ModelHub
 import StableDiffusion
 
@@ -13,7 +14,9 @@ extension PictureMaker {
                 negative: settings.negativeInstruction,
                 steps: settings.steps, sampler: settings.sampler.rawValue, guidance: settings.guidanceScale,
                 imageGuidance: settings.imageGuidanceScale, size: size.size?.description, maxPixels: size.maxPixels,
-                format: job.format.description, quality: job.format == .jpeg ? quality : nil, compare: compare),
+                format: job.format.description, quality: job.format.takesQuality && !output.lossless ? quality : nil, compare: compare,
+                lossless: output.lossless ? true : nil,
+                metadata: output.metadata == .keep ? nil : output.metadata.rawValue),
             folder: folder)
     }
 
@@ -51,10 +54,11 @@ extension PictureMaker {
 
     /// Whether the file at `path` shows by its parameters, size and age that it is what this job would make.
     func isResult(of job: Job, at path: String) -> Bool {
-        guard let file = try? InputFile(path: path), let made = try? InputPicture(file),
+        guard let file = try? InputFile(path: path), let made = try? ImageFile.header(of: file.data),
             let photo = try? InputFile(path: job.photo.path), let sizes = try? sizes(for: job)
         else { return false }
         return made.parameters == parameters(seed: job.seed, working: sizes.working) && made.format == job.format
-            && made.size == written(sizes.output) && min(photo.modified, photo.touched) <= file.modified
+            && PixelSize(width: made.width, height: made.height) == written(sizes.output)
+            && min(photo.modified, photo.touched) <= file.modified
     }
 }

@@ -26,6 +26,7 @@ struct PictureQueue {
             progress.begin(job)
             do {
                 let photo = try prepared.value()
+                for note in photo.picture.notes { Console.line("note: \(job.photo.name): \(note)") }
                 progress.expect(try willMake(job, photo))
                 let result = try pipeline.generate(
                     maker.settings.request(image: photo.source, seed: job.seed), preview: preview(of: job, photo),

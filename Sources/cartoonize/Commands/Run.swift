@@ -28,7 +28,7 @@ struct Run {
         progress = RunProgress(style: style, label: (first ?? options.batch.filesFrom) ?? "")
         search = try PhotoSearch(options.photo, options: options.batch)
         try Self.confine(options, search)
-        generation = try options.generation.completed { try InputPicture(InputFile(path: $0)).parameters }
+        generation = try options.generation.completed { try InputFile(path: $0).header().parameters }
         let requested = generation.model ?? environment["CARTOONIZE_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
         let models = ModelSearch.forThisProcess()
         let found = try models.locate(requested)
@@ -42,7 +42,7 @@ struct Run {
         }
         maker = PictureMaker(
             model: model, settings: try Settings(options: generation, model: model, found: found), size: options.size,
-            quality: options.output.quality ?? OutputOptions.defaultQuality, compare: options.output.compare)
+            output: options.output)
     }
 
     mutating func perform() throws {
@@ -85,7 +85,7 @@ struct Run {
         }
         var seed = generation.seed ?? GenerationOptions.randomSeed()
         var (settled, seeds) = try plan(seed)
-        try output.checkQuality(for: settled.jobs[0].format)
+        try maker.check(settled.jobs[0].format)
         let folder = settled.folder
         if settled.isBatch, generation.seed == nil, let stored = try BatchSeed.stored(in: folder) {
             seed = stored
