@@ -44,8 +44,10 @@ public struct ModelConverter {
     ///
     /// - Parameters:
     ///   - source: a diffusers folder, or one file of the original layout.
+    ///   - precision: of the weights that are written.
     ///   - useEMA: of a single file, the averaged UNet weights instead of the last ones.
-    ///   - tokenizer: the folder whose `vocab.json` and `merges.txt` a source without them is given: single files have none.
+    ///   - tokenizer: the folder whose `vocab.json` and `merges.txt` a source without them is given: single files have
+    ///     none.
     /// - Throws: `CheckpointError`.
     public init(source: URL, precision: WeightPrecision, useEMA: Bool = false, tokenizer: URL? = nil) throws {
         var isFolder: ObjCBool = false

@@ -30,6 +30,7 @@ public final class SafetensorsWriter {
     /// Starts the file under a temporary name and writes its header.
     ///
     /// - Parameters:
+    ///   - url: the file to make or replace.
     ///   - tensors: with distinct keys, in any order.
     ///   - metadata: `format: pt` is what PyTorch's loaders insist on.
     /// - Throws: `CheckpointError.cannotWrite`.

@@ -25,7 +25,9 @@ public struct SingleFileCheckpoint {
     private let file: String
     private let tensors: [ModelPart: [TensorEntry]]
 
-    /// - Parameter useEMA: take the averaged UNet weights instead of the last ones; diffusers takes the last.
+    /// - Parameters:
+    ///   - url: the file.
+    ///   - useEMA: take the averaged UNet weights instead of the last ones; diffusers takes the last.
     /// - Throws: `CheckpointError` for a file that cannot be read, is not of this layout, holds tensors this layout does not
     ///   know, or is another kind of model than InstructPix2Pix with CLIP ViT.
     public init(_ url: URL, useEMA: Bool = false) throws {

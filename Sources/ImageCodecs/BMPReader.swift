@@ -1,6 +1,7 @@
 import Foundation
 
 extension ImageFormat {
+    /// Windows and OS/2 bitmaps: read.
     public static let bmp: ImageFormat = .init(
         "BMP", extensions: ["bmp", "dib"], maximumSide: 1_000_000,
         matches: { start in

@@ -1,6 +1,7 @@
 import Foundation
 
 extension ImageFormat {
+    /// GIF: the first frame is read.
     public static let gif: ImageFormat = .init(
         "GIF", extensions: ["gif"], maximumSide: 65_535, matches: { $0.has("GIF87a") || $0.has("GIF89a") },
         open: { try GIFReader($0, limits: $1) })

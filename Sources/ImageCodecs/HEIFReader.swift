@@ -6,6 +6,7 @@ import Foundation
 // mere remark, and leaves depth maps and gain maps aside.
 
 extension ImageFormat {
+    /// HEIF with HEVC, as phones write it: read where libheif is installed.
     public static let heic: ImageFormat = .init(
         "HEIC", extensions: ["heic", "heif", "hif"], maximumSide: 32_768,
         library: ImageLibrary(
@@ -18,6 +19,7 @@ extension ImageFormat {
         },
         open: { try LibraryReader(heic, cimage_heif_decoder(), $0, limits: $1, turnsItself: true) })
 
+    /// HEIF with AV1: read and written where libheif is installed.
     public static let avif: ImageFormat = .init(
         "AVIF", extensions: ["avif"], maximumSide: 32_768,
         library: ImageLibrary(

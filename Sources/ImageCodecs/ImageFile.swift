@@ -17,7 +17,10 @@ public enum ImageFile {
     /// profiles, and those that other descriptions of colours amount to, come with the pixels. Damage that leaves the
     /// picture whole, or nearly so (the last rows of a JPEG), becomes a note; other damage is an error.
     ///
-    /// - Parameter strict: whether a file with a note is refused.
+    /// - Parameters:
+    ///   - data: the whole file.
+    ///   - limits: checked on the header, before memory is taken for pixels.
+    ///   - strict: whether a file with a note is refused.
     ///
     /// Throws `ImageError`.
     public static func decode(

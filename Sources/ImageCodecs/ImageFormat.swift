@@ -41,6 +41,7 @@ public struct ImageFormat: Sendable {
 }
 
 extension ImageFormat: Hashable, CustomStringConvertible {
+    /// The format's usual name.
     public var description: String { name }
     public static func == (first: ImageFormat, second: ImageFormat) -> Bool { first.name == second.name }
     public func hash(into hasher: inout Hasher) { hasher.combine(name) }

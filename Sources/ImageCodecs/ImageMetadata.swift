@@ -27,6 +27,7 @@ public struct ImageMetadata: Equatable, Sendable {
     /// Pixels to an inch across and down.
     package var resolution: Resolution?
 
+    /// Nothing known.
     public init() {}
 
     package struct Resolution: Equatable, Sendable {

@@ -13,9 +13,11 @@ protocol ImageReader {
 
 /// What a picture file's header says.
 public struct ImageHeader: Equatable, Sendable {
+    /// What the content shows the file to be.
     public let format: ImageFormat
     /// Size in pixels as the picture is shown: the orientation is applied.
     public let width: Int
+    /// Rows of the picture as it is shown.
     public let height: Int
     /// Whether there is an alpha channel or a transparent colour.
     public let hasAlpha: Bool

@@ -48,6 +48,7 @@ extension ImageFormat {
     /// Encodes a picture with its profile, parameters and metadata.
     ///
     /// - Parameters:
+    ///   - image: the pixels and what goes with them.
     ///   - quality: 1 to 100, for formats that take one.
     ///   - lossless: for formats that have that beside quality.
     ///   - threads: as many as may be used; the bytes are the same for any number.

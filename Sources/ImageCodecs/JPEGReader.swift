@@ -2,6 +2,7 @@ import CImageCodecs
 import Foundation
 
 extension ImageFormat {
+    /// JPEG: read and written.
     public static let jpeg: ImageFormat = .init(
         "JPEG", extensions: ["jpg", "jpeg", "jpe", "jfif", "mpo"], maximumSide: 65_500,
         writer: ImageWriter(takesQuality: true, hasAlpha: false, hasRoomForParameters: JPEGReader.hasRoom) {

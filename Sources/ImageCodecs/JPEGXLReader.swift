@@ -2,6 +2,7 @@ import CImageCodecs
 import Foundation
 
 extension ImageFormat {
+    /// JPEG XL: read and written where libjxl is installed.
     public static let jpegXL: ImageFormat = .init(
         "JPEG XL", extensions: ["jxl"], maximumSide: 1 << 20,
         library: ImageLibrary(

@@ -2,6 +2,7 @@ import CImageCodecs
 import Foundation
 
 extension ImageFormat {
+    /// Portable Network Graphics: read and written.
     public static let png: ImageFormat = .init(
         "PNG", extensions: ["png", "apng"], maximumSide: 1_000_000,
         writer: ImageWriter { image, options in try image.png(threads: options.threads) },

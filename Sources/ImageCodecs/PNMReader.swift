@@ -1,6 +1,7 @@
 import Foundation
 
 extension ImageFormat {
+    /// Netpbm's PBM, PGM, PPM and PAM: read.
     public static let pnm: ImageFormat = .init(
         "PNM", extensions: ["pnm", "ppm", "pgm", "pbm", "pam"], maximumSide: 1_000_000,
         matches: { start in

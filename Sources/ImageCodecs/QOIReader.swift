@@ -1,6 +1,7 @@
 import Foundation
 
 extension ImageFormat {
+    /// The "Quite OK Image" format: read.
     public static let qoi: ImageFormat = .init(
         "QOI", extensions: ["qoi"], maximumSide: 1_000_000, matches: { $0.has("qoif") },
         open: { try QOIReader($0, limits: $1) })

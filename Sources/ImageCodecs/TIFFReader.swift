@@ -2,6 +2,7 @@ import CImageCodecs
 import Foundation
 
 extension ImageFormat {
+    /// TIFF: the first full-size page is read where libtiff is installed.
     public static let tiff: ImageFormat = .init(
         "TIFF", extensions: ["tif", "tiff"], maximumSide: 1_000_000,
         library: ImageLibrary(package: "libtiff6", isReadable: { cimage_tiff_decoder().pointee.is_available() }),

@@ -2,6 +2,7 @@ import CImageCodecs
 import Foundation
 
 extension ImageFormat {
+    /// WebP: read and written where libwebp is installed.
     public static let webp: ImageFormat = .init(
         "WebP", extensions: ["webp"], maximumSide: 16_383,
         library: ImageLibrary(

@@ -43,8 +43,12 @@ public struct ModelPull {
     private let client: HTTPClient
 
     /// - Parameters:
+    ///   - name: the repository and revision.
+    ///   - hub: where it is.
+    ///   - precision: of the converted weights.
     ///   - destination: the folder that the model becomes.
     ///   - originals: the folder that the downloaded files are kept in, nil to let go of them.
+    ///   - retry: how often something is tried again.
     public init(
         _ name: HubName, from hub: Hub, precision: WeightPrecision, destination: URL, originals: URL? = nil,
         retry: Retry = Retry()
@@ -63,6 +67,7 @@ public struct ModelPull {
     /// - Parameters:
     ///   - replacing: whether a model that is there is replaced; else nothing is done for the same revision.
     ///   - planned: told what comes; what it throws ends the pull before the first weight.
+    ///   - progress: called as bytes arrive and are converted; what it throws ends the pull.
     ///   - check: called with the complete folder before it gets its name; throws if it is no model that works.
     /// - Returns: what became of the values; nil when this revision was there.
     /// - Throws: `HubError`, `CheckpointError`, and what the closures throw.

@@ -52,10 +52,12 @@ public struct KernelSet: @unchecked Sendable {
 
 /// A set of kernels is asked for that cannot run here.
 public struct KernelSetError: Error, Equatable, CustomStringConvertible {
+    /// What was asked for.
     public let name: String
     /// The names of those that can.
     public let available: [String]
 
+    /// One sentence with the names that can be asked for.
     public var description: String {
         let last = available.count - 1
         let list = last > 0 ? available[..<last].joined(separator: ", ") + " and " + available[last] : available[0]

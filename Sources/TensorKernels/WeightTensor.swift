@@ -24,6 +24,8 @@ public struct WeightTensor {
     let isMapped: Bool
 
     /// - Parameters:
+    ///   - shape: as PyTorch stores it, outermost side first.
+    ///   - format: of the values.
     ///   - bytes: the values in the machine's byte order, aligned to their own size, exactly as many as `shape` takes.
     ///   - owner: the object that keeps `bytes` valid.
     ///   - isMapped: whether the bytes are those of a file, mapped read-only.

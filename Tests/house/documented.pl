@@ -15,7 +15,8 @@ for my $folder (@ARGV) {
             my ($indent) = $line =~ /^(\s*)/;
             undef $enumeration if defined $enumeration && $line =~ /^\s*\}/ && length($indent) <= $enumeration;
             my $is_case = defined $enumeration && $line =~ /^\s*case [a-z]/ && length($indent) == $enumeration + 4;
-            my $is_public = $line =~ /^\s*(?:\@\w+ )*(?:public|open) (?!extension)/;
+            # What Equatable and Hashable ask for has their documentation.
+            my $is_public = $line =~ /^\s*(?:\@\w+ )*(?:public|open) (?!extension|static func ==|func hash\()/;
             if (($is_case || $is_public) && $above !~ m{^\s*///}) {
                 $line =~ s/^\s+|\s+$//g;
                 print STDERR "$file:$number: not documented: $line\n";

@@ -10,8 +10,10 @@ use warnings;
 # Everything that a translation leaves as it is, counted.
 sub facts {
     my ($file) = @_;
-    local (@ARGV, $/) = $file;
-    my $text = <>;
+    local $/;
+    # As characters: a letter before a hyphen may be any.
+    open my $handle, '<:encoding(UTF-8)', $file or die "$file: $!\n";
+    my $text = <$handle>;
     my %facts;
     # A comment after a command is translated.
     $facts{"command: $1"}++ while $text =~ /^    (\S.*?)(?:\s{2,}#.*)?$/mg;

@@ -47,6 +47,7 @@ public final class InstructPix2Pix {
     /// Makes one picture.
     ///
     /// - Parameters:
+    ///   - request: the photo at its working size, and the settings.
     ///   - observer: takes every stage's values, for comparisons with other implementations.
     ///   - preview: takes approximate pictures on the way.
     ///   - progress: called before and between stages; what it throws ends the run and comes out of here.

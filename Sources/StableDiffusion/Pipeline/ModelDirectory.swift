@@ -80,7 +80,9 @@ public struct ModelDirectory: Sendable {
 
     /// A model in one file of the original layout, in float32 or half, `.ckpt` or `.safetensors`.
     ///
-    /// - Parameter tokenizer: the folder with the `vocab.json` and `merges.txt` that such a file lacks.
+    /// - Parameters:
+    ///   - file: the path of the weights.
+    ///   - tokenizer: the folder with the `vocab.json` and `merges.txt` that such a file lacks.
     /// - Throws: `ConfigurationError`, `SamplerError` or `CheckpointError` with a sentence that names the file.
     public init(file: URL, tokenizer: URL) throws {
         let checkpoint = try SingleFileCheckpoint(file)

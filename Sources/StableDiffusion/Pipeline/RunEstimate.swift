@@ -26,7 +26,13 @@ public struct RunEstimate: Equatable, Sendable {
     private let pixels: Int
 
     /// - Parameters:
+    ///   - model: whose configuration and headers are read, not its weights.
     ///   - width: of the picture worked at, a multiple of the model's factor, as is `height`.
+    ///   - height: a multiple of the same factor.
+    ///   - steps: 1 to 1000.
+    ///   - sampler: nil for the model's own.
+    ///   - guidance: which branches each step takes.
+    ///   - threads: that the run will use.
     /// - Throws: what loading the model's parts throws.
     public init(
         model: ModelDirectory, width: Int, height: Int, steps: Int, sampler: SamplerKind?, guidance: Guidance,
@@ -93,6 +99,7 @@ public struct RunEstimate: Equatable, Sendable {
     public var work: Work { stages.reduce(Work()) { $0 + $1.work + $1.lastPass * $1.repetitions } }
 
     /// - Parameters:
+    ///   - speed: what one unit of each kind of work takes here.
     ///   - keptTensorBytes: what of the tensors' memory stays between stages.
     ///   - usedBefore: what of it pictures before this one have left.
     public func seconds(_ speed: MachineSpeed, keptTensorBytes: Int, usedBefore: Int = 0) -> Seconds {

@@ -17,6 +17,7 @@ public protocol Sampler: Sendable {
     /// - Parameters:
     ///   - prediction: what the model, guided, made of the latents.
     ///   - step: the index in `timesteps`.
+    ///   - latents: those that the step starts from.
     ///   - random: where an ancestral sampler draws its noise, one call of `normal` for each drawing.
     mutating func step(_ prediction: [Float], step: Int, latents: [Float], random: inout TorchRandom) -> [Float]
 }
