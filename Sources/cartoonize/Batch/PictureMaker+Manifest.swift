@@ -6,12 +6,12 @@ extension PictureMaker {
     func line(of job: Job, folder: String) -> ManifestLine {
         ManifestLine(
             job: job,
-            settings: PictureSettings(
-                model: settings.modelName, modelHash: settings.modelHash, instruction: settings.instruction,
-                negative: settings.negativeInstruction,
-                steps: settings.steps, sampler: settings.sampler.rawValue, guidance: settings.guidanceScale,
-                imageGuidance: settings.imageGuidanceScale, size: size.size?.description, maxPixels: size.maxPixels,
-                format: job.format.description, quality: job.format == .jpeg ? quality : nil, compare: compare),
+            settings: Joined(
+                settings.generation,
+                PictureContext(
+                    model: settings.modelName, modelHash: settings.modelHash, size: size.size?.description,
+                    maxPixels: size.maxPixels, format: job.format.description,
+                    quality: job.format == .jpeg ? quality : nil, compare: compare)),
             folder: folder)
     }
 

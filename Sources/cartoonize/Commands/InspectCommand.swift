@@ -1,6 +1,8 @@
 import ArgumentParser
 import Checkpoints
+import Files
 import Foundation
+import StableDiffusion
 
 /// Tells how a picture was made, from the parameters inside it, or what a model consists of.
 struct InspectCommand: ParsableCommand {
@@ -73,7 +75,7 @@ struct InspectCommand: ParsableCommand {
             guard let text = picture.parameters else { return }
             let read = GenerationParameters(text: text)
             instruction = read.instruction
-            negative = read.negativeInstruction
+            negative = read.negativePrompt
             parameters = Dictionary(read.fields.map { ($0.name, $0.value) }) { first, _ in first }
         }
     }

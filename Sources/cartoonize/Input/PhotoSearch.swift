@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Finds the photos that arguments mean: files, folders, patterns and addresses, in their order, each file once.
