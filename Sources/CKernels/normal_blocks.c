@@ -16,6 +16,12 @@ INLINE v8 fused(v8 a, v8 b, v8 c) { return __builtin_elementwise_fma(a, b, c); }
 INLINE v8 all(float x) { return (v8){x, x, x, x, x, x, x, x}; }
 INLINE v8 choose(i8 mask, v8 a, v8 b) { return (v8)((mask & (i8)a) | (~mask & (i8)b)); }
 
+// The compilers' own, lane by lane: not all of them have one for vectors.
+INLINE v8 square_root(v8 x) {
+    for (int i = 0; i < 8; i++) x[i] = __builtin_sqrtf(x[i]);
+    return x;
+}
+
 // The natural logarithm of positive normal numbers, by a polynomial on [sqrt(1/2), sqrt(2)].
 INLINE v8 natural_log(v8 value) {
     i8 bits = (i8)value;
@@ -73,7 +79,7 @@ INLINE void transform(float *values, size_t blocks) {
         v8 first, second, sines, cosines;
         __builtin_memcpy(&first, block, sizeof first);
         __builtin_memcpy(&second, block + 8, sizeof second);
-        v8 radius = __builtin_elementwise_sqrt(-2 * natural_log(1 - first));
+        v8 radius = square_root(-2 * natural_log(1 - first));
         sine_and_cosine(two_pi * second, &sines, &cosines);
         first = radius * cosines + 0;  // adding the mean turns -0 into 0
         second = radius * sines + 0;

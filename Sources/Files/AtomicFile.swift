@@ -7,11 +7,17 @@ package struct AtomicFile: ~Copyable {
     private let path: String
     private let descriptor: Int32
 
-    /// Creates an empty file in the folder of `destination`.
+    /// Creates an empty file in the folder of `destination`. It gets the mode of what it is to replace, if that is a file.
     package init(_ destination: String) throws(SystemError) {
         self.destination = destination
         path = TemporaryPaths.path(beside: destination)
         descriptor = try TemporaryPaths.create(path) { open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
+        // Nobody else has it; a file system without locks leaves it unlocked, and nobody can lock it to remove it.
+        _ = flock(descriptor, LOCK_EX | LOCK_NB)
+        var status = stat()
+        if lstat(destination, &status) == 0, status.st_mode & S_IFMT == S_IFREG {
+            fchmod(descriptor, status.st_mode & 0o777)
+        }
     }
 
     deinit {
@@ -30,9 +36,10 @@ package struct AtomicFile: ~Copyable {
         guard code == 0 else { throw SystemError(code) }
     }
 
-    /// Waits until the content is on the disk, then gives the file its name, which lasts even through a power cut.
+    /// Waits until the content is on the disk, then gives the file its name, which lasts even through a power cut. A symbolic
+    /// link of that name is replaced, not followed.
     ///
-    /// - Parameter replacing: if false, a file that appeared there meanwhile is kept and this throws EEXIST.
+    /// - Parameter replacing: if false, what appeared there meanwhile is kept and this throws EEXIST.
     package func commit(replacing: Bool = true) throws(SystemError) {
         guard fsync(descriptor) == 0 else { throw SystemError() }
         let code = replacing ? TemporaryPaths.rename(path, to: destination) : appear()

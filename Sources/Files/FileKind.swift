@@ -38,5 +38,9 @@ package struct FileIdentity: Hashable {
 
 extension stat {
     /// The time of the last change of the content, in seconds since 1970.
-    package var modified: Double { Double(st_mtim.tv_sec) + Double(st_mtim.tv_nsec) / 1e9 }
+    package var modified: Double { Self.seconds(st_mtim) }
+    /// The time of the last change of anything, which nobody can set, in seconds since 1970.
+    package var touched: Double { Self.seconds(st_ctim) }
+
+    private static func seconds(_ time: timespec) -> Double { Double(time.tv_sec) + Double(time.tv_nsec) / 1e9 }
 }

@@ -3,7 +3,7 @@ import Foundation
 /// Makes a folder and those above it, unless they exist.
 package func makeFolder(_ path: String) throws(SystemError) {
     if FileKind(path) == .folder { return }
-    let parent = FilePath(path.hasSuffix("/") ? String(path.dropLast()) : path).folder
+    let parent = FilePath(path).withoutLastSlash.folder
     if parent != path { try makeFolder(parent) }
     guard mkdir(path, 0o777) == 0 || FileKind(path) == .folder else { throw SystemError() }
 }

@@ -82,9 +82,10 @@ public enum GuidedEnlargement {
             let colour = (0..<width * height).map { Float(picture[3 * $0 + channel]) / 255 }
             let colourMean = Plane(colour, width: width, height: height).blurred()
             let products = Plane(zip(light, colour).map { $0 * $1 }, width: width, height: height).blurred()
-            let slope = (0..<width * height).map { pixel in
-                (products[pixel] - mean[pixel] * colourMean[pixel])
-                    / (squares[pixel] - mean[pixel] * mean[pixel] + epsilon)
+            let slope = (0..<width * height).map { pixel -> Float in
+                let covariance: Float = products[pixel] - mean[pixel] * colourMean[pixel]
+                let variance: Float = squares[pixel] - mean[pixel] * mean[pixel]
+                return covariance / (variance + epsilon)
             }
             let smooth = Plane(slope, width: width, height: height).blurred()
             for pixel in 0..<width * height { slopes[3 * pixel + channel] = smooth[pixel] }

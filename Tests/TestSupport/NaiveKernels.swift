@@ -73,16 +73,18 @@ public enum NaiveKernels {
         for h in 0..<heads {
             for t in 0..<tokens {
                 let visible = causal ? min(t + 1, keyTokens) : keyTokens
-                var weights = (0..<visible).map { s in
-                    (0..<depth).reduce(0.0) {
-                        $0 + queries[t * channels + h * depth + $1] * keys[s * channels + h * depth + $1]
-                    } / Double(depth).squareRoot()
+                var weights = (0..<visible).map { s -> Double in
+                    let (query, key) = (t * channels + h * depth, s * channels + h * depth)
+                    var score = 0.0
+                    for i in 0..<depth { score += queries[query + i] * keys[key + i] }
+                    return score / Double(depth).squareRoot()
                 }
                 let top = weights.max() ?? 0
                 weights = weights.map { exp($0 - top) }
                 let total = weights.reduce(0, +)
                 for i in 0..<depth {
-                    let sum = (0..<visible).reduce(0.0) { $0 + weights[$1] * values[$1 * channels + h * depth + i] }
+                    var sum = 0.0
+                    for s in 0..<visible { sum += weights[s] * values[s * channels + h * depth + i] }
                     result[t * channels + h * depth + i] = sum / total
                 }
             }
@@ -98,11 +100,15 @@ public enum NaiveKernels {
         let size = channels / groups
         for b in 0..<batch {
             for g in 0..<groups {
-                let indices = (0..<pixels).flatMap { p in
-                    (0..<size).map { (b * pixels + p) * channels + g * size + $0 }
+                let indices = (0..<pixels).flatMap { p -> [Int] in
+                    let first = (b * pixels + p) * channels + g * size
+                    return Array(first..<first + size)
                 }
-                let mean = indices.reduce(0.0) { $0 + x[$1] } / Double(indices.count)
-                let variance = indices.reduce(0.0) { $0 + (x[$1] - mean) * (x[$1] - mean) } / Double(indices.count)
+                var (sum, squares) = (0.0, 0.0)
+                for i in indices { sum += x[i] }
+                let mean = sum / Double(indices.count)
+                for i in indices { squares += (x[i] - mean) * (x[i] - mean) }
+                let variance = squares / Double(indices.count)
                 for i in indices {
                     let c = i % channels
                     result[i] = (x[i] - mean) / (variance + epsilon).squareRoot() * weight[c] + bias[c]

@@ -6,6 +6,7 @@ import Foundation
 public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
     /// The file's path.
     public let file: String
+    /// What is wrong with it.
     public let reason: String
 
     package init(file: String, reason: String) {
@@ -13,6 +14,7 @@ public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
         self.reason = reason
     }
 
+    /// The file's path and what is wrong with it.
     public var description: String { "\(file): \(reason)" }
 }
 

@@ -7,21 +7,29 @@ import Foundation
 ///     Negative prompt: blurry
 ///     Steps: 20, Sampler: Euler a, CFG scale: 7.5, Image CFG scale: 1.5, Seed: 42, Size: 512x512, Model: cartoonizer
 public struct GenerationParameters: Equatable, Sendable {
+    /// What was to be done with the picture.
     public var instruction: String
+    /// What the picture was not to become; empty if nothing was said.
     public var negativePrompt: String
     /// The fields of the last line, in order.
     public var fields: [Field]
 
+    /// A field of the last line.
     public struct Field: Equatable, Sendable {
+        /// What it is called there, such as `CFG scale`.
         public var name: String
+        /// Its value as text, without quotation marks.
         public var value: String
 
+        /// A field of that name and value.
         public init(name: String, value: String) {
             self.name = name
             self.value = value
         }
     }
 
+    /// The parameters of a picture that was made with settings and a seed.
+    ///
     /// - Parameters:
     ///   - width: of the picture worked at, in pixels, as is `height`.
     ///   - more: fields that come last.
@@ -34,6 +42,7 @@ public struct GenerationParameters: Equatable, Sendable {
             ] + more
     }
 
+    /// The text form.
     public var text: String {
         var lines = [instruction]
         if !negativePrompt.isEmpty { lines.append(Self.negativeLabel + negativePrompt) }
@@ -61,40 +70,53 @@ public struct GenerationParameters: Equatable, Sendable {
         return String(decoding: data, as: UTF8.self)
     }
 
-    /// The `name: value` pairs of the last line; none when the line is not of that form.
+    /// The `name: value` pairs of the last line, in one pass over its bytes; none when the line is not of that form.
     private static func fields(inLine line: String) -> [Field] {
         guard line.hasPrefix("Steps: ") else { return [] }
+        let bytes = Array(line.utf8.prefix(longestLine))
         var fields: [Field] = []
-        var rest = line[...]
-        while let colon = rest.range(of: ": ") {
-            let name = rest[..<colon.lowerBound]
-            rest = rest[colon.upperBound...]
-            var value = ""
-            if rest.first == "\"", let end = endOfString(rest) {
-                let literal = rest[..<end]
-                value = (try? JSONDecoder().decode(String.self, from: Data(literal.utf8))) ?? String(literal)
-                rest = rest[end...]
+        var position = 0
+        while fields.count < mostFields, let colon = colonAndSpace(in: bytes, from: position) {
+            let name = String(decoding: bytes[position..<colon], as: UTF8.self)
+            position = colon + 2
+            let value: String
+            if position < bytes.count, bytes[position] == quotationMark, let end = endOfString(bytes, from: position) {
+                let literal = bytes[position..<end]
+                value =
+                    (try? JSONDecoder().decode(String.self, from: Data(literal)))
+                    ?? String(decoding: literal, as: UTF8.self)
+                position = end
             } else {
-                let end = rest.firstIndex(of: ",") ?? rest.endIndex
-                value = String(rest[..<end])
-                rest = rest[end...]
+                let end = bytes[position...].firstIndex(of: comma) ?? bytes.endIndex
+                value = String(decoding: bytes[position..<end], as: UTF8.self)
+                position = end
             }
-            fields.append(Field(name: String(name), value: value))
-            rest = rest.drop { $0 == "," || $0 == " " }
+            fields.append(Field(name: name, value: value))
+            while position < bytes.count, bytes[position] == comma || bytes[position] == space { position += 1 }
         }
         return fields
     }
 
-    /// The index after the quotation mark that ends the JSON string at the start of `text`.
-    private static func endOfString(_ text: Substring) -> Substring.Index? {
-        var isEscaped = false
-        for index in text.indices.dropFirst() {
-            if isEscaped {
-                isEscaped = false
-            } else if text[index] == "\\" {
-                isEscaped = true
-            } else if text[index] == "\"" {
-                return text.index(after: index)
+    /// Bounds of what is read of a line that anybody may have written: real ones have some tens of fields.
+    private static let longestLine = 1 << 16
+    private static let mostFields = 256
+
+    private static let (comma, space, colon) = (UInt8(ascii: ","), UInt8(ascii: " "), UInt8(ascii: ":"))
+    private static let (quotationMark, backslash) = (UInt8(ascii: "\""), UInt8(ascii: "\\"))
+
+    private static func colonAndSpace(in bytes: [UInt8], from start: Int) -> Int? {
+        guard start < bytes.count - 1 else { return nil }
+        return (start..<bytes.count - 1).first { bytes[$0] == colon && bytes[$0 + 1] == space }
+    }
+
+    /// The index after the quotation mark that ends the JSON string that starts at an index.
+    private static func endOfString(_ bytes: [UInt8], from start: Int) -> Int? {
+        var index = start + 1
+        while index < bytes.count {
+            switch bytes[index] {
+            case backslash: index += 2
+            case quotationMark: return index + 1
+            default: index += 1
             }
         }
         return nil
@@ -105,6 +127,7 @@ extension GenerationParameters {
     /// A field whose value does not mean anything here.
     public struct UnreadableField: Error, CustomStringConvertible {
         let field: Field
+        /// The field and its value, in a sentence.
         public var description: String { "\(field.name) is '\(field.value)'" }
     }
 

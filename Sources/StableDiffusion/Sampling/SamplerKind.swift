@@ -9,23 +9,33 @@ public struct SamplerKind: RawRepresentable, CaseIterable, Codable, Hashable, Se
     public let displayName: String
     private let make: @Sendable (SchedulerConfiguration, Int) throws -> any Sampler
 
+    /// Song et al. 2020, `DDIMScheduler` with eta 0.
     public static let ddim = SamplerKind("ddim", "DDIMScheduler", "DDIM", DDIMSampler.init)
+    /// Liu et al. 2022, `PNDMScheduler`: linear multistep; also called PLMS.
     public static let pndm = SamplerKind("pndm", "PNDMScheduler", "PLMS", PNDMSampler.init)
+    /// Karras et al. 2022, `EulerDiscreteScheduler`: first order.
     public static let euler = SamplerKind("euler", "EulerDiscreteScheduler", "Euler", EulerSampler.init)
+    /// `EulerAncestralDiscreteScheduler`: Euler's step with new noise after each.
     public static let eulerA = SamplerKind(
         "euler-a", "EulerAncestralDiscreteScheduler", "Euler a", EulerAncestralSampler.init)
+    /// Karras et al. 2022, `HeunDiscreteScheduler`: second order, two evaluations for each step.
     public static let heun = SamplerKind("heun", "HeunDiscreteScheduler", "Heun", HeunSampler.init)
+    /// Lu et al. 2022, `DPMSolverMultistepScheduler`.
     public static let dpmSolverMultistep = SamplerKind("dpm++-2m", "DPMSolverMultistepScheduler", "DPM++ 2M") {
         try DPMSolverMultistepSampler($0, steps: $1, usesKarrasSigmas: false)
     }
+    /// The same on the noise levels of Karras et al. 2022.
     public static let dpmSolverMultistepKarras = SamplerKind(
         "dpm++-2m-karras", "DPMSolverMultistepScheduler", "DPM++ 2M Karras"
     ) {
         try DPMSolverMultistepSampler($0, steps: $1, usesKarrasSigmas: true)
     }
+    /// Zhao et al. 2023, `UniPCMultistepScheduler`.
     public static let uniPC = SamplerKind("unipc", "UniPCMultistepScheduler", "UniPC", UniPCSampler.init)
+    /// Luo et al. 2023, `LCMScheduler`, for models distilled to few steps.
     public static let lcm = SamplerKind("lcm", "LCMScheduler", "LCM", LCMSampler.init)
 
+    /// All of them, in the order of the help.
     public static let allCases = [
         ddim, pndm, euler, eulerA, heun, dpmSolverMultistep, dpmSolverMultistepKarras, uniPC, lcm,
     ]
@@ -37,6 +47,7 @@ public struct SamplerKind: RawRepresentable, CaseIterable, Codable, Hashable, Se
         (rawValue, self.className, self.displayName, self.make) = (name, className, displayName, make)
     }
 
+    /// Accepts the command line's name.
     public init?(rawValue: String) { self.init { $0.rawValue == rawValue } }
 
     /// Accepts the command line's name or diffusers' class name.
@@ -70,6 +81,7 @@ public struct SamplerKind: RawRepresentable, CaseIterable, Codable, Hashable, Se
 }
 
 extension SamplerKind: CustomStringConvertible {
+    /// The name on the command line.
     public var description: String { rawValue }
 }
 

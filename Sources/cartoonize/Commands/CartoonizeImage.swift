@@ -1,6 +1,7 @@
 import ArgumentParser
 import Files
 import Foundation
+import ImageCodecs
 import StableDiffusion
 import TensorKernels
 
@@ -25,7 +26,9 @@ struct CartoonizeImage: ParsableCommand {
             """)
 
     @Argument(
-        help: "PNG, JPEG or WebP files, folders of them, quoted patterns, or https addresses; '-' for standard input.",
+        help: ArgumentHelp(
+            "Picture files (\(ImageFormat.list(ImageFormat.all))), folders of them, quoted patterns, or https addresses; "
+                + "'-' for standard input."),
         completion: .file())
     var photo: [String] = []
 
@@ -40,6 +43,9 @@ struct CartoonizeImage: ParsableCommand {
 
     @OptionGroup(title: "Batches")
     var batch: BatchOptions
+
+    @OptionGroup(title: "Safety")
+    var sandbox: SandboxOptions
 
     func validate() throws {
         if photo.isEmpty, batch.filesFrom == nil { throw ValidationError("Missing expected argument '<photo>'") }
@@ -70,7 +76,8 @@ struct CartoonizeImage: ParsableCommand {
             // The failures of a batch's pictures have been told one by one.
             if output.json, failure.status != .incomplete {
                 let report = FailureReport(
-                    input: (photo.first ?? batch.filesFrom) ?? "", error: failure.message,
+                    input: photo.first.map(WebPhoto.shown) ?? batch.filesFrom ?? "",
+                    error: shortened(failure.message),
                     exitCode: failure.status.rawValue)
                 try StandardStreams.printResult(report.jsonLine())
             }

@@ -40,6 +40,7 @@ struct ConvertCommand: ParsableCommand {
     }
 
     private func convert() throws {
+        Interruption.startCleaning()
         let words = try tokenizer.map { URL(fileURLWithPath: $0) } ?? ModelSearch.forThisProcess().tokenizer()
         let converter = try ModelConverter(
             source: URL(fileURLWithPath: source), precision: dtype, useEMA: ema, tokenizer: words)
@@ -60,7 +61,7 @@ struct ConvertCommand: ParsableCommand {
             Console.line(
                 "\(report.tensorCount) tensors, \(byteCountText(converter.outputBytes)) of \(dtype.rawValue)")
         }
-        try StandardStreams.printResult(destination)
+        try StandardStreams.printPath(destination)
     }
 }
 

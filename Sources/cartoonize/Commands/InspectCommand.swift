@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Files
 import Foundation
+import ImageCodecs
 import StableDiffusion
 
 /// Tells how a picture was made, from the parameters inside it, or what a model consists of.
@@ -11,7 +12,7 @@ struct InspectCommand: ParsableCommand {
         abstract: "Print the parameters inside a picture, or the parts of a model.")
 
     @Argument(
-        help: "A PNG or JPEG file, '-' for standard input, a model as for --model, or a file of weights.",
+        help: "A picture file, '-' for standard input, a model as for --model, or a file of weights.",
         completion: .file())
     var subject: String
 
@@ -21,8 +22,14 @@ struct InspectCommand: ParsableCommand {
     @Flag(help: "Print a JSON object.")
     var json = false
 
+    @OptionGroup
+    var sandbox: SandboxOptions
+
     func run() throws {
         try describingFailures {
+            if !sandbox.noSandbox {
+                _ = try Sandbox(reading: nil, writing: [], allowsNetwork: WebPhoto(subject) != nil).enter()
+            }
             if let model = try model() {
                 try model.print(tensors: tensors, json: json)
             } else {
@@ -45,15 +52,17 @@ struct InspectCommand: ParsableCommand {
     }
 
     private func inspectPicture() throws {
-        let inspected = try InputPicture(InputFile(path: subject))
+        let inspected = try InputFile(path: subject).header()
         if json {
-            try StandardStreams.printResult(Report(inspected, name: subject).jsonLine())
+            try StandardStreams.printResult(Report(inspected, name: WebPhoto.shown(subject)).jsonLine())
         } else if let parameters = inspected.parameters {
             // Anybody may have written them: nothing in them may reach a terminal as a command.
             let lines = parameters.split(separator: "\n", omittingEmptySubsequences: false)
             try StandardStreams.printResult(lines.map { singleLine(String($0)) }.joined(separator: "\n"))
         } else {
-            Console.line("\(subject): \(inspected.format), \(inspected.size), no parameters inside")
+            Console.line(
+                "\(WebPhoto.shown(subject)): \(inspected.format), \(inspected.width)x\(inspected.height), no parameters inside"
+            )
         }
     }
 
@@ -67,11 +76,11 @@ struct InspectCommand: ParsableCommand {
         /// The settings by their names in the text, such as `Steps` and `CFG scale`.
         var parameters: [String: String]?
 
-        init(_ picture: InputPicture, name: String) {
+        init(_ picture: ImageHeader, name: String) {
             input = name
-            format = picture.format.rawValue
-            width = picture.size.width
-            height = picture.size.height
+            format = picture.format.name
+            width = picture.width
+            height = picture.height
             guard let text = picture.parameters else { return }
             let read = GenerationParameters(text: text)
             instruction = read.instruction

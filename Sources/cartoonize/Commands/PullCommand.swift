@@ -45,6 +45,7 @@ struct PullCommand: ParsableCommand {
     }
 
     private func pull() throws {
+        Interruption.startCleaning()
         let environment = ProcessInfo.processInfo.environment
         let style = ProgressDisplay.style(quiet: quiet, environment: environment)
         let name = try HubName(name)
@@ -53,9 +54,10 @@ struct PullCommand: ParsableCommand {
         var retry = Retry()
         let isQuiet = quiet
         retry.note = { if !isQuiet { Console.line("note: \($0)") } }
-        let pull = try ModelPull(
-            name, from: Hub(environment: environment, userAgent: "cartoonize/\(cartoonizeVersion)"), precision: dtype,
-            destination: destination,
+        let hub = try Hub(environment: environment, userAgent: "cartoonize/\(cartoonizeVersion)")
+        if let warning = hub.warning { Console.line("warning: \(warning)") }
+        let pull = ModelPull(
+            name, from: hub, precision: dtype, destination: destination,
             originals: keepOriginals
                 ? search.dataFolder.deletingLastPathComponent().appendingPathComponent("originals/\(name)") : nil,
             retry: retry)
@@ -88,11 +90,11 @@ struct PullCommand: ParsableCommand {
             })
         guard let report else {
             if !quiet { Console.line("\(name) is there and up to date; --force pulls it again") }
-            return try StandardStreams.printResult(destination.path)
+            return try StandardStreams.printPath(destination.path)
         }
         report.warnOfOverflows()
         if !quiet { Console.line("ready: cartoonize PHOTO --model \(name)") }
-        try StandardStreams.printResult(destination.path)
+        try StandardStreams.printPath(destination.path)
     }
 
     private func tell(_ plan: ModelPull.Plan) {

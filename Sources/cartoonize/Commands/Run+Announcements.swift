@@ -13,8 +13,21 @@ extension Run {
         parts.append("\(remaining.jobs.count) to make")
         if search.otherFiles > 0 { parts.append("\(counted(search.otherFiles, "other file")) left out") }
         Console.line(parts.joined(separator: ", "))
+        note(
+            remaining.jobs.filter(\.replacesDamaged).map(\.destination.name), "damaged; it is made again",
+            "damaged; they are made again")
+        note(
+            remaining.changed, "not as it was made; it stays, and --force makes it again",
+            "not as they were made; they stay, and --force makes them again")
         if !remaining.jobs.isEmpty { Console.line(describeSettings(seeds: seeds)) }
         noteOptionsWithoutEffect()
+    }
+
+    /// Names what was found of pictures of earlier runs.
+    private func note(_ pictures: [String], _ one: String, _ several: String) {
+        guard let first = pictures.first else { return }
+        let others = pictures.count == 1 ? "is \(one)" : "and \(pictures.count - 1) more are \(several)"
+        Console.line("note: \(first) \(others)")
     }
 
     /// Announces a picture: the only photo's first, and with `--verbose` each.

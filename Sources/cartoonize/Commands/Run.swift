@@ -22,14 +22,15 @@ struct Run {
     init(options: CartoonizeImage, start: ContinuousClock.Instant) throws {
         self.options = options
         self.start = start
-        let threads = options.generation.threads ?? Compute.availableThreads
+        let threads = min(options.generation.threads ?? .max, Compute.availableThreads)
         try AddressBudget.require(AddressBudget.ownBytes(threads: threads), for: "the program itself")
         let environment = ProcessInfo.processInfo.environment
         let style = ProgressDisplay.style(quiet: options.output.quiet, environment: environment)
-        let first = options.photo.first.map { Photo(path: $0, subfolder: "").name }
+        let first = options.photo.first.map(WebPhoto.shown)
         progress = RunProgress(style: style, label: (first ?? options.batch.filesFrom) ?? "")
         search = try PhotoSearch(options.photo, options: options.batch)
-        given = try GivenSettings(options.generation) { try InputPicture(InputFile(path: $0)).parameters }
+        try Self.confine(options, search)
+        given = try GivenSettings(options.generation) { try InputFile(path: $0).header().parameters }
         let requested = given.model ?? environment["CARTOONIZE_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
         let models = ModelSearch.forThisProcess()
         let found = try models.locate(requested)
@@ -44,13 +45,14 @@ struct Run {
         maker = PictureMaker(
             model: model,
             settings: try Settings(given, threads: options.generation.threads, model: model, found: found),
-            size: options.size, quality: options.output.quality ?? OutputOptions.defaultQuality,
-            compare: options.output.compare)
+            size: options.size, output: options.output)
     }
 
     mutating func perform() throws {
         defer { progress.finish() }
         let (plan, seeds, manifest) = try settledPlan()
+        try confine(to: plan)
+        Interruption.startCleaning()
         let share = batch.shard.map { $0.share(of: plan.jobs) } ?? plan.jobs
         let remaining = try Remaining(
             share, plan: plan, lines: plan.isBatch ? Manifest.lines(in: plan.folder) : [:], maker: maker,
@@ -59,18 +61,22 @@ struct Run {
         if batch.dryRun { return try dryRun(remaining.jobs, plan) }
 
         // Also of pictures that are done: a kill may come between a picture's name and the end of its temporary one.
-        if plan.isBatch { removeLeftovers(of: share, plan, manifest) }
+        removeLeftovers(of: share, plan, manifest)
         let ledger = Ledger(
             plan: plan, manifest: manifest, maker: maker, json: output.json, failFast: batch.failFast)
         try remaining.unrecorded.forEach { try ledger.found($0) }
         try make(remaining.jobs, plan, ledger)
-        try manifest?.finish(order: share.map { maker.line(of: $0, folder: plan.folder).output })
+        try manifest?.finish(
+            order: share.map {
+                FilePath(ManifestLine.relativeName($0.destination.name, to: plan.folder))
+            })
         if output.gallery {
             let path = FilePath(plan.folder).appending(Gallery.name)
             let count = try Gallery(instruction: settings.generation.instruction).write(plan.jobs, to: path)
             if !output.quiet { Console.line("\(path): \(counted(count, "picture")) before and after") }
         }
         try conclude(ledger.counts, plan, manifest)
+        try ledger.checkOutput()
     }
 
     /// Decides names and seeds, checks them, and for a batch that is to be made opens the manifest and stores the seed.
@@ -82,7 +88,7 @@ struct Run {
         }
         var seed = given.seed ?? GenerationOptions.randomSeed()
         var (settled, seeds) = try plan(seed)
-        try output.checkQuality(for: settled.jobs[0].format)
+        try maker.check(settled.jobs[0].format)
         let folder = settled.folder
         if settled.isBatch, given.seed == nil, let stored = try BatchSeed.stored(in: folder) {
             seed = stored
@@ -113,7 +119,11 @@ struct Run {
         let queue = PictureQueue(
             maker: maker, ledger: ledger, pipeline: pipeline, plan: plan, output: output,
             willMake: { [self] job, photo in
-                let picture = try forecast.picture(photo.sizes, photo: photo.picture.size)
+                let picture = try forecast.picture(
+                    working: photo.sizes.working,
+                    PictureMemory(
+                        photo: photo.picture.size, output: photo.sizes.output, hasAlpha: photo.picture.hasAlpha,
+                        hasProfile: photo.picture.hasProfile, isCompared: maker.compare))
                 // Room for more tensors can only be made while there are none.
                 if compute.capacityBytes < picture.reservedBytes { pipeline.residency = .stage }
                 compute.reserve(bytes: picture.reservedBytes)
@@ -126,10 +136,10 @@ struct Run {
     }
 
     private func makeCompute() throws -> Compute {
-        let compute = Compute(threads: settings.threads)
-        if let library = compute.missingLibrary {
-            throw CommandFailure(
-                .failure, "this processor needs \(library), which is not installed: install Debian's libopenblas0")
+        let compute = try Compute(threads: settings.threads)
+        if output.verbose, compute.threads < generation.threads ?? settings.threads {
+            let reason = compute.threads < settings.threads ? "more cannot be started" : "more have no processor"
+            Console.line("note: threads: \(compute.threads), as \(reason)")
         }
         return compute
     }
@@ -150,8 +160,7 @@ struct Run {
             }
         }
         if let manifest { paths.append(manifest.path) }
-        // No other process writes these.
-        if batch.shard == nil {
+        if plan.isBatch {
             paths += [Gallery.name, BatchSeed.name].map { FilePath(plan.folder).appending($0) }
         }
         TemporaryPaths.removeLeftovers(of: paths)

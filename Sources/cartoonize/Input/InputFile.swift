@@ -12,18 +12,22 @@ struct InputFile {
     let data: Data
     /// When the file was last changed, in seconds since 1970; 0 where a server does not tell.
     let modified: Double
+    /// When anything of the file was last changed, its times among it; 0 where a server does not tell.
+    let touched: Double
 
     /// Reads the file at `path`, which may be an http or https address, or standard input for `-`.
     init(path: String) throws {
         if let photo = WebPhoto(path) {
             name = photo.name
             (data, modified) = try photo.download()
+            touched = modified
             return
         }
         name = path
         if path == "-", StandardStreams.isTerminal(STDIN_FILENO) {
             throw CommandFailure(.usage, "standard input is a terminal; pipe a picture into it, or name a file")
         }
+        if path == "-", StandardStreams.wasClosed(STDIN_FILENO) { throw Self.failure(path, "it is closed") }
         let descriptor = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Self.failure(path, systemMessage(errno)) }
         defer { close(descriptor) }
@@ -35,7 +39,7 @@ struct InputFile {
         }
         data = try Self.read(descriptor, path: path)
         guard !data.isEmpty else { throw Self.failure(path, "the file is empty") }
-        modified = status.modified
+        (modified, touched) = (status.modified, status.touched)
         // Somebody may be writing it: the parts that were read need not belong together.
         if status.st_mode & S_IFMT == S_IFREG {
             guard fstat(descriptor, &status) == 0, status.modified == modified else {
@@ -57,12 +61,12 @@ struct InputFile {
             if AddressBudget.isLimited {
                 try AddressBudget.require(2 * data.count + (8 << 20), for: "reading \(path)")
             }
-            let isStart = data.count < ImageFile.signatureLength
+            let isStart = data.count < ImageFormat.signatureLength
             data += chunk[..<count]
             // An endless device is told by its first bytes, not after a gigabyte.
-            if isStart, data.count >= ImageFile.signatureLength {
+            if isStart, data.count >= ImageFormat.signatureLength {
                 do {
-                    try ImageFile.checkSignature(data)
+                    _ = try ImageFormat(of: data)
                 } catch {
                     throw failure(path, String(describing: error))
                 }
@@ -76,17 +80,13 @@ struct InputFile {
     }
 }
 
-extension ImageFile {
-    /// As many bytes as it takes to tell what a file is.
-    static let signatureLength = 64
-
-    /// Throws `ImageError.unknownFormat` when the start of a file is of no picture.
-    static func checkSignature(_ start: Data) throws {
+extension InputFile {
+    /// What the picture's header says; pixels are not decoded.
+    func header() throws -> ImageHeader {
         do {
-            _ = try header(of: start)
-        } catch let error as ImageError {
-            // Whatever else is wrong may be that the rest is still to come.
-            if case .unknownFormat = error { throw error }
+            return try ImageFile.header(of: data)
+        } catch {
+            throw Self.failure(name, String(describing: error))
         }
     }
 }

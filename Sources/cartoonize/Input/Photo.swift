@@ -1,5 +1,5 @@
 /// An input of a run.
-struct Photo: Equatable, Sendable {
+struct Photo: Sendable {
     /// As it was given or found: a path, an http or https address, or `-` for standard input.
     let path: String
     /// The folder that holds it, relative to the folder that was named; empty right inside that and for a file that was

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import ImageCodecs
 
 /// Finds the photos that arguments mean: files, folders, patterns and addresses, in their order, each file once.
 struct PhotoSearch {
@@ -10,7 +11,7 @@ struct PhotoSearch {
     private(set) var otherFiles = 0
 
     private let recursive: Bool
-    private var seen: Set<String> = []
+    private var seen: Set<FilePath> = []
 
     init(recursive: Bool, isBatch: Bool) {
         self.recursive = recursive
@@ -25,7 +26,7 @@ struct PhotoSearch {
         case .folder:
             isBatch = true
             addFolder(argument)
-        case nil where argument.contains { "*?[".contains($0) }:
+        case nil where argument.utf8.contains { "*?[".utf8.contains($0) }:
             let matches = Self.matches(of: argument)
             guard !matches.isEmpty else { return addPhoto(Photo(path: argument, subfolder: "")) }
             isBatch = true
@@ -42,7 +43,7 @@ struct PhotoSearch {
     }
 
     /// Adds the names in a list: one a line, or ended by NUL bytes if there are any.
-    mutating func add(list: Data) {
+    mutating func add(list: [UInt8]) {
         let separator = list.contains(0) ? UInt8(0) : UInt8(ascii: "\n")
         for entry in list.split(separator: separator) {
             let isLine = separator != 0 && entry.last == UInt8(ascii: "\r")
@@ -52,7 +53,7 @@ struct PhotoSearch {
     }
 
     private mutating func addPhoto(_ photo: Photo) {
-        guard seen.insert(photo.path).inserted else { return }
+        guard seen.insert(FilePath(photo.path)).inserted else { return }
         photos.append(photo)
         if photos.count > 1 { isBatch = true }
     }
@@ -69,7 +70,7 @@ struct PhotoSearch {
                 found.append(Photo(path: folder, subfolder: FilePath(subfolder).parent))
                 continue
             }
-            for name in names where !name.hasPrefix(".") {
+            for name in names where name.utf8.first != UInt8(ascii: ".") {
                 let path = FilePath(folder).appending(name)
                 if FileKind(path, followingLinks: false) == .folder {
                     if recursive { folders.append(FilePath(subfolder).appending(name)) }
@@ -88,14 +89,17 @@ struct PhotoSearch {
 
     /// Whether this program writes files of such names beside its inputs: they are no inputs of the next run.
     private static func isOurs(_ name: String) -> Bool {
-        name.wholeMatch(of: /(?s).*\.cartoon(-\d+)?(\.step-\d+)?\.(png|jpg)/) != nil
-            || name.wholeMatch(of: /cartoonize\.(seed|html|jsonl|\d+-of-\d+\.jsonl)/) != nil
+        // Regular expressions would be slow for a million names.
+        guard name.contains("cartoon") else { return false }
+        if let match = name.wholeMatch(of: /(?s).*\.cartoon(-\d+)?(\.step-\d+)?\.([a-z]+)/) {
+            return ImageFormat.writable.contains { $0.fileExtension == match.3 }
+        }
+        return name.wholeMatch(of: /cartoonize\.(seed|html|jsonl|\d+-of-\d+\.jsonl)/) != nil
     }
 
     /// Whether a file in a folder is taken: by its name, or else by its first bytes.
     private static func looksLikePhoto(_ path: String) -> Bool {
-        let nameSaysSo = ["png", "jpg", "jpeg", "jpe", "jfif", "webp"].contains(
-            FilePath(path).fileExtension.lowercased())
+        let nameSaysSo = ImageFormat(fileExtension: FilePath(path).fileExtension) != nil
         switch FileKind(path) {
         // A link to nothing is told like any file that cannot be read.
         case nil: return nameSaysSo
@@ -108,10 +112,9 @@ struct PhotoSearch {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
-        var start = [UInt8](repeating: 0, count: 12)
-        guard read(descriptor, &start, start.count) == start.count else { return false }
-        return start.starts(with: [0xFF, 0xD8, 0xFF]) || start.starts(with: [0x89, 0x50, 0x4E, 0x47])
-            || start.starts(with: "RIFF".utf8) && start.dropFirst(8).elementsEqual("WEBP".utf8)
+        var start = [UInt8](repeating: 0, count: ImageFormat.signatureLength)
+        let count = read(descriptor, &start, start.count)
+        return count > 0 && ImageFormat(start: start.prefix(count)) != nil
     }
 
     /// The paths that a shell's pattern matches, sorted by bytes.
@@ -125,17 +128,35 @@ struct PhotoSearch {
 }
 
 extension PhotoSearch {
+    /// More than names of photos take; a device may never end.
+    private static let listLimit = 256 << 20
+
+    private static func contents(ofList list: String) throws -> [UInt8] {
+        func failure(_ reason: String) -> CommandFailure {
+            CommandFailure(.input, "cannot read the list of photos \(list): \(reason)")
+        }
+        if list == "-", StandardStreams.wasClosed(STDIN_FILENO) { throw failure("standard input is closed") }
+        let descriptor = list == "-" ? dup(STDIN_FILENO) : open(list, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure(systemMessage(errno)) }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = read(descriptor, &chunk, chunk.count)
+            if count == 0 { return bytes }
+            if count < 0, errno != EINTR { throw failure(systemMessage(errno)) }
+            bytes += chunk[..<max(count, 0)]
+            guard bytes.count <= listLimit else { throw failure("it is larger than \(byteCountText(listLimit))") }
+        }
+    }
+
     /// Finds the photos that arguments and the list of `--files-from` name.
     init(_ arguments: [String], options: BatchOptions) throws {
         let (list, recursive) = (options.filesFrom, options.recursive)
         self.init(recursive: recursive, isBatch: list != nil || options.shard != nil)
         arguments.forEach { add($0) }
         if let list {
-            let file = list == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: list)
-            guard let file, let names = try? file.readToEnd() ?? Data() else {
-                throw CommandFailure(.input, "cannot read the list of photos \(list): \(systemMessage(errno))")
-            }
-            add(list: names)
+            add(list: try Self.contents(ofList: list))
         }
         guard !photos.isEmpty else {
             let place = (arguments + [list].compactMap { $0 }).joined(separator: ", ")

@@ -15,11 +15,20 @@ struct WebPhoto {
 
     /// nil for the name of a file. An address of another kind than http and https is refused when it is read.
     init?(_ argument: String) {
-        guard argument.prefixMatch(of: /[A-Za-z][A-Za-z0-9+.\-]*:\/\//) != nil, FileKind(argument) == nil else {
-            return nil
-        }
+        guard Self.isAddress(argument), FileKind(argument) == nil else { return nil }
         address = argument
-        name = WebAddress(argument)?.display ?? argument
+        name = WebAddress(argument)?.display ?? WebAddress.redacted(argument)
+    }
+
+    /// An argument as it may be shown: a name of a file is as it is.
+    static func shown(_ argument: String) -> String { WebPhoto(argument)?.name ?? argument }
+
+    /// Whether a text starts with a scheme and `://`. A regular expression would be slow for a million names.
+    private static func isAddress(_ text: String) -> Bool {
+        let isLetter = { (byte: UInt8) in 0x61...0x7A ~= byte | 0x20 }
+        guard let first = text.utf8.first, isLetter(first) else { return false }
+        let rest = text.utf8.drop { isLetter($0) || 0x30...0x39 ~= $0 || "+.-".utf8.contains($0) }
+        return rest.starts(with: "://".utf8)
     }
 
     /// What the photo's file would be called: the last part of the address's path, `picture` when it has none.
@@ -40,12 +49,12 @@ struct WebPhoto {
         var (modified, isChecked, kind) = (0.0, false, "")
         do {
             let data = try client.data(from: address, limit: Self.byteLimit, seconds: Self.seconds) { response, data in
-                guard !isChecked, data.count >= ImageFile.signatureLength || data.count == response.contentLength
+                guard !isChecked, data.count >= ImageFormat.signatureLength || data.count == response.contentLength
                 else { return }
                 isChecked = true
                 modified = response.lastModified ?? 0
                 kind = response["content-type"].map { " (the server calls it \($0.prefix(80)))" } ?? ""
-                try ImageFile.checkSignature(data)
+                _ = try ImageFormat(of: data)
             }
             guard !data.isEmpty else { throw ImageError.emptyFile }
             return (data, modified)
@@ -66,5 +75,5 @@ struct WebPhoto {
 
 extension Photo {
     /// The photo's name for people.
-    var name: String { WebPhoto(path)?.name ?? path }
+    var name: String { WebPhoto.shown(path) }
 }

@@ -99,21 +99,21 @@ final class Forecast {
 
     /// - Parameters:
     ///   - sizes: worked at and written.
-    ///   - photo: the size of the photo, which is in memory beside the model.
+    ///   - photo: what is in memory beside the model.
     /// - Throws: a `CommandFailure` with the option that would make it fit, for a picture that does not.
-    func picture(_ sizes: (working: PixelSize, output: PixelSize), photo: PixelSize) throws -> Picture {
-        let estimate = try estimate(sizes.working)
-        let overhead = secondsBeside(photo: photo, working: sizes.working, output: sizes.output)
+    func picture(working: PixelSize, _ photo: PictureMemory) throws -> Picture {
+        let estimate = try estimate(working)
+        let overhead = secondsBeside(photo: photo.photo, working: working, output: photo.output)
         defer { isFirst = false }
         if keepsParts, fits(estimate, photo, .run) { return picture(estimate, photo, .run, overhead) }
         guard fits(estimate, photo, .stage), !keepsParts || use != .fast else {
-            throw refusal(estimate, sizes.working, photo)
+            throw refusal(estimate, working, photo)
         }
         return picture(estimate, photo, .stage, overhead)
     }
 
     private func picture(
-        _ estimate: RunEstimate, _ photo: PixelSize, _ residency: InstructPix2Pix.Residency, _ overhead: Double
+        _ estimate: RunEstimate, _ photo: PictureMemory, _ residency: InstructPix2Pix.Residency, _ overhead: Double
     ) -> Picture {
         let kept = estimate.keptTensorBytes(residency: residency, weightPages: weightPages(use))
         return Picture(
@@ -143,17 +143,17 @@ final class Forecast {
     }
 
     private func peak(
-        _ estimate: RunEstimate, _ photo: PixelSize, _ residency: InstructPix2Pix.Residency, _ use: MemoryUse
+        _ estimate: RunEstimate, _ photo: PictureMemory, _ residency: InstructPix2Pix.Residency, _ use: MemoryUse
     ) -> Int {
-        // In a batch the photo before and the one after are there, too.
-        ownBytes + (pictures > 1 ? 3 : 1) * 4 * photo.pixels
+        // In a batch, while the model works, the picture before is being written and the next photo read.
+        ownBytes + photo.peak + (pictures > 1 ? photo.held + photo.reading : 0)
             + estimate.peakBytes(residency: residency, weightPages: weightPages(use))
     }
 
     private func weightPages(_ use: MemoryUse) -> Compute.WeightPages { use == .low ? .released : .kept }
 
     private func fits(
-        _ estimate: RunEstimate, _ photo: PixelSize, _ residency: InstructPix2Pix.Residency, use: MemoryUse? = nil
+        _ estimate: RunEstimate, _ photo: PictureMemory, _ residency: InstructPix2Pix.Residency, use: MemoryUse? = nil
     ) -> Bool {
         estimate.tensorBytes <= tensorCapacity
             && peak(estimate, photo, residency, use ?? self.use) <= available ?? .max
@@ -161,12 +161,12 @@ final class Forecast {
     }
 
     private func addressBytes(
-        _ estimate: RunEstimate, _ photo: PixelSize, _ residency: InstructPix2Pix.Residency
+        _ estimate: RunEstimate, _ photo: PictureMemory, _ residency: InstructPix2Pix.Residency
     ) -> Int {
-        estimate.addressBytes(residency: residency) + AddressBudget.bytes(of: photo)
+        estimate.addressBytes(residency: residency) + AddressBudget.bytes(of: photo.photo)
     }
 
-    private func refusal(_ estimate: RunEstimate, _ size: PixelSize, _ photo: PixelSize) -> any Error {
+    private func refusal(_ estimate: RunEstimate, _ size: PixelSize, _ photo: PictureMemory) -> any Error {
         let residency: InstructPix2Pix.Residency = keepsParts && use == .fast ? .run : .stage
         var needed = byteCountText(peak(estimate, photo, residency, use))
         var there = byteCountText(min(available ?? .max, tensorCapacity))
@@ -181,24 +181,27 @@ final class Forecast {
     }
 
     /// What would fit.
-    private func advice(_ estimate: RunEstimate, _ size: PixelSize, _ photo: PixelSize) -> String {
-        let small = settings.modelName == defaultModelName ? "" : ", or the model \(defaultModelName)"
+    private func advice(_ estimate: RunEstimate, _ size: PixelSize, _ photo: PictureMemory) -> String {
+        let orModel = settings.modelName == defaultModelName ? "" : ", or the model \(defaultModelName)"
         if use == .fast, keepsParts, fits(estimate, photo, .stage) {
             return "give --memory auto, which takes \(byteCountText(peak(estimate, photo, .stage, .auto)))"
         }
         if use != .low, fits(estimate, photo, .stage, use: .low) {
-            return "give --memory low, which takes \(byteCountText(peak(estimate, photo, .stage, .low)))\(small)"
+            return "give --memory low, which takes \(byteCountText(peak(estimate, photo, .stage, .low)))\(orModel)"
         }
         for use in Set([use, .low]).sorted(by: { a, _ in a != .low }) {
             for smaller in size.smaller(factor: model.vaeScaleFactor, smallestSide: model.unet.smallestSide) {
-                guard let estimate = try? self.estimate(smaller), fits(estimate, photo, .stage, use: use) else {
+                let small = PictureMemory(
+                    photo: photo.photo, output: smaller, hasAlpha: photo.hasAlpha, hasProfile: photo.hasProfile,
+                    isCompared: photo.isCompared)
+                guard let estimate = try? self.estimate(smaller), fits(estimate, small, .stage, use: use) else {
                     continue
                 }
-                return "give --size \(smaller)\(use == self.use ? "" : " --memory \(use.rawValue)")\(small)"
+                return "give --size \(smaller)\(use == self.use ? "" : " --memory \(use.rawValue)")\(orModel)"
             }
         }
-        let other = small.isEmpty ? "there is no size that would fit" : "take the model \(defaultModelName)"
-        return addresses == nil ? other : "\(small.isEmpty ? "" : "\(other), or ")raise the limit (ulimit -v)"
+        let other = orModel.isEmpty ? "there is no size that would fit" : "take the model \(defaultModelName)"
+        return addresses == nil ? other : "\(orModel.isEmpty ? "" : "\(other), or ")raise the limit (ulimit -v)"
     }
 }
 

@@ -169,13 +169,13 @@ struct ModelSearch {
     /// where the cache knows it.
     private func hubModels() -> [FoundModel] {
         let prefix = "models--"
-        return contents(of: hubFolder).compactMap { entry in
+        return contents(of: hubFolder).compactMap { entry -> FoundModel? in
             guard entry.hasPrefix(prefix) else { return nil }
             let repository = hubFolder.appendingPathComponent(entry)
             let snapshots = repository.appendingPathComponent("snapshots")
-            let main = try? String(contentsOf: repository.appendingPathComponent("refs/main"), encoding: .utf8)
-            let revisions =
-                [main?.trimmingCharacters(in: .whitespacesAndNewlines)].compactMap { $0 } + contents(of: snapshots)
+            let main = try? RegularFile.contents(of: repository.appendingPathComponent("refs/main").path, limit: 1024)
+            let named = main.map { String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines) }
+            let revisions = [named].compactMap { $0 } + contents(of: snapshots)
             guard let snapshot = revisions.map(snapshots.appendingPathComponent).first(where: isModel) else {
                 return nil
             }

@@ -30,11 +30,9 @@ enum Destination: Equatable, Sendable {
         case .device(let path):
             try Self.writeDevice(bytes, path)
         case .file(let path):
-            // Through a symbolic link, so that the link stays one.
-            let target = replacing ? URL(fileURLWithPath: path).resolvingSymlinksInPath().path : path
             do {
-                try makeFolder(FilePath(target).folder)
-                let file = try AtomicFile(target)
+                try makeFolder(FilePath(path).folder)
+                let file = try AtomicFile(path)
                 try file.write(bytes)
                 try file.commit(replacing: replacing)
             } catch {

@@ -41,6 +41,7 @@ struct Gallery {
             var small = picture.resized(to: size, format: .jpeg)
             // A large profile would be in every picture twice.
             if let profile = small.iccProfile, profile.count > 4096 { small.iccProfile = nil }
+            small.metadata = ImageMetadata()
             return "data:image/jpeg;base64," + (try small.jpeg(quality: Self.quality)).base64EncodedString()
         }
         return """

@@ -8,6 +8,8 @@ struct Job: Sendable {
     let seed: UInt64
     let destination: Destination
     let format: ImageFormat
+    /// Whether a damaged picture is there, which is replaced whatever the options say.
+    var replacesDamaged = false
 }
 
 /// Which names the pictures of a run get.
@@ -30,7 +32,7 @@ struct OutputNaming {
             return [job(photo, .standardOutput, format ?? .png)]
         }
         guard let output, FileKind(output) != .folder else { return try jobs(for: photo) }
-        guard !output.isEmpty, !output.hasSuffix("/") else {
+        guard !output.isEmpty, !FilePath(output).endsInSlash else {
             throw CommandFailure(.output, "there is no folder \(output)")
         }
         if FileKind(output) == .other {
@@ -41,19 +43,22 @@ struct OutputNaming {
         guard let format = format ?? ImageFormat(fileExtension: fileExtension) else {
             throw CommandFailure(
                 .usage,
-                "the kind of picture is not clear from the name \(output); end it in .png or .jpg, or give --format")
+                "the kind of picture is not clear from the name \(output); \(ImageFormat.howToChoose)")
         }
         return jobs(photo, stem: FilePath(output).withoutExtension, fileExtension: fileExtension, format)
     }
 
     /// The pictures of one photo of many, in the output folder or beside it.
-    func jobs(for photo: Photo) throws -> [Job] {
+    ///
+    /// - Parameter keepingExtension: whether the photo's extension stays in the name, to tell it from another's.
+    func jobs(for photo: Photo, keepingExtension: Bool = false) throws -> [Job] {
         guard photo.path != "-" else {
             throw CommandFailure(.usage, "the picture from standard input has no name; give the output's with -o")
         }
         let format = format ?? .png
         // A photo on the web becomes a picture in the current folder.
-        let stem = FilePath(WebPhoto(photo.path)?.fileName ?? photo.path).withoutExtension + ".cartoon"
+        let name = WebPhoto(photo.path)?.fileName ?? photo.path
+        let stem = (keepingExtension ? name : FilePath(name).withoutExtension) + ".cartoon"
         let path = output.map { FilePath($0).appending(FilePath(photo.subfolder).appending(FilePath(stem).name)) }
         return jobs(photo, stem: path ?? stem, fileExtension: format.fileExtension, format)
     }

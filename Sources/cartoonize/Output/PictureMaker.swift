@@ -7,10 +7,8 @@ struct PictureMaker: Sendable {
     let model: ModelDirectory
     let settings: Settings
     let size: SizeOptions
-    /// Of a JPEG.
-    let quality: Int
-    /// Whether the photo is shown beside what became of it.
-    let compare: Bool
+    /// How pictures are written, and what counts as damage.
+    let output: OutputOptions
 
     /// A photo ready for the model.
     struct Prepared: Sendable {
@@ -26,12 +24,13 @@ struct PictureMaker: Sendable {
         let start = ContinuousClock.now
         let file = try InputFile(path: job.photo.path)
         if AddressBudget.isLimited {
-            let size = try Self.size(of: file)
+            let header = try file.header()
+            let size = PixelSize(width: header.width, height: header.height)
             try AddressBudget.require(
                 AddressBudget.ownBytes(threads: settings.threads) + AddressBudget.bytes(of: size),
                 for: "reading a photo of \(size)")
         }
-        let picture = try InputPicture(file)
+        let picture = try InputPicture(file, strict: output.strict)
         let sizes = try sizes(for: job, photo: picture.size)
         let source = picture.pixels(size: sizes.working)
         return Prepared(picture: picture, source: source, sizes: sizes, time: start.duration(to: .now))
@@ -39,21 +38,23 @@ struct PictureMaker: Sendable {
 
     /// The sizes for a job's photo, of which no more than the header is looked at.
     func sizes(for job: Job) throws -> (working: PixelSize, output: PixelSize) {
-        try sizes(for: job, photo: photoSize(of: job))
+        let header = try header(of: job)
+        return try sizes(for: job, photo: PixelSize(width: header.width, height: header.height))
     }
 
-    /// The size of a job's photo by its header.
-    func photoSize(of job: Job) throws -> PixelSize {
-        try Self.size(of: InputFile(path: job.photo.path))
+    /// What the header of a job's photo says.
+    func header(of job: Job) throws -> ImageHeader {
+        try InputFile(path: job.photo.path).header()
     }
 
-    private static func size(of file: InputFile) throws -> PixelSize {
-        do {
-            let header = try ImageFile.header(of: file.data)
-            return PixelSize(width: header.width, height: header.height)
-        } catch let error as ImageError {
-            throw InputFile.failure(file.name, error.description)
-        }
+    var compare: Bool { output.compare }
+    var quality: Int { output.quality ?? OutputOptions.defaultQuality }
+
+    /// Throws when pictures of a format cannot be written, or not as the options say.
+    func check(_ format: ImageFormat) throws {
+        // As long as the embedded text may get.
+        let size = PixelSize(width: format.maximumSide, height: format.maximumSide)
+        try output.check(format, parameters: parameters(seed: .max, working: size))
     }
 
     /// The encoded file of what the model made of a job's photo.
@@ -61,10 +62,12 @@ struct PictureMaker: Sendable {
         let parameters = parameters(seed: job.seed, working: prepared.sizes.working)
         var picture = prepared.picture.finished(
             result, size: prepared.sizes.output, format: job.format, parameters: parameters)
+        if output.metadata == .none { picture.metadata = ImageMetadata() }
         if compare {
             picture = prepared.picture.resized(to: prepared.sizes.output, format: job.format).beside(picture)
         }
-        return try job.format.encode(picture, quality: quality, threads: settings.threads)
+        return try job.format.encode(
+            picture, quality: quality, lossless: output.lossless, threads: settings.threads)
     }
 
     /// The text that is embedded into a picture.
@@ -108,6 +111,6 @@ extension DecodedImage {
         let alpha = alpha.flatMap { left in other.alpha.map { join(left, $0, channels: 1) } }
         return DecodedImage(
             width: width + other.width, height: height, rgb: join(rgb, other.rgb, channels: 3), alpha: alpha,
-            iccProfile: other.iccProfile, parameters: other.parameters)
+            iccProfile: other.iccProfile, parameters: other.parameters, metadata: other.metadata)
     }
 }

@@ -11,7 +11,7 @@ enum Console {
     /// Writes one line, below the bar when there is one.
     static func line(_ text: String) {
         barIsShown.withLock { shown in
-            emit((shown ? "\r\u{1B}[K" : "") + "cartoonize: " + singleLine(text) + "\n")
+            emit((shown ? "\r\u{1B}[K" : "") + "cartoonize: " + shortened(singleLine(text)) + "\n")
             shown = false
         }
     }
@@ -26,12 +26,12 @@ enum Console {
         }
     }
 
-    /// Prints a line on standard output, where there was a bar if that is the same terminal.
-    static func result(_ text: String) throws {
+    /// Calls `print` to print on standard output, where there was a bar if that is the same terminal.
+    static func result(_ print: () throws -> Void) throws {
         try barIsShown.withLock { shown in
             if shown { emit("\r\u{1B}[K") }
             shown = false
-            try StandardStreams.printResult(text)
+            try print()
         }
     }
 

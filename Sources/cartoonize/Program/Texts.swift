@@ -16,7 +16,8 @@ func byteCountText(_ bytes: Int) -> String {
 /// `1 picture`, `2 pictures`.
 func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
-/// `text` as it may appear within one line on a terminal: control characters are escaped.
+/// `text` as it may appear within one line on a terminal: what controls the terminal, breaks the line or turns the
+/// direction of writing is escaped.
 func singleLine(_ text: String) -> String {
     var line = ""
     for scalar in text.unicodeScalars {
@@ -25,7 +26,7 @@ func singleLine(_ text: String) -> String {
         case "\r": line += "\\r"
         case "\t": line += "\\t"
         default:
-            if scalar.properties.generalCategory == .control {
+            if scalar.controlsDisplay {
                 line += "\\u{\(String(scalar.value, radix: 16))}"
             } else {
                 line.unicodeScalars.append(scalar)
@@ -33,4 +34,27 @@ func singleLine(_ text: String) -> String {
         }
     }
     return line
+}
+
+extension Unicode.Scalar {
+    /// Whether a terminal would do something else than show it.
+    fileprivate var controlsDisplay: Bool {
+        guard value >= 0x7F else { return value < 0x20 }
+        switch properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator: return true
+        // Joiners make letters and pictures of several.
+        case .format: return value != 0x200C && value != 0x200D
+        default: return false
+        }
+    }
+}
+
+/// `text` with its middle left out if it is longer than a person would read.
+func shortened(_ text: String) -> String {
+    let (most, head, tail) = (1200, 700, 400)
+    // Most are short, and counting bytes is quick.
+    guard text.utf8.count > most else { return text }
+    let scalars = text.unicodeScalars
+    guard scalars.count > most else { return text }
+    return String(scalars.prefix(head)) + " ... " + String(scalars.suffix(tail))
 }

@@ -1,6 +1,7 @@
 import Foundation
 import ModelHub
 import StableDiffusion
+import TensorKernels
 
 /// The settings of a run: what is given, else what the model recommends.
 struct Settings: Sendable {
@@ -17,7 +18,7 @@ struct Settings: Sendable {
         modelName = found.name
         modelHash = try model.hash()
         modelLocation = found.location
-        self.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+        self.threads = min(threads ?? .max, Compute.availableThreads)
         do {
             _ = try generation.sampler.makeSampler(model.scheduler, steps: generation.steps)
         } catch  where error is SamplerError || error is ConfigurationError {
