@@ -10,10 +10,10 @@ LIBRARIES := lcms2 libcrypto libcurl libpng libjpeg openblas
 DEBIAN_PACKAGES := libcurl4-openssl-dev libjpeg-dev liblcms2-dev libopenblas-dev libpng-dev libssl-dev pkg-config
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench parity parity-real smoke faults fuzz batch old-processor install uninstall clean
+.PHONY: help setup build demo test check bench parity parity-real smoke faults fuzz batch arm64 old-processor install uninstall clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install the libraries that are missing (Debian, Ubuntu) and check the Swift toolchain
 	@if ! command -v $(SWIFT) >/dev/null; then \
@@ -79,6 +79,9 @@ fuzz: setup ## feed mutated files to every reader under the sanitizers (FUZZ_INP
 	$(SWIFT) build -c release --scratch-path .build/fuzz --sanitize address \
 		-Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined --product fuzz
 	ASAN_OPTIONS=detect_leaks=0 nice -n 10 .build/fuzz/release/fuzz --inputs $(FUZZ_INPUTS) $(FUZZ_CASES)
+
+arm64: ## run every kernel beside its definition, here and as on a 64-bit ARM processor (needs qemu-user, a cross libc)
+	Tests/arm64/run.sh
 
 old-processor: setup ## run the kernels' and models' tests as on a processor without AVX2 (needs qemu-user)
 	Tests/old-processor/run.sh

@@ -63,7 +63,7 @@ let package = Package(
             name: "StableDiffusionTests", dependencies: ["StableDiffusion", "TestSupport"],
             resources: [.copy("Fixtures")]),
         .testTarget(
-            name: "CartoonizeTests", dependencies: ["cartoonize", "ImageCodecs", "TestSupport"],
+            name: "CartoonizeTests", dependencies: ["cartoonize", "ImageCodecs", "TensorKernels", "TestSupport"],
             resources: [.copy("Fixtures")]),
     ]
 )
