@@ -12,11 +12,11 @@ DOCUMENTED := StableDiffusion ImageCodecs Checkpoints ModelHub HTTPClient Tensor
 ARTICLES := Images Batches Models TimeAndMemory Scripts Environment ExitStatus
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench parity parity-real smoke faults fuzz hard sanitize batch old-processor \
+.PHONY: help setup build demo test check bench parity parity-real smoke faults fuzz hard sanitize batch arm64 old-processor \
 	install uninstall deb deb-test debian docs fixtures clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what is missing (Debian, Ubuntu): libraries, and Swift where the distribution has it
 	@SWIFT=$(SWIFT) .debian/setup.sh
@@ -85,6 +85,9 @@ sanitize: setup ## run the tests under the address, undefined-behaviour and thre
 	ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test -c release --scratch-path .build/address --sanitize address \
 		-Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined --filter '$(SANITIZED_TESTS)'
 	$(SWIFT) test -c release --scratch-path .build/thread --sanitize thread --filter '$(SANITIZED_TESTS)'
+
+arm64: ## run every kernel beside its definition, here and as on a 64-bit ARM processor (needs qemu-user, a cross libc)
+	Tests/arm64/run.sh
 
 old-processor: setup ## run the kernels' and models' tests as on a processor without AVX2 (needs qemu-user)
 	Tests/old-processor/run.sh

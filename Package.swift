@@ -76,7 +76,8 @@ let package = Package(
             name: "StableDiffusionTests", dependencies: ["StableDiffusion", "TestSupport"],
             resources: [.copy("Fixtures")]),
         .testTarget(
-            name: "CartoonizeTests", dependencies: ["cartoonize", "Example", "ImageCodecs", "TestSupport"],
+            name: "CartoonizeTests",
+            dependencies: ["cartoonize", "Example", "ImageCodecs", "TensorKernels", "TestSupport"],
             resources: [.copy("Fixtures")]),
     ]
 )

@@ -137,9 +137,13 @@ struct Run {
 
     private func makeCompute() throws -> Compute {
         let compute = try Compute(threads: settings.threads)
-        if output.verbose, compute.threads < generation.threads ?? settings.threads {
-            let reason = compute.threads < settings.threads ? "more cannot be started" : "more have no processor"
-            Console.line("note: threads: \(compute.threads), as \(reason)")
+        let wanted = generation.threads ?? settings.threads
+        if output.verbose, compute.threads < wanted {
+            let processors =
+                Compute.availableThreads == 1 ? "is one processor" : "are \(Compute.availableThreads) processors"
+            let reason =
+                compute.threads < settings.threads ? "the system starts no more" : "there \(processors) to run on"
+            Console.line("note: \(counted(compute.threads, "thread")) instead of \(wanted): \(reason)")
         }
         return compute
     }
