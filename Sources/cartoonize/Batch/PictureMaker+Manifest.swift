@@ -12,7 +12,8 @@ extension PictureMaker {
                 negative: settings.negativeInstruction,
                 steps: settings.steps, sampler: settings.sampler.rawValue, guidance: settings.guidanceScale,
                 imageGuidance: settings.imageGuidanceScale, size: size.size?.description, maxPixels: size.maxPixels,
-                format: job.format.description, quality: job.format.takesQuality && !output.lossless ? quality : nil, compare: compare,
+                format: job.format.description, quality: job.format.takesQuality && !output.lossless ? quality : nil,
+                compare: compare,
                 lossless: output.lossless ? true : nil,
                 metadata: output.metadata == .keep ? nil : output.metadata.rawValue),
             folder: folder)
@@ -24,6 +25,7 @@ extension PictureMaker {
             let photo = try? InputFile(path: job.photo.path), let sizes = try? sizes(for: job)
         else { return false }
         return made.parameters == parameters(seed: job.seed, working: sizes.working) && made.format == job.format
-            && PixelSize(width: made.width, height: made.height) == written(sizes.output) && photo.modified <= file.modified
+            && PixelSize(width: made.width, height: made.height) == written(sizes.output)
+            && photo.modified <= file.modified
     }
 }

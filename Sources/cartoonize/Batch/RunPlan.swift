@@ -19,7 +19,8 @@ struct RunPlan {
         }
         if let output = naming.output {
             guard output != "-",
-                FileKind(output) == .folder || ImageFormat(fileExtension: FilePath(output).fileExtension)?.isWritten != true
+                FileKind(output) == .folder
+                    || ImageFormat(fileExtension: FilePath(output).fileExtension)?.isWritten != true
             else {
                 throw CommandFailure(.usage, "several photos need a folder for their pictures; give one with -o")
             }

@@ -15,7 +15,7 @@ extension GenerationOptions {
         }
         func value<Value>(_ name: String, _ convert: (String) -> Value?) throws -> Value? {
             guard let text = parameters.fields.first(where: { $0.name == name })?.value else { return nil }
-            guard let value = convert(text) else { throw failure("\(name) is '\(text)'") }
+            guard let value = convert(text) else { throw failure("\(name) is '\(text.prefix(100))'") }
             return value
         }
         var options = self
