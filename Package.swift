@@ -12,9 +12,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: [
-        // Dependencies point one way: kernels -> model -> command line.
+        // Dependencies point one way: files, kernels -> model -> command line.
+        .target(name: "Files"),
         .target(name: "CKernels"),
-        .target(name: "TensorKernels", dependencies: ["CKernels"]),
+        .target(name: "TensorKernels", dependencies: ["CKernels", "Files"]),
 
         .target(
             name: "CImageCodecs",
@@ -29,12 +30,12 @@ let package = Package(
         .target(name: "Checkpoints"),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "ModelHub", dependencies: ["CCrypto", "HTTPClient", "Checkpoints"]),
-        .target(name: "StableDiffusion", dependencies: ["TensorKernels", "Checkpoints"]),
+        .target(name: "StableDiffusion", dependencies: ["TensorKernels", "Checkpoints", "Files"]),
 
         .executableTarget(
             name: "cartoonize",
             dependencies: [
-                "StableDiffusion", "Checkpoints", "ImageCodecs", "ModelHub", "HTTPClient",
+                "StableDiffusion", "Checkpoints", "Files", "ImageCodecs", "ModelHub", "HTTPClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "image-compare", dependencies: ["ImageCodecs"]),

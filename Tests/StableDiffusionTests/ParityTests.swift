@@ -12,11 +12,16 @@ import Testing
 
     private func compare(_ pipeline: InstructPix2Pix, _ fixture: ModelFixture, _ run: ModelFixture.Run) throws {
         let golden = try fixture.golden
+        let sampler = try run.sampler.map { try #require(SamplerKind(name: $0)) }
+        let settings = pipeline.model.defaults.applying(
+            [
+                .init(\.instruction, run.instruction), .init(\.negativePrompt, run.negative), .init(\.steps, run.steps),
+                .init(\.guidanceScale, run.guidance), .init(\.imageGuidanceScale, run.image_guidance),
+                .init(\.sampler, sampler),
+            ].compactMap { $0 })
         let request = GenerationRequest(
             image: PixelImage(width: run.size[0], height: run.size[1], rgb: try golden["\(run.name).photo"].bytes),
-            instruction: run.instruction, negativeInstruction: run.negative, steps: run.steps,
-            guidanceScale: run.guidance, imageGuidanceScale: run.image_guidance, seed: run.seed,
-            sampler: run.sampler.flatMap(SamplerKind.init(name:)))
+            settings: settings, seed: run.seed)
         var stages: [String: StageValue] = [:]
         let result = try pipeline.generate(request, observer: { stages[$0.name] = $0 })
 
@@ -28,7 +33,7 @@ import Testing
             if name == "token_ids" { #expect(stage.values == Array(reference)) }
         }
         for name in ["token_ids", "text", "image_latents"] { try expect(name) }
-        let branches = request.guidance.branches.count
+        let branches = settings.guidance.branches.count
         for step in result.timings.steps.indices {
             for branch in 0..<branches { try expect("branch.\(branch).\(step)") }
             for branch in 1..<max(branches, 1) { try expectDifference(stages, golden, run, step, branch) }

@@ -7,9 +7,11 @@ import Testing
     private struct Cancelled: Error {}
 
     private func request(_ fixture: ModelFixture, seed: UInt64 = 5) throws -> GenerationRequest {
-        GenerationRequest(
+        var settings = try ModelDirectory(fixture.folder).defaults
+        (settings.instruction, settings.steps, settings.guidanceScale) = ("Turn it into a cartoon", 2, 3)
+        return GenerationRequest(
             image: PixelImage(width: 16, height: 24, rgb: (0..<16 * 24 * 3).map { UInt8($0 * 7 % 256) }),
-            instruction: "Turn it into a cartoon", steps: 2, guidanceScale: 3, imageGuidanceScale: 1.5, seed: seed)
+            settings: settings, seed: seed)
     }
 
     private func pipeline(_ fixture: ModelFixture, threads: Int = 2) throws -> InstructPix2Pix {
@@ -55,7 +57,7 @@ import Testing
         let compute = Compute(threads: 2)
         let pipeline = try InstructPix2Pix(model: ModelDirectory(fixture.folder), compute: compute)
         var request = try request(fixture)
-        request.steps = 6
+        request.settings.steps = 6
         var peaks: [Int] = []
         _ = try pipeline.generate(
             request,
@@ -73,7 +75,7 @@ import Testing
         let (compute, model) = (Compute(threads: 2), try ModelDirectory(fixture.folder))
         _ = try InstructPix2Pix(model: model, compute: compute).generate(request)
         let estimate = try RunEstimate(
-            model: model, width: 96, height: 64, steps: 2, sampler: nil, guidance: request.guidance, threads: 2)
+            model: model, width: 96, height: 64, settings: request.settings, threads: 2)
         #expect(abs(Double(estimate.tensorBytes) / Double(compute.peakBytes) - 1) < 0.1)
         let whole = estimate.peakBytes(residency: .run, weightPages: .kept)
         let stages = estimate.peakBytes(residency: .stage, weightPages: .kept)
@@ -90,8 +92,9 @@ import Testing
     @Test func workIsPlanned() throws {
         let model = try ModelDirectory(ModelFixture(name: "tiny-sd").folder)
         func estimate(steps: Int, side: Int) throws -> RunEstimate {
-            try RunEstimate(
-                model: model, width: side, height: side, steps: steps, sampler: .euler, guidance: .off, threads: 2)
+            var settings = GenerationSettings(sampler: .euler)
+            (settings.steps, settings.guidanceScale) = (steps, 1)
+            return try RunEstimate(model: model, width: side, height: side, settings: settings, threads: 2)
         }
         let work = try estimate(steps: 10, side: 256).work
         let speed = try #require(MachineSpeed(Compute(threads: 2), for: work, tensorBytes: 0, least: 0))
@@ -108,7 +111,7 @@ import Testing
     @Test func anySizeIsPlanned() throws {
         let model = try ModelDirectory(ModelFixture(name: "tiny-sd").folder)
         let estimate = try RunEstimate(
-            model: model, width: 1 << 16, height: 1 << 16, steps: 2, sampler: nil, guidance: .off, threads: 2)
+            model: model, width: 1 << 16, height: 1 << 16, settings: model.defaults, threads: 2)
         #expect(estimate.tensorBytes > 1 << 36)
     }
 
@@ -149,7 +152,7 @@ import Testing
         #expect(events == [.encoding, .step(0, of: 2), .step(1, of: 2), .step(2, of: 2), .decoding])
         #expect(second.timings.load == 0 && second.timings.text == 0)
         #expect(try pipeline(fixture).generate(other).image == second.image)
-        other.instruction = "Turn it into something else"
+        other.settings.instruction = "Turn it into something else"
         #expect(try pipeline(fixture).generate(other).image == keeping.generate(other).image)
     }
 
@@ -157,7 +160,7 @@ import Testing
         let fixture = ModelFixture(name: "tiny-sd")
         var previews: [Int] = []
         var request = try request(fixture)
-        request.steps = 5
+        request.settings.steps = 5
         let plain = try pipeline(fixture).generate(request).image
         let watched = try pipeline(fixture).generate(
             request,

@@ -70,9 +70,11 @@ import Testing
         try FileManager.default.copyItem(at: ModelFixture(name: "tiny-sd").folder, to: folder)
         defer { try? FileManager.default.removeItem(at: folder) }
         let size = 64
+        var settings = try ModelDirectory(folder).defaults
+        (settings.instruction, settings.steps, settings.guidanceScale) = ("a cat", 2, 1)
         let request = GenerationRequest(
             image: PixelImage(width: size, height: size, rgb: (0..<3 * size * size).map { UInt8($0 % 251) }),
-            instruction: "a cat", steps: 2, guidanceScale: 1, imageGuidanceScale: 1, seed: 1)
+            settings: settings, seed: 1)
         func previews() throws -> (shown: [Int], result: [UInt8]) {
             var shown: [Int] = []
             let pipeline = try InstructPix2Pix(model: ModelDirectory(folder), compute: compute)

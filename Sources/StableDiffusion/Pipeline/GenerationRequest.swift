@@ -2,31 +2,14 @@
 public struct GenerationRequest: Equatable, Sendable {
     /// At the size to work at: sides are multiples of the model's `vaeScaleFactor`.
     public var image: PixelImage
-    public var instruction: String
-    public var negativeInstruction: String
-    /// 1 to 1000.
-    public var steps: Int
-    public var guidanceScale: Float
-    public var imageGuidanceScale: Float
+    public var settings: GenerationSettings
     public var seed: UInt64
-    /// nil for the one that the model's scheduler file names.
-    public var sampler: SamplerKind?
 
-    public init(
-        image: PixelImage, instruction: String, negativeInstruction: String = "", steps: Int, guidanceScale: Float,
-        imageGuidanceScale: Float, seed: UInt64, sampler: SamplerKind? = nil
-    ) {
+    public init(image: PixelImage, settings: GenerationSettings, seed: UInt64) {
         self.image = image
-        self.instruction = instruction
-        self.negativeInstruction = negativeInstruction
-        self.steps = steps
-        self.guidanceScale = guidanceScale
-        self.imageGuidanceScale = imageGuidanceScale
+        self.settings = settings
         self.seed = seed
-        self.sampler = sampler
     }
-
-    public var guidance: Guidance { Guidance(textScale: guidanceScale, imageScale: imageGuidanceScale) }
 }
 
 /// How far a run has come.

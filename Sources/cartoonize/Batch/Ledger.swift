@@ -34,7 +34,7 @@ final class Ledger: Sendable {
         line.seconds = report.timings.total
         try manifest?.append(line)
         if json {
-            try Console.result(report.jsonLine())
+            try Console.result(Joined(maker.settings.generation, report).jsonLine())
         } else if report.output != "-" {
             try Console.result(report.output)
         }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Synchronization
 
@@ -13,7 +14,7 @@ final class Manifest: Sendable {
     init(folder: String, shard: Shard?) throws {
         path = FilePath(folder).appending(Self.name(shard))
         descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else { throw CommandFailure(writing: path, SystemFailure(errno)) }
+        guard descriptor >= 0 else { throw CommandFailure(writing: path, SystemError()) }
         // A file system without locks has to do without.
         if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
             close(descriptor)
@@ -72,9 +73,9 @@ final class Manifest: Sendable {
         }
         guard Data(text.utf8) != FileManager.default.contents(atPath: path) else { return }
         do {
-            let file = try TemporaryFile(beside: path)
+            let file = try AtomicFile(path)
             try file.write(Data(text.utf8))
-            try file.move(to: path, replacing: true)
+            try file.commit()
         } catch {
             throw failure(error.code)
         }

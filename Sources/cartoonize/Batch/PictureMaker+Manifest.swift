@@ -7,15 +7,14 @@ extension PictureMaker {
     func line(of job: Job, folder: String) -> ManifestLine {
         ManifestLine(
             job: job,
-            settings: PictureSettings(
-                model: settings.modelName, modelHash: settings.modelHash, instruction: settings.instruction,
-                negative: settings.negativeInstruction,
-                steps: settings.steps, sampler: settings.sampler.rawValue, guidance: settings.guidanceScale,
-                imageGuidance: settings.imageGuidanceScale, size: size.size?.description, maxPixels: size.maxPixels,
-                format: job.format.description, quality: job.format.takesQuality && !output.lossless ? quality : nil,
-                compare: compare,
-                lossless: output.lossless ? true : nil,
-                metadata: output.metadata == .keep ? nil : output.metadata.rawValue),
+            settings: Joined(
+                settings.generation,
+                PictureContext(
+                    model: settings.modelName, modelHash: settings.modelHash, size: size.size?.description,
+                    maxPixels: size.maxPixels, format: job.format.description,
+                    quality: job.format.takesQuality && !output.lossless ? quality : nil, compare: compare,
+                    lossless: output.lossless ? true : nil,
+                    metadata: output.metadata == .keep ? nil : output.metadata.rawValue)),
             folder: folder)
     }
 

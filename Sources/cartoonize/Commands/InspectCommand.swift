@@ -1,7 +1,9 @@
 import ArgumentParser
 import Checkpoints
+import Files
 import Foundation
 import ImageCodecs
+import StableDiffusion
 
 /// Tells how a picture was made, from the parameters inside it, or what a model consists of.
 struct InspectCommand: ParsableCommand {
@@ -75,7 +77,7 @@ struct InspectCommand: ParsableCommand {
             guard let text = picture.parameters else { return }
             let read = GenerationParameters(text: text)
             instruction = read.instruction
-            negative = read.negativeInstruction
+            negative = read.negativePrompt
             parameters = Dictionary(read.fields.map { ($0.name, $0.value) }) { first, _ in first }
         }
     }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 // A signal handler may only touch plain memory and call `write` and `_exit`, hence these two file-level variables.
@@ -31,8 +32,7 @@ enum Interruption {
             var number: UInt8 = 0
             while read(wakeSource, &number, 1) != 1 {}
             Console.clearBar()
-            TemporaryFolders.removeAll()
-            TemporaryFile.removeAllAndExit(128 + Int32(number))
+            TemporaryPaths.removeAllAndExit(128 + Int32(number))
         }
         for number in [SIGINT, SIGTERM] {
             var action = sigaction()

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The three standard streams as plain descriptors: unbuffered, so a signal or a failure never loses or repeats output.

@@ -34,13 +34,3 @@ func singleLine(_ text: String) -> String {
     }
     return line
 }
-
-extension Encodable {
-    /// One line of JSON with snake-case keys in alphabetical order.
-    func jsonLine() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
-}

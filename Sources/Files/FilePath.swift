@@ -1,16 +1,16 @@
 /// The parts of a path, by bytes and slashes alone: Foundation's own functions stop the program on some paths (`.`).
-struct FilePath {
-    let string: String
+package struct FilePath {
+    package let string: String
 
-    init(_ string: String) { self.string = string }
+    package init(_ string: String) { self.string = string }
 
     /// What comes after the last slash.
-    var name: String {
+    package var name: String {
         String(string[nameStart...])
     }
 
     /// The folder that holds the file, `.` when the path names none.
-    var folder: String {
+    package var folder: String {
         var folder = string[..<nameStart]
         if folder.isEmpty { return "." }
         while folder.count > 1, folder.last == "/" { folder.removeLast() }
@@ -18,26 +18,26 @@ struct FilePath {
     }
 
     /// `folder`, but empty when the path names none.
-    var parent: String { nameStart == string.startIndex ? "" : folder }
+    package var parent: String { nameStart == string.startIndex ? "" : folder }
 
     /// The path without `.` and empty parts: two paths that are equal so are the same file.
-    var simplified: String {
+    package var simplified: String {
         let parts = string.split(separator: "/").filter { $0 != "." }
         return (string.hasPrefix("/") ? "/" : "") + parts.joined(separator: "/")
     }
 
     /// The extension without its dot; empty for `photo`, `.photo` and `photo.`.
-    var fileExtension: String {
+    package var fileExtension: String {
         dot.map { String(string[string.index(after: $0)...]) } ?? ""
     }
 
     /// The path up to the dot of the extension.
-    var withoutExtension: String {
+    package var withoutExtension: String {
         dot.map { String(string[..<$0]) } ?? string
     }
 
     /// The path of `name` in the folder `self`; plain `name` in the folder that the path leaves out.
-    func appending(_ name: String) -> String {
+    package func appending(_ name: String) -> String {
         string.isEmpty ? name : string.hasSuffix("/") ? string + name : string + "/" + name
     }
 
