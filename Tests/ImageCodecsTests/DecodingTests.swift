@@ -92,14 +92,19 @@ import Testing
             func little(_ value: Int, _ count: Int) -> [UInt8] {
                 (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
             }
-            func entry(_ tag: Int, _ type: Int, _ value: Int) -> [UInt8] {
-                little(tag, 2) + little(type, 2) + little(1, 4) + little(value, 4)
+            // A colour filter array, orientation, where the preview is and how long, a version of DNG.
+            let entries = [
+                (0x0106, 3, 0x8023), (0x0112, 3, 6), (0x0201, 4, 8 + 2 + 5 * 12 + 4), (0x0202, 4, preview.count),
+                (0xC612, 1, 1),
+            ]
+            var file = Data("II*\0".utf8) + little(8, 4) + little(entries.count, 2)
+            for (tag, type, value) in entries {
+                file += little(tag, 2)
+                file += little(type, 2)
+                file += little(1, 4)
+                file += little(value, 4)
             }
-            let directorySize = 2 + 5 * 12 + 4
-            let directory =
-                little(5, 2) + entry(0x0106, 3, 0x8023) + entry(0x0112, 3, 6) + entry(0x0201, 4, 8 + directorySize)
-                + entry(0x0202, 4, preview.count) + entry(0xC612, 1, 1) + little(0, 4)
-            return Data("II*\0".utf8) + little(8, 4) + directory + preview
+            return file + little(0, 4) + preview
         }
         let image = try ImageFile.decode(raw(preview))
         let upright = try ImageFile.decode(preview)

@@ -99,10 +99,16 @@ import Testing
     func everyFormatKeepsEverything(format: ImageFormat) throws {
         guard (try? format.checkWritable()) != nil else { return }  // its library is not installed
         let (width, height) = (64, 48)
-        let rgb = (0..<height).flatMap { y in
-            (0..<width).flatMap { x in [UInt8(4 * x), UInt8(5 * y), UInt8(128 + x - y)] }
+        var rgb: [UInt8] = []
+        var alpha: [UInt8] = []
+        for y in 0..<height {
+            for x in 0..<width {
+                rgb.append(UInt8(4 * x))
+                rgb.append(UInt8(5 * y))
+                rgb.append(UInt8(128 + x - y))
+                alpha.append(UInt8(255 - 2 * y))
+            }
         }
-        let alpha = (0..<width * height).map { UInt8(255 - $0 / width * 2) }
         var original = DecodedImage(width: width, height: height, rgb: rgb, alpha: format.hasAlpha ? alpha : nil)
         original.parameters = "漫画にして\nSteps: 20, Seed: 1"
         original.iccProfile = try fixture("display-p3.icc")
