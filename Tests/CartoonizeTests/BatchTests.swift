@@ -112,13 +112,40 @@ struct BatchTests {
 
     // What is refused before anything is made
 
-    @Test func twoPhotosWithOneNameAreFoundFirst() throws {
-        let folder = try folderWithPhotos()
+    /// As a camera's raw file and its JPEG, or the same photo in two formats.
+    @Test func secondOfTwoPhotosWithOneNameKeepsItsExtension() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("photos/a.png", SamplePicture.png())
         try folder.write("photos/a.jpg", SamplePicture.jpeg())
-        let outcome = try Program.run(["photos", "-o", "toons"] + Self.quick, in: folder)
+        let arguments = ["photos", "-o", "toons"] + Self.quick
+        let outcome = try Program.run(arguments, in: folder)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.outputText == "toons/a.cartoon.png\ntoons/a.png.cartoon.png\n")
+        #expect(try Program.run(arguments, in: folder).outputText.isEmpty)
+    }
+
+    @Test func twoPhotosThatCannotBeToldApartAreFoundFirst() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("one/a.png", SamplePicture.png())
+        try folder.write("two/a.png", SamplePicture.png())
+        try folder.write("three/a.png", SamplePicture.png())
+        let outcome = try Program.run(
+            ["one/a.png", "two/a.png", "three/a.png", "-o", "toons"] + Self.quick, in: folder)
         #expect(outcome.status == 5)
-        #expect(outcome.errors.contains("photos/a.jpg and photos/a.png would both become toons/a.cartoon.png"))
+        #expect(outcome.errors.contains("two/a.png and three/a.png would both become toons/a.png.cartoon.png"))
         #expect(outputs(folder).isEmpty)
+    }
+
+    /// A folder's files of formats that need a library count as photos, which fail with a sentence, not as other files.
+    @Test func whatCannotBeReadIsNotLeftOut() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("photos/b.HEIC", Data("\0\0\0\u{18}ftypheic\0\0\0\0mif1heic".utf8) + Data(count: 200))
+        try folder.write("photos/a.png", SamplePicture.png())
+        let outcome = try Program.run(["photos", "-o", "toons"] + Self.quick, in: folder)
+        #expect(outcome.status == 6)
+        #expect(outcome.outputText == "toons/a.cartoon.png\n")
+        #expect(outcome.errors.contains("photos/b.HEIC") && outcome.errors.contains("HEIC"))
+        #expect(try lines("toons/cartoonize.jsonl", in: folder).map(\.exit_code) == [nil, 4])
     }
 
     @Test func inputsAreNeverReplaced() throws {

@@ -128,7 +128,7 @@ extension GenerationParameters {
     public struct UnreadableField: Error, CustomStringConvertible {
         let field: Field
         /// The field and its value, in a sentence.
-        public var description: String { "\(field.name) is '\(field.value)'" }
+        public var description: String { "\(field.name) is '\(field.value.prefix(100))'" }
     }
 
     /// The value of the first field of that name; nil without one.

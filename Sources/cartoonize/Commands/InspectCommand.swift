@@ -60,9 +60,8 @@ struct InspectCommand: ParsableCommand {
             let lines = parameters.split(separator: "\n", omittingEmptySubsequences: false)
             try StandardStreams.printResult(lines.map { singleLine(String($0)) }.joined(separator: "\n"))
         } else {
-            Console.line(
-                "\(WebPhoto.shown(subject)): \(inspected.format), \(inspected.width)x\(inspected.height), no parameters inside"
-            )
+            let size = "\(inspected.width)x\(inspected.height)"
+            Console.line("\(WebPhoto.shown(subject)): \(inspected.format), \(size), no parameters inside")
         }
     }
 
