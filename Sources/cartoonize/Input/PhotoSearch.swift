@@ -110,7 +110,9 @@ struct PhotoSearch {
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         var start = [UInt8](repeating: 0, count: 12)
-        guard read(descriptor, &start, start.count) == start.count else { return false }
+        var count = 0
+        repeat { count = read(descriptor, &start, start.count) } while count < 0 && errno == EINTR
+        guard count == start.count else { return false }
         return start.starts(with: [0xFF, 0xD8, 0xFF]) || start.starts(with: [0x89, 0x50, 0x4E, 0x47])
             || start.starts(with: "RIFF".utf8) && start.dropFirst(8).elementsEqual("WEBP".utf8)
     }
