@@ -123,3 +123,7 @@ func differences(_ image: DecodedImage, _ expected: DecodedImage) -> String? {
     if let difference = differences(image.alpha ?? [], expected.alpha ?? []) { return "alpha: \(difference)" }
     return image == expected ? nil : "size, profile or parameters"
 }
+
+func largestDifference(_ first: [UInt8], _ second: [UInt8]) -> Int {
+    first.count == second.count ? zip(first, second).map { abs(Int($0) - Int($1)) }.max() ?? 0 : .max
+}

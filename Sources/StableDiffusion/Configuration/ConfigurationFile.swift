@@ -38,6 +38,7 @@ package enum ConfigurationFile {
         return try [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             while filled < count, let base = buffer.baseAddress {
                 let got = read(descriptor, base + filled, count - filled)
+                if got < 0, errno == EINTR { continue }
                 guard got > 0 else { throw failure("cannot be read to its end") }
                 filled += got
             }
