@@ -7,9 +7,13 @@ DESTDIR ?=
 
 PROGRAM := .build/release/cartoonize
 
+# The libraries that other packages can use, and the articles of the manual page, in its order.
+DOCUMENTED := StableDiffusion ImageCodecs Checkpoints ModelHub HTTPClient TensorKernels
+ARTICLES := Images Batches Models TimeAndMemory Scripts Environment ExitStatus
+
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench parity parity-real smoke faults fuzz batch old-processor install \
-	uninstall deb deb-test debian clean
+.PHONY: help setup build demo test check bench parity parity-real smoke faults fuzz hard sanitize batch old-processor \
+	install uninstall deb deb-test debian docs fixtures clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +32,10 @@ test: setup ## run all tests, in release mode
 	$(SWIFT) test -c release
 
 # One build serves the warnings and the tests; its own folder keeps these flags from rebuilding everything else.
-check: setup ## check the format, build with warnings as errors, run all tests
+check: setup ## check the format and the folders' order, build with warnings as errors, run all tests
+	Tests/house/circles.pl Sources/cartoonize --imports
+	Tests/house/documented.pl $(addprefix Sources/,$(DOCUMENTED))
+	Tests/house/papers.pl README.md README.pt.md
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
 	$(SWIFT) test -c release --scratch-path .build/check -Xswiftc -warnings-as-errors
 
@@ -68,6 +75,17 @@ fuzz: setup ## feed mutated files to every reader under the sanitizers (FUZZ_INP
 		-Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined --product fuzz
 	ASAN_OPTIONS=detect_leaks=0 nice -n 10 .build/fuzz/release/fuzz --inputs $(FUZZ_INPUTS) $(FUZZ_CASES)
 
+hard: build ## hostile files, kills at random moments, and every system call failing once (PYTHON, a C compiler)
+	PROGRAM=$(PROGRAM) PYTHON=$(PYTHON) Tests/hard/run.sh
+
+# Leaks are no fault of a program that ends; the tests of the program itself start it as it is built here.
+SANITIZED_TESTS ?= CartoonizeTests|CheckpointsTests|ImageCodecsTests|HTTPClientTests|ModelHubTests|TensorKernelsTests
+
+sanitize: setup ## run the tests under the address, undefined-behaviour and thread sanitizers (SANITIZED_TESTS)
+	ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test -c release --scratch-path .build/address --sanitize address \
+		-Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined --filter '$(SANITIZED_TESTS)'
+	$(SWIFT) test -c release --scratch-path .build/thread --sanitize thread --filter '$(SANITIZED_TESTS)'
+
 old-processor: setup ## run the kernels' and models' tests as on a processor without AVX2 (needs qemu-user)
 	Tests/old-processor/run.sh
 
@@ -88,7 +106,9 @@ install: setup ## install the program, its model, completions and manual under P
 		"$(SHARE)/$(ZSH_COMPLETIONS)" "$(SHARE)/fish/vendor_completions.d"
 	install -s -m 755 .build/install/release/cartoonize "$(BIN)/cartoonize"
 	cp -R Models/cartoonizer-mini "$(SHARE)/cartoonize/Models/"
-	.build/install/release/generate-manual "$(BIN)/cartoonize" --output-directory "$(SHARE)/man/man1"
+	.build/install/release/generate-manual "$(BIN)/cartoonize" --output-directory .build/install
+	Sources/cartoonize/manual.pl .build/install/cartoonize.1 $(ARTICLES:%=Sources/cartoonize/cartoonize.docc/%.md) \
+		> "$(SHARE)/man/man1/cartoonize.1"
 	"$(BIN)/cartoonize" --generate-completion-script bash > "$(SHARE)/bash-completion/completions/cartoonize"
 	"$(BIN)/cartoonize" --generate-completion-script zsh > "$(SHARE)/$(ZSH_COMPLETIONS)/_cartoonize"
 	"$(BIN)/cartoonize" --generate-completion-script fish > "$(SHARE)/fish/vendor_completions.d/cartoonize.fish"
@@ -108,6 +128,14 @@ deb-test: deb ## install the package on clean systems of Debian 12 and 13 and ma
 
 debian: ## run COMMAND on a clean Debian 13 with its own Swift (root, debootstrap; ARCHITECTURE=arm64 under qemu)
 	Tests/debian/build.sh "$(ARCHITECTURE)" "$(COMMAND)"
+
+docs: setup ## build the reference of the program and its libraries
+	CARTOONIZE_DOCS=1 $(SWIFT) package --scratch-path .build/docs generate-documentation \
+		$(addprefix --target ,$(DOCUMENTED) cartoonize) --warnings-as-errors
+
+fixtures: ## make all golden files again (PYTHON with Tests/parity/requirements.txt)
+	for script in Tests/*/Fixtures/make_*.py Tests/smoke/make_expected.py; do \
+		echo "$$script"; $(PYTHON) $$script || exit 1; done
 
 clean: ## remove what was built
 	rm -rf .build demo.png

@@ -5,7 +5,12 @@ let package = Package(
     name: "cartoonize",
     products: [
         .executable(name: "cartoonize", targets: ["cartoonize"]),
+        // Sources/README.md says what each is for.
         .library(name: "StableDiffusion", targets: ["StableDiffusion"]),
+        .library(name: "ImageCodecs", targets: ["ImageCodecs"]),
+        .library(name: "Checkpoints", targets: ["Checkpoints"]),
+        .library(name: "ModelHub", targets: ["ModelHub"]),
+        .library(name: "HTTPClient", targets: ["HTTPClient"]),
         .library(name: "TensorKernels", targets: ["TensorKernels"]),
     ],
     dependencies: [
@@ -31,15 +36,22 @@ let package = Package(
         .target(name: "ModelHub", dependencies: ["CCrypto", "HTTPClient", "Checkpoints"]),
         .target(name: "StableDiffusion", dependencies: ["TensorKernels", "Checkpoints"]),
 
+        .target(name: "CSandbox"),
         .executableTarget(
             name: "cartoonize",
             dependencies: [
-                "StableDiffusion", "Checkpoints", "ImageCodecs", "ModelHub", "HTTPClient",
+                "CSandbox", "StableDiffusion", "Checkpoints", "ImageCodecs", "ModelHub", "HTTPClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]),
+            ],
+            exclude: ["manual.pl"]),
         .executableTarget(name: "image-compare", dependencies: ["ImageCodecs"]),
         .executableTarget(name: "kernel-bench", dependencies: ["TensorKernels"]),
         .executableTarget(name: "parity-dump", dependencies: ["StableDiffusion", "Checkpoints", "TensorKernels"]),
+
+        // A package of its own, which the tests build and run as a part of this one.
+        .executableTarget(
+            name: "Example", dependencies: ["ImageCodecs", "StableDiffusion", "TensorKernels"],
+            path: "Tests/Example/Sources/Example"),
 
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .target(
@@ -63,7 +75,12 @@ let package = Package(
             name: "StableDiffusionTests", dependencies: ["StableDiffusion", "TestSupport"],
             resources: [.copy("Fixtures")]),
         .testTarget(
-            name: "CartoonizeTests", dependencies: ["cartoonize", "ImageCodecs", "TestSupport"],
+            name: "CartoonizeTests", dependencies: ["cartoonize", "Example", "ImageCodecs", "TestSupport"],
             resources: [.copy("Fixtures")]),
     ]
 )
+
+// `make docs` sets it: who builds or uses the program needs no plugin for documentation.
+if Context.environment["CARTOONIZE_DOCS"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
+}

@@ -36,7 +36,7 @@ extension JSONScanner {
     }
 
     /// Reads any value and forgets it.
-    mutating func skipValue(depth: Int = 0) throws {
+    package mutating func skipValue(depth: Int = 0) throws {
         guard depth < Self.depthLimit else { throw failure("values are nested too deeply") }
         switch peek() {
         case UInt8(ascii: "{"): try object { scanner, _ in try scanner.skipValue(depth: depth + 1) }

@@ -2,10 +2,14 @@ import Foundation
 
 /// A part of a model: its folder in the diffusers layout and the stem of its weight file there.
 public enum ModelPart: String, CaseIterable, Sendable {
+    /// The denoising network.
     case unet
+    /// The autoencoder between pixels and latents.
     case vae
+    /// CLIP's text model.
     case textEncoder = "text_encoder"
 
+    /// The stem of the part's file of weights in diffusers' layout.
     public var weightName: String { self == .textEncoder ? "model" : "diffusion_pytorch_model" }
 }
 

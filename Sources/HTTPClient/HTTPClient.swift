@@ -9,11 +9,14 @@ import Foundation
 public final class HTTPClient {
     /// When to give a server up.
     public struct Patience: Sendable {
+        /// The longest that a connection may take to be made.
         public var connectSeconds = 30
         /// A transfer ends when it has been slower than `stallBytes` a second for so many seconds.
         public var stallSeconds = 60
+        /// The bytes in each second below which a transfer counts as stalled.
         public var stallBytes = 1024
 
+        /// 30 seconds for a connection; at least 1024 bytes in each second, over a minute.
         public init() {}
     }
 
@@ -79,7 +82,7 @@ public final class HTTPClient {
     }
 
     private func address(_ url: String) throws -> WebAddress {
-        guard let address = WebAddress(url) else { throw HTTPError.badAddress(url) }
+        guard let address = WebAddress(url) else { throw HTTPError.badAddress(WebAddress.redacted(url)) }
         return address
     }
 

@@ -1,10 +1,12 @@
 import CHTTP
+import Foundation
 
 /// An http or https URL, split as the requests themselves understand it, so that no second reading of a strange URL can
 /// send anything to another host than the one that was checked.
 public struct WebAddress: Sendable, Equatable {
     /// The whole URL, special characters escaped.
     public let string: String
+    /// Whether the scheme is https.
     public let isEncrypted: Bool
     /// Scheme, host and port: what a secret belongs to.
     let origin: String
@@ -31,5 +33,12 @@ public struct WebAddress: Sendable, Equatable {
         display =
             "\(schemeName)://\(hostName)\(isDefaultPort ? "" : ":" + String(cString: port))\(String(cString: path))"
         isLoopback = hostName == "localhost" || hostName == "[::1]" || hostName.hasPrefix("127.")
+    }
+
+    /// What may be shown of a text that is perhaps no address: without what may be user, password and query.
+    public static func redacted(_ text: String) -> String {
+        let slashes = text.range(of: "://")?.upperBound ?? text.startIndex
+        let afterUser = text[slashes...].lastIndex(of: "@").map { text.index(after: $0) } ?? slashes
+        return String(text[..<slashes] + text[afterUser...].prefix { $0 != "?" && $0 != "#" })
     }
 }

@@ -8,6 +8,13 @@ package final class Digest {
     /// SHA-256, which the hub tells of large files.
     package static func sha256() -> Digest { Digest(EVP_sha256()) }
 
+    /// The SHA-256 of `bytes` in hexadecimal.
+    package static func sha256(of bytes: some ContiguousBytes) -> String {
+        let digest = sha256()
+        bytes.withUnsafeBytes { digest.update($0) }
+        return digest.finish()
+    }
+
     /// Git's name of a file of `size` bytes (SHA-1 over a header and the content), which the hub tells of small ones.
     package static func gitBlob(size: Int) -> Digest {
         let digest = Digest(EVP_sha1())

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import HTTPClient
 
@@ -73,7 +74,7 @@ struct FileDownload {
 
     /// Gathers what is missing in one request; returns the sum of the whole.
     private func attempt(_ client: HTTPClient, _ progress: (Int) throws -> Void) throws -> String {
-        let descriptor = open(partial.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+        let descriptor = open(partial.path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
         guard descriptor >= 0 else { throw HubError.disk("\(partial.path): \(systemMessage())") }
         defer { close(descriptor) }
         var present = bytesPresent
@@ -92,8 +93,10 @@ struct FileDownload {
             var headers: [String] = []
             if present > 0 {
                 headers.append("Range: bytes=\(present)-")
-                let version = try? String(contentsOf: mark, encoding: .utf8)
-                if let version, !version.isEmpty { headers.append("If-Range: \(version)") }
+                let version = try? RegularFile.contents(of: mark.path, limit: 1000)
+                if let version, !version.isEmpty {
+                    headers.append("If-Range: \(String(decoding: version, as: UTF8.self))")
+                }
             }
             try client.get(
                 url, headers: headers, token: token,

@@ -3,6 +3,7 @@ import Foundation
 
 /// The file `SHA256SUMS` beside a model, as `sha256sum` writes and checks it: what each of its files has to be.
 public enum FileSums {
+    /// The file's name in a model's folder.
     public static let name = "SHA256SUMS"
 
     /// The SHA-256 sum of a file.
@@ -40,15 +41,33 @@ public enum FileSums {
             else { continue }
             sums[path] = String(name)
         }
-        let file = folder.appendingPathComponent(name)
-        guard FileManager.default.fileExists(atPath: file.path) else { return sums }
-        let text = try String(contentsOf: file, encoding: .utf8)
-        for line in text.split(separator: "\n") {
-            let parts = line.split(separator: " ", maxSplits: 1)
-            guard parts.count == 2, isSum(parts[0]) else { throw HubError.damaged(file.path) }
-            sums[parts[1].drop { $0 == " " || $0 == "*" }.description] = String(parts[0])
+        let file = folder.appendingPathComponent(name).path
+        let content: [UInt8]
+        do {
+            content = try RegularFile.contents(of: file, limit: listLimit)
+        } catch  where error.isAbsence {
+            return sums
+        } catch {
+            throw HubError.damaged(file)
+        }
+        for line in content.split(separator: UInt8(ascii: "\n")) {
+            guard let text = String(validating: line, as: UTF8.self) else { throw HubError.damaged(file) }
+            let parts = text.split(separator: " ", maxSplits: 1)
+            guard parts.count == 2, isSum(parts[0]) else { throw HubError.damaged(file) }
+            let path = parts[1].drop { $0 == " " || $0 == "*" }
+            guard isInside(path) else { throw HubError.damaged(file) }
+            sums[String(path)] = String(parts[0])
         }
         return sums
+    }
+
+    /// More than the files of any model need.
+    private static let listLimit = 16 << 20
+
+    /// Whether a path stays within the folder that it is relative to.
+    private static func isInside(_ path: Substring) -> Bool {
+        let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        return parts.allSatisfy { !$0.isEmpty && !$0.elementsEqual("..".utf8) } && !path.utf8.contains(0)
     }
 
     static func isSum(_ text: some StringProtocol) -> Bool {
@@ -56,10 +75,13 @@ public enum FileSums {
     }
 
     private static func reading(_ file: URL, _ body: (Int32) throws -> Void) throws {
-        let descriptor = open(file.path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw HubError.disk("\(file.path): \(systemMessage())") }
-        defer { close(descriptor) }
-        try body(descriptor)
+        let opened: RegularFile
+        do {
+            opened = try RegularFile(file.path)
+        } catch {
+            throw HubError.disk("\(file.path): \(error)")
+        }
+        try body(opened.descriptor)
     }
 }
 

@@ -3,12 +3,15 @@ import HTTPClient
 
 /// A Hugging Face hub: where it is, and what it is asked with.
 public struct Hub: Sendable {
+    /// The hub that is asked when `HF_ENDPOINT` names no other.
     public static let defaultEndpoint = "https://huggingface.co"
     private static let listingLimit = 64 << 20
 
     /// Without a slash at its end.
     let endpoint: String
     package let token: String?
+    /// What to say of an endpoint that others can listen to and change; nil for one that is encrypted or this machine's.
+    public let warning: String?
     private let userAgent: String
     private let patience: HTTPClient.Patience
 
@@ -25,11 +28,16 @@ public struct Hub: Sendable {
         }
         var endpoint = value("HF_ENDPOINT") ?? Self.defaultEndpoint
         while endpoint.hasSuffix("/") { endpoint.removeLast() }
-        guard let address = WebAddress(endpoint) else { throw .badEndpoint(endpoint) }
+        guard let address = WebAddress(endpoint) else { throw .badEndpoint(WebAddress.redacted(endpoint)) }
         let token = value("HF_TOKEN")?.trimmingCharacters(in: .whitespacesAndNewlines)
         // A line end inside would add headers of its own.
         if let token, token.contains(where: { $0.isNewline || $0.isWhitespace }) { throw .badToken }
         self.endpoint = endpoint
+        warning =
+            address.isEncrypted || address.isLoopback
+            ? nil
+            : "HF_ENDPOINT is plain http: others can read and change what comes from \(address.display)"
+                + (token == nil ? "" : ", so the token is not sent")
         self.token = address.isEncrypted || address.isLoopback ? token : nil
         self.userAgent = userAgent
         self.patience = patience
@@ -59,7 +67,8 @@ public struct Hub: Sendable {
         guard case .status(let response, _) = error else { return .network(error) }
         switch (response.status, response["x-error-code"]) {
         case (_, "GatedRepo"?), (403, _):
-            return .gated(name.repository, page: "\(endpoint)/\(name.repository)", hasToken: token != nil)
+            return .gated(
+                name.repository, page: "\(WebAddress.redacted(endpoint))/\(name.repository)", hasToken: token != nil)
         case (404, "RevisionNotFound"?): return .noRevision(name.revision, repository: name.repository)
         case (401, "RepoNotFound"?), (404, _): return .noRepository(name.repository, hasToken: token != nil)
         case (401, _): return token == nil ? .noRepository(name.repository, hasToken: false) : .badToken

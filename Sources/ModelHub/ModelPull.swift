@@ -8,6 +8,7 @@ import HTTPClient
 /// parts and the small files. An original goes when its part is converted, and the model takes its place in one step when
 /// it is complete and checked. A run that ends early, at whatever byte, is continued by the next.
 public struct ModelPull {
+    /// How far a pull has come.
     public enum Event {
         /// Bytes of all weights that are here, and their number.
         case downloading(Int, of: Int)
@@ -17,6 +18,7 @@ public struct ModelPull {
 
     /// What it will take.
     public struct Plan: Sendable {
+        /// The commit that the revision stands for, 40 hexadecimal digits.
         public let commit: String
         /// Files of weights with their sizes.
         public let weights: [(path: String, size: Int)]
@@ -24,8 +26,10 @@ public struct ModelPull {
         public let present: Int
         /// The most bytes of disk that originals and model take together, and what stays; estimates.
         public let peakBytes: Int
+        /// The bytes of disk that stay taken; an estimate.
         public let finalBytes: Int
 
+        /// The bytes of all files of weights.
         public var total: Int { weights.reduce(0) { $0 + $1.size } }
     }
 

@@ -16,7 +16,7 @@ final class PullStaging {
         model = folder.appendingPathComponent("model")
         originals = folder.appendingPathComponent("original")
         try Self.makeFolder(folder)
-        lock = open(folder.appendingPathComponent("lock").path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+        lock = open(folder.appendingPathComponent("lock").path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
         guard lock >= 0 else { throw HubError.disk("\(folder.path): \(systemMessage())") }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             close(lock)

@@ -18,7 +18,7 @@ public struct MachineSpeed: Equatable, Sendable {
         let start = ContinuousClock.now
         let values = min(max(tensorBytes / 64, 1 << 19), 4 << 20)
         let probes = Probe.all(threads: compute.threads, channels: work.meanChannels >= 160 ? 320 : 64, values: values)
-        let planner = Compute.planner(threads: compute.threads)
+        let planner = Compute.planner(threads: compute.threads, kernels: compute.kernelSet)
         let works = probes.map { $0.work(on: planner) }
         compute.reserve(bytes: planner.peakBytes)
         guard compute.capacityBytes >= planner.peakBytes else { return nil }

@@ -6,6 +6,7 @@ import Foundation
 @main
 enum Cartoonize {
     static func main() {
+        StandardStreams.open()
         keepHeapLevel()
         Interruption.install()
         exit(status(of: Array(CommandLine.arguments.dropFirst())).rawValue)

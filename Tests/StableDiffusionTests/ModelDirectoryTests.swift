@@ -27,7 +27,9 @@ private final class ModelCopy {
 }
 
 @Suite struct ModelDirectoryTests {
-    private let compute = Compute(threads: 1)
+    private let compute: Compute
+
+    init() throws { compute = try Compute(threads: 1) }
 
     private func request(_ model: ModelDirectory, width: Int = 16, height: Int = 16) -> GenerationRequest {
         GenerationRequest(

@@ -4,7 +4,9 @@ import TestSupport
 import Testing
 
 @Suite struct PipelineImageTests {
-    private let compute = Compute(threads: 1)
+    private let compute: Compute
+
+    init() throws { compute = try Compute(threads: 1) }
 
     /// numpy rounds halves to even; the file holds floats around every half.
     @Test func levelsEqualNumpys() throws {

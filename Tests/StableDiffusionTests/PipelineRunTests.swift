@@ -52,7 +52,7 @@ import Testing
 
     /// All tensors get the memory of the step before: exactly once what the first step keeps for the others has settled.
     @Test(arguments: ModelFixture.all) func stepsReuseMemory(fixture: ModelFixture) throws {
-        let compute = Compute(threads: 2)
+        let compute = try Compute(threads: 2)
         let pipeline = try InstructPix2Pix(model: ModelDirectory(fixture.folder), compute: compute)
         var request = try request(fixture)
         request.steps = 6
@@ -70,7 +70,7 @@ import Testing
     @Test(arguments: ModelFixture.all) func memoryIsPlanned(fixture: ModelFixture) throws {
         var request = try request(fixture)
         request.image = PixelImage(width: 96, height: 64, rgb: [UInt8](repeating: 99, count: 96 * 64 * 3))
-        let (compute, model) = (Compute(threads: 2), try ModelDirectory(fixture.folder))
+        let (compute, model) = try (Compute(threads: 2), ModelDirectory(fixture.folder))
         _ = try InstructPix2Pix(model: model, compute: compute).generate(request)
         let estimate = try RunEstimate(
             model: model, width: 96, height: 64, steps: 2, sampler: nil, guidance: request.guidance, threads: 2)
@@ -113,7 +113,7 @@ import Testing
     }
 
     @Test(arguments: ModelFixture.all) func weightsMayLeaveMemory(fixture: ModelFixture) throws {
-        let compute = Compute(threads: 2)
+        let compute = try Compute(threads: 2)
         compute.weightPages = .released
         let model = try ModelDirectory(fixture.folder)
         let image = try InstructPix2Pix(model: model, compute: compute).generate(request(fixture)).image

@@ -6,7 +6,9 @@ import TestSupport
 import Testing
 
 @Suite struct PreviewTests {
-    private let compute = Compute(threads: 1)
+    private let compute: Compute
+
+    init() throws { compute = try Compute(threads: 1) }
 
     /// Where latents are a linear function of colours, the fitted colours are the picture itself, at the latents' size.
     @Test(arguments: ["tiny-sample", "tiny-sd"]) func colourOfLinearLatentsIsExact(model: String) throws {

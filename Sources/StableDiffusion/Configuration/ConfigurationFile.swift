@@ -5,6 +5,7 @@ import Foundation
 public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
     /// The file's path.
     public let file: String
+    /// What is wrong with it.
     public let reason: String
 
     package init(file: String, reason: String) {
@@ -12,6 +13,7 @@ public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
         self.reason = reason
     }
 
+    /// The file's path and what is wrong with it.
     public var description: String { "\(file): \(reason)" }
 }
 

@@ -15,6 +15,7 @@ public final class InstructPix2Pix {
         case run
     }
 
+    /// The model whose weights the stages read.
     public let model: ModelDirectory
     private let compute: Compute
     /// Parts that are in memory when they are no longer to stay are let go of.
@@ -36,6 +37,7 @@ public final class InstructPix2Pix {
         var previewDecoder: ImageDecoder?
     }
 
+    /// A pipeline that has read no weights yet.
     public init(model: ModelDirectory, compute: Compute, residency: Residency = .stage) throws {
         self.model = model
         self.compute = compute

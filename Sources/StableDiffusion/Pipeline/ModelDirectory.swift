@@ -6,9 +6,13 @@ import Foundation
 public struct ModelDirectory: Sendable {
     /// What the model's author recommends, from `cartoonize.json`.
     public struct Defaults: Equatable, Sendable {
+        /// The instruction for callers who have none.
         public var instruction = "Cartoonize the following image"
+        /// The number of denoising steps.
         public var steps = 20
+        /// How strongly the instruction counts.
         public var guidanceScale: Float = 7.5
+        /// How strongly the input photo is kept.
         public var imageGuidanceScale: Float = 1.5
         /// The side in pixels of the pictures that the model was trained on.
         public var nativeSize = 512
@@ -44,6 +48,7 @@ public struct ModelDirectory: Sendable {
 
     private let source: Source
     private var catalogs: [ModelPart: WeightCatalog] = [:]
+    /// The settings to use where the caller has none.
     public let defaults: Defaults
     /// The sampler that the model's scheduler file asks for.
     public let sampler: SamplerKind

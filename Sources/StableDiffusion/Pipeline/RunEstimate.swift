@@ -74,13 +74,18 @@ public struct RunEstimate: Equatable, Sendable {
 
     /// Seconds of a picture's stages.
     public struct Seconds: Equatable, Sendable {
+        /// Encoding the instruction.
         public let text: Double
+        /// Encoding the input photo.
         public let encode: Double
         /// One evaluation of the UNet, after the first.
         public let step: Double
+        /// All evaluations of the UNet.
         public let allSteps: Double
+        /// Decoding the latents.
         public let decode: Double
 
+        /// All stages together.
         public var total: Double { text + encode + allSteps + decode }
     }
 
@@ -156,9 +161,9 @@ extension RunEstimate.Stage {
     ///   - body: runs the stage on a planner; returns the work of its last pass, if that is repeated.
     fileprivate init(
         _ part: ModelPart, of model: ModelDirectory, threads: Int, _ body: (Compute) throws -> Work?
-    ) rethrows {
+    ) throws {
         fileBytes = model.fileBytes(of: part)
-        let planner = Compute.planner(threads: threads)
+        let planner = Compute.planner(threads: threads, kernels: try .chosen())
         lastPass = try body(planner) ?? Work()
         let planned = planner.planned
         (work, mappedBytes, copiedBytes, largestWeight) = (

@@ -22,8 +22,10 @@ public protocol Sampler: Sendable {
 }
 
 extension Sampler {
+    /// 1: standard normal noise is taken as it is.
     public var initialNoiseScale: Float { 1 }
 
+    /// The latents as they are.
     public func scaleModelInput(_ latents: [Float], step: Int) -> [Float] { latents }
 }
 

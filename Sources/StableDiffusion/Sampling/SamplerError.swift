@@ -7,6 +7,7 @@ public enum SamplerError: Error, Equatable, CustomStringConvertible {
     /// The number of steps does not suit the sampler.
     case steps(Int, reason: String)
 
+    /// One sentence for the user, with the choices where there are any.
     public var description: String {
         switch self {
         case .setting(let field, let value, let expected):

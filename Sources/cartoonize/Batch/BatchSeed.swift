@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 
 /// The random seed of a batch without `--seed`, kept in the output folder: a batch that goes on after a break, and shards
@@ -8,12 +9,23 @@ enum BatchSeed {
     /// The seed in the folder; nil when there is none yet.
     static func stored(in folder: String) throws -> UInt64? {
         let path = FilePath(folder).appending(name)
-        guard let content = FileManager.default.contents(atPath: path) else { return nil }
-        let text = String(decoding: content.prefix(32), as: UTF8.self)
+        let content: [UInt8]
+        do {
+            content = try RegularFile.contents(of: path, limit: 32)
+        } catch  where error.isAbsence {
+            return nil
+        } catch {
+            throw failure(path)
+        }
+        let text = String(decoding: content, as: UTF8.self)
         guard let seed = UInt64(text.trimmingCharacters(in: .whitespacesAndNewlines)), seed <= UInt64(UInt32.max) else {
-            throw CommandFailure(.output, "\(path) holds no seed; remove it, or give --seed")
+            throw failure(path)
         }
         return seed
+    }
+
+    private static func failure(_ path: String) -> CommandFailure {
+        CommandFailure(.output, "\(path) holds no seed; remove it, or give --seed")
     }
 
     /// Stores `candidate` unless another process was first.

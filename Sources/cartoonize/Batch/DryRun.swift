@@ -37,19 +37,31 @@ struct DryRun {
         var (failed, seconds, peakBytes) = (0, 0.0, 0)
         for job in jobs {
             do {
-                let photo = try maker.photoSize(of: job)
-                let sizes = try maker.sizes(for: job, photo: photo)
-                let picture = try forecast.picture(sizes, photo: photo)
+                let photo = try maker.header(of: job)
+                let size = PixelSize(width: photo.width, height: photo.height)
+                let sizes = try maker.sizes(for: job, photo: size)
+                // The header does not tell of a profile.
+                let picture = try forecast.picture(
+                    working: sizes.working,
+                    PictureMemory(
+                        photo: size, output: sizes.output, hasAlpha: photo.hasAlpha, hasProfile: false,
+                        isCompared: maker.compare))
                 seconds += picture.seconds ?? 0
                 peakBytes = max(peakBytes, picture.peakBytes)
                 let report = Report(
-                    input: job.photo.path, output: job.destination.name, seed: job.seed, width: sizes.working.width,
+                    input: job.photo.name, output: job.destination.name, seed: job.seed, width: sizes.working.width,
                     height: sizes.working.height, seconds: picture.seconds,
                     timings: picture.stages.map {
                         Report.Timings(text: $0.text, encode: $0.encode, step: $0.step, decode: $0.decode)
                     },
                     gflop: picture.operations / 1e9, peakRssBytes: picture.peakBytes)
-                try Console.result(json ? report.jsonLine() : report.output)
+                try Console.result {
+                    if json {
+                        try StandardStreams.printResult(report.jsonLine())
+                    } else {
+                        try StandardStreams.printPath(report.output)
+                    }
+                }
             } catch let failure as CommandFailure where isBatch {
                 failed += 1
                 Console.error(failure.message)

@@ -14,6 +14,8 @@ final class Ledger: Sendable {
     private let json: Bool
     private let failFast: Bool
     private let state = Mutex(Counts())
+    /// Why standard output takes no more.
+    private let outputFailure = Mutex<(any Error)?>(nil)
 
     init(plan: RunPlan, manifest: Manifest?, maker: PictureMaker, json: Bool, failFast: Bool) {
         self.plan = plan
@@ -34,10 +36,24 @@ final class Ledger: Sendable {
         line.seconds = report.timings.total
         try manifest?.append(line)
         if json {
-            try Console.result(report.jsonLine())
+            print { try StandardStreams.printResult(report.jsonLine()) }
         } else if report.output != "-" {
-            try Console.result(report.output)
+            print { try StandardStreams.printPath(report.output) }
         }
+    }
+
+    /// Prints unless standard output failed before: pictures that nobody is told of any more are made all the same.
+    private func print(_ body: () throws -> Void) {
+        outputFailure.withLock { failure in
+            guard failure == nil else { return }
+            do { try Console.result(body) } catch { failure = error }
+        }
+    }
+
+    /// Throws what ended the printing, after the work is done. A reader who has left has seen enough.
+    func checkOutput() throws {
+        guard let failure = outputFailure.withLock({ $0 }), !(failure is ClosedPipe) else { return }
+        throw failure
     }
 
     /// A picture of an earlier run had no line yet.
@@ -55,12 +71,13 @@ final class Ledger: Sendable {
         Console.error(failure.message)
         var line = line
         line.seconds = time.seconds
-        line.error = failure.message
+        line.error = shortened(failure.message)
         line.exitCode = failure.status.rawValue
         try manifest?.append(line)
         if json {
-            try Console.result(
-                FailureReport(input: line.input, error: failure.message, exitCode: failure.status.rawValue).jsonLine())
+            let report = FailureReport(
+                input: line.input, error: shortened(failure.message), exitCode: failure.status.rawValue)
+            print { try StandardStreams.printResult(report.jsonLine()) }
         }
         if failFast {
             var stop = CommandFailure(.incomplete, "stopped at the first failure")

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Synchronization
 
@@ -10,20 +11,43 @@ final class Manifest: Sendable {
     private let descriptor: Int32
 
     /// Opens this process's file, makes it if need be, and repairs what a killed run left: half a line at the end.
+    ///
+    /// - Throws: a `CommandFailure` for anything but a regular file with this one name: a link that somebody planted would
+    ///   have its victim changed.
     init(folder: String, shard: Shard?) throws {
         path = FilePath(folder).appending(Self.name(shard))
-        descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else { throw CommandFailure(writing: path, SystemFailure(errno)) }
+        // O_NONBLOCK: a pipe must fail the check below.
+        descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o666)
+        guard descriptor >= 0 else {
+            throw errno == ELOOP ? Self.linkFailure(path) : CommandFailure(writing: path, SystemFailure(errno))
+        }
+        do {
+            try prepare()
+        } catch {
+            // Closed, the file is not taken for one that this process left empty.
+            close(descriptor)
+            throw error
+        }
+    }
+
+    private func prepare() throws {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_nlink <= 1 else {
+            throw Self.linkFailure(path)
+        }
         // A file system without locks has to do without.
         if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
-            close(descriptor)
             throw CommandFailure(.output, "another cartoonize is at work on \(path); wait for it, or give --shard")
         }
-        let bytes = FileManager.default.contents(atPath: path) ?? Data()
+        let bytes = try contents()
         if let last = bytes.last, last != UInt8(ascii: "\n") {
             let whole = bytes.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
             ftruncate(descriptor, off_t(whole))
         }
+    }
+
+    private static func linkFailure(_ path: String) -> CommandFailure {
+        CommandFailure(.output, "\(path) is a link or no regular file; it is not written to: remove it")
     }
 
     deinit {
@@ -39,44 +63,66 @@ final class Manifest: Sendable {
 
     /// The lines of all shards in a folder by their pictures' names; of several for one picture, one of success, or else
     /// the last. What is no line of a manifest is passed over.
-    static func lines(in folder: String) -> [String: ManifestLine] {
+    static func lines(in folder: String) -> [FilePath: ManifestLine] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
-        var lines: [String: ManifestLine] = [:]
-        for name in names.sorted() where name.wholeMatch(of: /cartoonize(\.\d+-of-\d+)?\.jsonl/) != nil {
-            for line in readLines(FilePath(folder).appending(name)) {
-                if line.error != nil, let known = lines[line.output], known.error == nil { continue }
-                lines[line.output] = line
+        let ours = names.filter { $0.wholeMatch(of: /cartoonize(\.\d+-of-\d+)?\.jsonl/) != nil }
+        var lines: [FilePath: ManifestLine] = [:]
+        for name in ours.sorted() {
+            let path = FilePath(folder).appending(name)
+            guard let bytes = try? RegularFile.contents(of: path, limit: byteLimit) else { continue }
+            for (line, _) in readLines(bytes) {
+                if line.error != nil, let known = lines[line.key], known.error == nil { continue }
+                lines[line.key] = line
             }
         }
         return lines
     }
 
     func append(_ line: ManifestLine) throws {
-        let code = StandardStreams.writeAll(Data((try line.jsonLine() + "\n").utf8), to: descriptor)
+        let code = writeAll(Data((try line.jsonLine() + "\n").utf8), to: descriptor)
         guard code == 0 else { throw failure(code) }
     }
 
     /// Brings the file into its final form: one line a picture, this run's in the run's order after all others.
-    func finish(order: [String]) throws {
-        let lines = Self.readLines(path)
+    ///
+    /// - Parameter order: the names of this run's pictures as lines have them.
+    func finish(order: [FilePath]) throws {
+        let bytes = try contents()
+        let lines = Self.readLines(bytes).map { (key: $0.line.key, bytes: $0.bytes) }
         // A picture's last line counts.
-        var latest = Dictionary(lines.map { ($0.output, $0) }) { $1 }
+        var latest = Dictionary(lines.indices.map { (lines[$0].key, $0) }) { $1 }
         let ordered = Set(order)
-        var text = ""
-        for line in lines where !ordered.contains(line.output) && latest[line.output] == line {
-            text += try line.jsonLine() + "\n"
-            latest[line.output] = nil
+        var text: [UInt8] = []
+        text.reserveCapacity(bytes.count + 1)
+        func add(_ index: Int) {
+            text += lines[index].bytes
+            text.append(UInt8(ascii: "\n"))
+        }
+        for index in lines.indices where latest[lines[index].key] == index && !ordered.contains(lines[index].key) {
+            add(index)
         }
         for output in order {
-            if let line = latest[output] { text += try line.jsonLine() + "\n" }
+            if let index = latest.removeValue(forKey: output) { add(index) }
         }
-        guard Data(text.utf8) != FileManager.default.contents(atPath: path) else { return }
+        guard text != bytes else { return }
         do {
             let file = try TemporaryFile(beside: path)
-            try file.write(Data(text.utf8))
+            try file.write(Data(text))
             try file.move(to: path, replacing: true)
         } catch {
             throw failure(error.code)
+        }
+    }
+
+    /// More than pictures of any batch need.
+    private static let byteLimit = 2 << 30
+
+    /// What the file holds now.
+    private func contents() throws -> [UInt8] {
+        do {
+            return try RegularFile.contents(of: path, limit: Self.byteLimit, followingLinks: false)
+        } catch {
+            throw CommandFailure(.output, "cannot read \(path): \(error)")
         }
     }
 
@@ -86,9 +132,14 @@ final class Manifest: Sendable {
         return failure
     }
 
-    private static func readLines(_ path: String) -> [ManifestLine] {
-        (FileManager.default.contents(atPath: path) ?? Data()).split(separator: UInt8(ascii: "\n"))
-            .compactMap { ManifestLine(json: $0) }
+    private static func readLines(_ bytes: [UInt8]) -> [(line: ManifestLine, bytes: ArraySlice<UInt8>)] {
+        var lines: [(line: ManifestLine, bytes: ArraySlice<UInt8>)] = []
+        for bytes in bytes.split(separator: UInt8(ascii: "\n")) {
+            let bytes = bytes.last == UInt8(ascii: "\r") ? bytes.dropLast() : bytes
+            guard let line = ManifestLine(json: bytes, sharing: lines.last?.line.settings) else { continue }
+            lines.append((line, bytes))
+        }
+        return lines
     }
 
     private static func name(_ shard: Shard?) -> String {

@@ -1,7 +1,7 @@
 import Foundation
 
 /// What is recorded of one picture of a batch: a line of JSON.
-struct ManifestLine: Codable, Equatable, Sendable {
+struct ManifestLine: Encodable, Equatable, Sendable {
     /// The photo's path as the run saw it.
     var input: String
     /// The picture's path, relative to the manifest's folder: it tells pictures apart.
@@ -11,6 +11,10 @@ struct ManifestLine: Codable, Equatable, Sendable {
     /// The photo's size in bytes and last change, by which a changed photo is noticed; nil when it could not be read.
     var inputBytes: Int?
     var inputModified: Double?
+    /// The picture's size in bytes, last change and SHA-256, by which a damaged one is noticed.
+    var outputBytes: Int?
+    var outputModified: Double?
+    var outputSHA256: String?
     /// Seconds that the picture took, or that it took to fail.
     var seconds: Double
     /// What went wrong; nil for a picture that was made.
@@ -19,24 +23,29 @@ struct ManifestLine: Codable, Equatable, Sendable {
 
     /// Whether the picture that this line tells of is the one that a run with the other line's settings would make.
     func isSamePicture(as other: ManifestLine) -> Bool {
-        error == nil && output == other.output && seed == other.seed && settings == other.settings
+        error == nil && key == other.key && seed == other.seed && settings == other.settings
             && inputBytes == other.inputBytes && inputModified == other.inputModified
     }
 
-    init?(json: some Sequence<UInt8>) {
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        guard let line = try? decoder.decode(ManifestLine.self, from: Data(json)) else { return nil }
-        self = line
-    }
+    /// The picture's name by which lines are told apart.
+    var key: FilePath { FilePath(output) }
 
+    /// Takes down what the file at `path` is now.
+    ///
+    /// - Parameter sum: its SHA-256.
+    mutating func recordOutput(at path: String, sha256 sum: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return }
+        (outputBytes, outputModified, outputSHA256) = (Int(status.st_size), status.modified, sum)
+    }
+}
+
+extension ManifestLine {
     /// The line of a picture that is yet to be made.
     init(job: Job, settings: PictureSettings, folder: String) {
-        input = job.photo.path
-        output = Self.relativeName(job.destination.name, to: folder)
-        seed = job.seed
-        self.settings = settings
-        seconds = 0
+        self.init(
+            input: job.photo.name, output: Self.relativeName(job.destination.name, to: folder), seed: job.seed,
+            settings: settings, seconds: 0)
         var status = stat()
         if stat(job.photo.path, &status) == 0 {
             inputBytes = Int(status.st_size)
@@ -45,14 +54,14 @@ struct ManifestLine: Codable, Equatable, Sendable {
     }
 
     /// `path` without `folder` in front; a path that lies elsewhere stays as it is.
-    private static func relativeName(_ path: String, to folder: String) -> String {
+    static func relativeName(_ path: String, to folder: String) -> String {
         let (path, folder) = (FilePath(path).simplified, FilePath(folder).simplified)
-        return !folder.isEmpty && path.hasPrefix(folder + "/") ? String(path.dropFirst(folder.count + 1)) : path
+        return folder.isEmpty ? path : FilePath(path).relative(to: FilePath(folder)) ?? path
     }
 }
 
 /// All that decides how a picture comes out, other than photo and seed.
-struct PictureSettings: Codable, Equatable, Sendable {
+struct PictureSettings: Encodable, Equatable, Sendable {
     var model: String
     /// Which model of that name; see `Settings.modelHash`.
     var modelHash: String
@@ -69,4 +78,7 @@ struct PictureSettings: Codable, Equatable, Sendable {
     /// nil for a format that has none.
     var quality: Int?
     var compare: Bool
+    /// nil for the usual: with loss, where there is a choice, and with the photo's metadata.
+    var lossless: Bool?
+    var metadata: String?
 }

@@ -1,4 +1,5 @@
 import Foundation
+import ModelHub
 import StableDiffusion
 
 /// Makes the pictures of a run one after the other. While the model works on one, the next photo is read and the picture
@@ -25,6 +26,7 @@ struct PictureQueue {
             progress.begin(job)
             do {
                 let photo = try prepared.value()
+                for note in photo.picture.notes { Console.line("note: \(job.photo.name): \(note)") }
                 progress.expect(try willMake(job, photo))
                 let result = try pipeline.generate(
                     maker.settings.request(image: photo.source, seed: job.seed), preview: preview(of: job, photo),
@@ -54,17 +56,22 @@ struct PictureQueue {
         _ index: Int, in jobs: [Job], _ current: Background<PictureMaker.Prepared>
     ) -> Background<PictureMaker.Prepared>? {
         guard index + 1 < jobs.count else { return nil }
-        return jobs[index + 1].photo == jobs[index].photo ? current : prepare(jobs[index + 1])
+        return FilePath(jobs[index + 1].photo.path) == FilePath(jobs[index].photo.path)
+            ? current : prepare(jobs[index + 1])
     }
 
     private func write(
         _ result: GenerationResult, of job: Job, _ photo: PictureMaker.Prepared, _ line: ManifestLine,
         start: ContinuousClock.Instant
     ) -> Background<Void> {
-        Background { [maker, ledger, plan, replacing = output.force, verbose = output.verbose] in
+        let replacing = output.force || job.replacesDamaged
+        return Background { [maker, ledger, plan, verbose = output.verbose] in
             let writeStart = ContinuousClock.now
+            var line = line
             do {
-                try job.destination.write(maker.encoded(result.image, of: job, photo), replacing: replacing)
+                let bytes = try maker.encoded(result.image, of: job, photo)
+                try job.destination.write(bytes, replacing: replacing)
+                if plan.isBatch { line.recordOutput(at: job.destination.name, sha256: Digest.sha256(of: bytes)) }
             } catch {
                 // Another process may have made the same picture meanwhile.
                 let isThere = plan.isBatch && !replacing && maker.isResult(of: job, at: job.destination.name)
@@ -75,7 +82,7 @@ struct PictureQueue {
             if verbose { Console.line(timings.summary) }
             try ledger.made(
                 RunReport(
-                    input: job.photo.path, output: job.destination.name, settings: maker.settings, seed: job.seed,
+                    input: job.photo.name, output: job.destination.name, settings: maker.settings, seed: job.seed,
                     size: photo.sizes.output, timings: timings),
                 line)
         }

@@ -7,6 +7,8 @@ struct Remaining {
     private(set) var done = 0
     /// Whole pictures without a line: an earlier run was killed between writing the two.
     private(set) var unrecorded: [ManifestLine] = []
+    /// Pictures of an earlier run that somebody changed since and that are left as they are.
+    private(set) var changed: [String] = []
     /// Pictures that are there and were asked to be left alone.
     private(set) var skipped = 0
 
@@ -15,7 +17,7 @@ struct Remaining {
     ///   - lines: the manifest's, by output; empty for a single photo.
     /// - Throws: `CommandFailure` when pictures that this run did not make are in the way.
     init(
-        _ jobs: [Job], plan: RunPlan, lines: [String: ManifestLine], maker: PictureMaker, force: Bool,
+        _ jobs: [Job], plan: RunPlan, lines: [FilePath: ManifestLine], maker: PictureMaker, force: Bool,
         skipExisting: Bool
     ) throws {
         var inTheWay: [String] = []
@@ -27,13 +29,15 @@ struct Remaining {
                 continue
             }
             let line = maker.line(of: job, folder: plan.folder)
-            let known = lines[line.output]
+            let known = lines[line.key]
             if plan.isBatch, let known, known.isSamePicture(as: line) {
-                done += 1
+                add(job, at: path, maker.condition(of: path, made: known), force: force, skipExisting: skipExisting)
             } else if skipExisting {
                 skipped += 1
-            } else if plan.isBatch, known == nil || known?.error != nil, maker.isResult(of: job, at: path) {
-                unrecorded.append(line)
+            } else if plan.isBatch, known == nil || known?.error != nil,
+                let found = maker.line(of: job, foundAt: path, folder: plan.folder)
+            {
+                unrecorded.append(found)
             } else if force {
                 self.jobs.append(job)
             } else {
@@ -48,5 +52,23 @@ struct Remaining {
             .output,
             "\(first)\(others) \(verb), made otherwise; give --force to replace, --skip-existing to keep, or another -o"
         )
+    }
+
+    /// Adds a picture that an earlier run made with the same settings.
+    private mutating func add(
+        _ job: Job, at path: String, _ condition: PictureMaker.Condition, force: Bool, skipExisting: Bool
+    ) {
+        switch condition {
+        case .asMade: done += 1
+        case .changed where force: jobs.append(job)
+        case .changed:
+            done += 1
+            changed.append(path)
+        case .damaged where skipExisting: skipped += 1
+        case .damaged:
+            var job = job
+            job.replacesDamaged = true
+            jobs.append(job)
+        }
     }
 }

@@ -19,7 +19,7 @@ struct RunPlan {
         }
         if let output = naming.output {
             guard output != "-",
-                FileKind(output) == .folder || ImageFormat(fileExtension: FilePath(output).fileExtension) == nil
+                FileKind(output) == .folder || ImageFormat(fileExtension: FilePath(output).fileExtension)?.isWritten != true
             else {
                 throw CommandFailure(.usage, "several photos need a folder for their pictures; give one with -o")
             }
@@ -29,18 +29,27 @@ struct RunPlan {
         }
         let onlyFolder = arguments.count == 1 && FileKind(arguments[0]) == .folder ? arguments[0] : nil
         folder = naming.output ?? onlyFolder ?? "."
-        jobs = try search.photos.flatMap { try naming.jobs(for: $0) }
-        try requireDistinctNames()
+        jobs = try Self.distinctJobs(search.photos, naming)
     }
 
-    /// Throws when two photos would have the same picture.
-    private func requireDistinctNames() throws {
-        var photos: [String: String] = [:]
-        for job in jobs {
-            guard let first = photos.updateValue(job.photo.name, forKey: FilePath(job.destination.name).simplified)
-            else { continue }
-            throw CommandFailure(
-                .output, "\(first) and \(job.photo.name) would both become \(job.destination.name); rename one")
+    /// The jobs of all photos. Of two photos whose pictures would have one name, such as `a.jpg` and `a.cr2`, the second's
+    /// keeps its extension in the name.
+    ///
+    /// Throws when that does not tell them apart.
+    private static func distinctJobs(_ photos: [Photo], _ naming: OutputNaming) throws -> [Job] {
+        var taken: [FilePath: String] = [:]
+        return try photos.flatMap { photo in
+            var jobs = try naming.jobs(for: photo)
+            func place(_ job: Job) -> FilePath { FilePath(FilePath(job.destination.name).simplified) }
+            if jobs.contains(where: { taken[place($0)] != nil }) {
+                jobs = try naming.jobs(for: photo, keepingExtension: true)
+            }
+            for job in jobs {
+                guard let first = taken.updateValue(photo.name, forKey: place(job)) else { continue }
+                throw CommandFailure(
+                    .output, "\(first) and \(photo.name) would both become \(job.destination.name); rename one")
+            }
+            return jobs
         }
     }
 
@@ -54,7 +63,7 @@ struct RunPlan {
                 inputs.insert(identity)
             }
         }
-        var folders: Set<String> = []
+        var folders: Set<FilePath> = []
         for job in jobs {
             guard let path = job.destination.file else { continue }
             if let existing = FileIdentity(path), inputs.contains(existing) {
@@ -65,16 +74,30 @@ struct RunPlan {
                 throw CommandFailure(.output, "the output \(path) exists and is not a file; name another with -o")
             }
             let folder = FilePath(path).folder
-            if folders.insert(folder).inserted { try checkFolder(folder) }
+            if folders.insert(FilePath(folder)).inserted { try checkFolder(folder) }
         }
         if isBatch { try checkFolder(folder) }
+    }
+
+    /// The folders and devices that are written to.
+    var writtenPlaces: [String] {
+        var places: Set<FilePath> = []
+        if isBatch { places.insert(FilePath(folder)) }
+        for job in jobs {
+            switch job.destination {
+            case .standardOutput: break
+            case .file(let path): places.insert(FilePath(FilePath(path).folder))
+            case .device(let path): places.insert(FilePath(path))
+            }
+        }
+        return places.map(\.string)
     }
 
     private func checkFolder(_ folder: String) throws {
         var existing = folder
         // A batch makes the folders that are missing.
         while isBatch, FileKind(existing) == nil, existing != ".", existing != "/" {
-            existing = FilePath(existing.hasSuffix("/") ? String(existing.dropLast()) : existing).folder
+            existing = FilePath(existing).withoutLastSlash.folder
         }
         guard FileKind(existing) == .folder else {
             throw CommandFailure(.output, "there is no folder \(existing) for the output")
@@ -82,24 +105,5 @@ struct RunPlan {
         guard access(existing, W_OK | X_OK) == 0 else {
             throw CommandFailure(.output, "cannot write into the folder \(existing): \(systemMessage(errno))")
         }
-    }
-}
-
-/// Which file a name means, whatever the name.
-struct FileIdentity: Hashable {
-    private let device: dev_t
-    private let inode: ino_t
-
-    /// nil when there is nothing.
-    init?(_ path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        (device, inode) = (status.st_dev, status.st_ino)
-    }
-
-    init?(descriptor: Int32) {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { return nil }
-        (device, inode) = (status.st_dev, status.st_ino)
     }
 }

@@ -1,0 +1,64 @@
+import Foundation
+import ImageCodecs
+import ModelHub
+import StableDiffusion
+
+/// What a batch asks of the maker of its pictures.
+extension PictureMaker {
+    /// The manifest's line of a picture that is yet to be made.
+    func line(of job: Job, folder: String) -> ManifestLine {
+        ManifestLine(
+            job: job,
+            settings: PictureSettings(
+                model: settings.modelName, modelHash: settings.modelHash, instruction: settings.instruction,
+                negative: settings.negativeInstruction,
+                steps: settings.steps, sampler: settings.sampler.rawValue, guidance: settings.guidanceScale,
+                imageGuidance: settings.imageGuidanceScale, size: size.size?.description, maxPixels: size.maxPixels,
+                format: job.format.description, quality: job.format.takesQuality && !output.lossless ? quality : nil, compare: compare,
+                lossless: output.lossless ? true : nil,
+                metadata: output.metadata == .keep ? nil : output.metadata.rawValue),
+            folder: folder)
+    }
+
+    /// What became of a picture that an earlier run made.
+    enum Condition {
+        case asMade
+        /// Whole, but another file: somebody worked on it.
+        case changed
+        case damaged
+    }
+
+    /// The condition of the picture at `path`. It is read only if its size or time is not what its line says.
+    func condition(of path: String, made line: ManifestLine) -> Condition {
+        var status = stat()
+        guard let sum = line.outputSHA256 else { return .asMade }  // of an older version
+        if stat(path, &status) == 0, Int(status.st_size) == line.outputBytes, status.modified == line.outputModified {
+            return .asMade
+        }
+        guard let file = try? InputFile(path: path) else { return .damaged }
+        if Digest.sha256(of: file.data) == sum { return .asMade }
+        guard let picture = try? InputPicture(file) else { return .damaged }
+        // A JPEG is decoded as far as it goes.
+        let isCut = picture.format == .jpeg && !file.data.suffix(2).elementsEqual([0xFF, 0xD9])
+        return isCut ? .damaged : .changed
+    }
+
+    /// The line of `job` as it is recorded for the file at `path`, if that shows by its parameters, size and age that it
+    /// is what the job would make.
+    func line(of job: Job, foundAt path: String, folder: String) -> ManifestLine? {
+        guard isResult(of: job, at: path), let file = try? InputFile(path: path) else { return nil }
+        var line = line(of: job, folder: folder)
+        line.recordOutput(at: path, sha256: Digest.sha256(of: file.data))
+        return line
+    }
+
+    /// Whether the file at `path` shows by its parameters, size and age that it is what this job would make.
+    func isResult(of job: Job, at path: String) -> Bool {
+        guard let file = try? InputFile(path: path), let made = try? ImageFile.header(of: file.data),
+            let photo = try? InputFile(path: job.photo.path), let sizes = try? sizes(for: job)
+        else { return false }
+        return made.parameters == parameters(seed: job.seed, working: sizes.working) && made.format == job.format
+            && PixelSize(width: made.width, height: made.height) == written(sizes.output)
+            && min(photo.modified, photo.touched) <= file.modified
+    }
+}

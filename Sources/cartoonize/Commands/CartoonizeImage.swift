@@ -1,0 +1,86 @@
+import ArgumentParser
+import Foundation
+import ImageCodecs
+import StableDiffusion
+import TensorKernels
+
+/// The command that needs no name: photos in, pictures out.
+struct CartoonizeImage: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Turn photos into cartoons, or into what an instruction says.",
+        usage: "cartoonize <photo> ... [-o <output>] [-i <instruction>] [options]",
+        discussion: """
+            Without --output, photo.jpg becomes photo.cartoon.png beside it. Standard output gets the paths that were \
+            written (or the picture with '-o -', or JSON with --json), standard error everything else.
+
+              cartoonize photo.jpg
+              cartoonize photo.jpg -o sketch.png -i "Turn it into a pencil sketch"
+              cartoonize photos/ -o toons/ --recursive
+              cartoonize https://example.org/photo.jpg
+              curl -s https://example.org/photo.jpg | cartoonize - -o - > cartoon.png
+
+            A batch, which is a folder or more than one photo, goes on after a photo that fails, and the same command \
+            goes on with a batch that was interrupted.
+            """)
+
+    @Argument(
+        help: ArgumentHelp(
+            "Picture files (\(ImageFormat.list(ImageFormat.all))), folders of them, quoted patterns, or https addresses; "
+                + "'-' for standard input."),
+        completion: .file())
+    var photo: [String] = []
+
+    @OptionGroup(title: "What to make")
+    var generation: GenerationOptions
+
+    @OptionGroup(title: "Size")
+    var size: SizeOptions
+
+    @OptionGroup(title: "Output")
+    var output: OutputOptions
+
+    @OptionGroup(title: "Batches")
+    var batch: BatchOptions
+
+    @OptionGroup(title: "Safety")
+    var sandbox: SandboxOptions
+
+    func validate() throws {
+        if photo.isEmpty, batch.filesFrom == nil { throw ValidationError("Missing expected argument '<photo>'") }
+        // Else the photos behind a mistyped command would be made.
+        if photo.count > 1, FileKind(photo[0]) == nil, let command = Commands.near(photo[0]) {
+            throw ValidationError("there is no photo '\(photo[0])'; did you mean the command '\(command)'?")
+        }
+        if batch.filesFrom == "-", photo.contains("-") {
+            throw ValidationError("standard input cannot be both a photo and the list of photos")
+        }
+    }
+
+    func run() throws {
+        let start = ContinuousClock.now
+        do {
+            var run = try Run(options: self, start: start)
+            try run.perform()
+        } catch is ClosedPipe {
+            throw ClosedPipe()
+        } catch {
+            var failure = CommandFailure(describing: error)
+            // A mistyped command is taken for a photo.
+            if failure.status == .input, photo.count == 1, FileKind(photo[0]) == nil,
+                let command = Commands.near(photo[0])
+            {
+                failure.message += "; did you mean the command '\(command)'?"
+            }
+            // The failures of a batch's pictures have been told one by one.
+            if output.json, failure.status != .incomplete {
+                let report = FailureReport(
+                    input: photo.first.map(WebPhoto.shown) ?? batch.filesFrom ?? "",
+                    error: shortened(failure.message),
+                    exitCode: failure.status.rawValue)
+                try StandardStreams.printResult(report.jsonLine())
+            }
+            throw failure
+        }
+    }
+}

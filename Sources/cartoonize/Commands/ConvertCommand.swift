@@ -1,0 +1,78 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+
+/// Turns weights of any kind into a model folder.
+struct ConvertCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "convert",
+        abstract: "Turn a model of any kind into a folder of safetensors.",
+        discussion: """
+            The source is a folder in diffusers' layout, or one file of the original layout (.ckpt, .pt, .safetensors), \
+            whose configuration files are then made from its shapes. Weights are streamed: memory does not grow with the \
+            model. Pickles are read, never executed.
+            """)
+
+    @Argument(help: "A model folder or a file of weights.", completion: .file())
+    var source: String
+
+    @Argument(help: "The folder to make; it must not exist or be empty.", completion: .directory)
+    var destination: String
+
+    @Option(help: ArgumentHelp("The precision of the new weights: float16 or float32.", valueName: "dtype"))
+    var dtype = WeightPrecision.float16
+
+    @Flag(help: "Of a single file that holds both, take the averaged UNet weights instead of the last ones.")
+    var ema = false
+
+    @Option(
+        help: ArgumentHelp(
+            "The folder with the vocab.json and merges.txt of a source without them. (default: CLIP's)",
+            valueName: "folder"), completion: .directory)
+    var tokenizer: String?
+
+    @Flag(name: [.short, .long], help: "Print no progress.")
+    var quiet = false
+
+    func run() throws {
+        try describingFailures(convert)
+    }
+
+    private func convert() throws {
+        Interruption.startCleaning()
+        let words = try tokenizer.map { URL(fileURLWithPath: $0) } ?? ModelSearch.forThisProcess().tokenizer()
+        let converter = try ModelConverter(
+            source: URL(fileURLWithPath: source), precision: dtype, useEMA: ema, tokenizer: words)
+        if converter.hasEMA, !ema, !quiet {
+            Console.line(
+                "note: \(source) also holds averaged (EMA) UNet weights; these are the last ones, as diffusers takes "
+                    + "them, and --ema takes the others")
+        }
+        let style = ProgressDisplay.style(quiet: quiet, environment: ProcessInfo.processInfo.environment)
+        var progress = ByteProgress(style: style, label: "converting", total: converter.outputBytes)
+        defer { progress.finish() }
+        let report = try converter.convert(
+            to: URL(fileURLWithPath: destination), progress: { progress.show($0) },
+            started: TemporaryFolders.note)
+        progress.finish()
+        report.warnOfOverflows()
+        if !quiet {
+            Console.line(
+                "\(report.tensorCount) tensors, \(byteCountText(converter.outputBytes)) of \(dtype.rawValue)")
+        }
+        try StandardStreams.printPath(destination)
+    }
+}
+
+extension ModelConverter.Report {
+    /// Tells which weights became infinite, if any.
+    func warnOfOverflows() {
+        guard !overflows.isEmpty else { return }
+        let named = overflows.sorted { $0.key < $1.key }.prefix(5).map { "\($0.key) (\($0.value))" }
+        Console.line(
+            "warning: float16 is too narrow for \(overflows.values.reduce(0, +)) values, which became infinite: "
+                + named.joined(separator: ", ") + (overflows.count > 5 ? ", ..." : "") + "; --dtype float32 keeps them")
+    }
+}
+
+extension WeightPrecision: ExpressibleByArgument {}

@@ -1,0 +1,108 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+import ModelHub
+import StableDiffusion
+
+/// Downloads a published model and makes it ready for use.
+struct PullCommand: ParsableCommand {
+    static let defaultName = "instruction-tuning-sd/cartoonizer"
+
+    static let configuration = CommandConfiguration(
+        commandName: "pull",
+        abstract: "Download a published model and convert it.",
+        discussion: """
+            The repository must be an InstructPix2Pix model in diffusers' layout. Every file is checked against the hub's \
+            list, converted part by part, and its original removed. What is interrupted goes on with the same command. \
+            HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and the usual proxy variables are honoured.
+            """)
+
+    @Argument(help: "The repository, org/name or org/name@revision.")
+    var name = Self.defaultName
+
+    @Option(help: ArgumentHelp("The precision of the weights: float16 or float32.", valueName: "dtype"))
+    var dtype = WeightPrecision.float16
+
+    @Flag(help: "Keep the downloaded files, in 'originals' beside 'models'.")
+    var keepOriginals = false
+
+    @Flag(name: [.short, .long], help: "Replace the model if it is there.")
+    var force = false
+
+    @Flag(help: "Tell what would be downloaded, and stop.")
+    var dryRun = false
+
+    @Flag(name: [.short, .long], help: "Print no progress.")
+    var quiet = false
+
+    /// Ends a dry run.
+    private struct Told: Error {}
+
+    func run() throws {
+        try describingFailures {
+            do { try pull() } catch is Told {}
+        }
+    }
+
+    private func pull() throws {
+        Interruption.startCleaning()
+        let environment = ProcessInfo.processInfo.environment
+        let style = ProgressDisplay.style(quiet: quiet, environment: environment)
+        let name = try HubName(name)
+        let search = ModelSearch.forThisProcess()
+        let destination = search.dataFolder.appendingPathComponent(name.description)
+        var retry = Retry()
+        let isQuiet = quiet
+        retry.note = { if !isQuiet { Console.line("note: \($0)") } }
+        let hub = try Hub(environment: environment, userAgent: "cartoonize/\(cartoonizeVersion)")
+        if let warning = hub.warning { Console.line("warning: \(warning)") }
+        let pull = ModelPull(
+            name, from: hub, precision: dtype, destination: destination,
+            originals: keepOriginals
+                ? search.dataFolder.deletingLastPathComponent().appendingPathComponent("originals/\(name)") : nil,
+            retry: retry)
+
+        var download: ByteProgress?
+        var conversion: (part: ModelPart, progress: ByteProgress)?
+        let report = try pull.run(
+            replacing: force,
+            planned: { plan in
+                tell(plan)
+                if dryRun { throw Told() }
+                download = ByteProgress(style: style, label: "downloading", total: plan.total, earlier: plan.present)
+            },
+            progress: { event in
+                switch event {
+                case .downloading(let done, _): download?.show(done)
+                case .converting(let part, let done, let total):
+                    if conversion?.part != part {
+                        conversion = (
+                            part, ByteProgress(style: style, label: "converting \(part.rawValue)", total: total)
+                        )
+                    }
+                    conversion?.progress.show(done)
+                }
+            },
+            check: { folder in
+                download?.finish()
+                if !quiet { Console.line("checking the model") }
+                _ = try ModelSurvey(ModelDirectory(folder))
+            })
+        guard let report else {
+            if !quiet { Console.line("\(name) is there and up to date; --force pulls it again") }
+            return try StandardStreams.printPath(destination.path)
+        }
+        report.warnOfOverflows()
+        if !quiet { Console.line("ready: cartoonize PHOTO --model \(name)") }
+        try StandardStreams.printPath(destination.path)
+    }
+
+    private func tell(_ plan: ModelPull.Plan) {
+        guard !quiet || dryRun else { return }
+        for file in plan.weights { Console.line("\(file.path)  \(byteCountText(file.size))") }
+        let rest = plan.present > 0 ? ", \(byteCountText(plan.present)) of it here already" : ""
+        Console.line(
+            "\(name), commit \(plan.commit.prefix(12)): \(byteCountText(plan.total)) to download\(rest); disk: about "
+                + "\(byteCountText(plan.peakBytes)) on the way, \(byteCountText(plan.finalBytes)) in the end")
+    }
+}

@@ -1,0 +1,67 @@
+/// What a person wants to know before waiting.
+extension Run {
+    /// Announces a batch.
+    func announce(_ plan: RunPlan, share: Int, _ remaining: Remaining, seeds: [UInt64]) {
+        guard !output.quiet, plan.isBatch || batch.dryRun else { return }
+        var parts = [
+            batch.shard.map { "shard \($0.index) of \($0.count), \(share) of \(counted(plan.jobs.count, "picture"))" }
+                ?? counted(share, "picture")
+        ]
+        let done = remaining.done + remaining.unrecorded.count
+        if done > 0 { parts.append("\(done) done before") }
+        if remaining.skipped > 0 { parts.append("\(remaining.skipped) skipped because they exist") }
+        parts.append("\(remaining.jobs.count) to make")
+        if search.otherFiles > 0 { parts.append("\(counted(search.otherFiles, "other file")) left out") }
+        Console.line(parts.joined(separator: ", "))
+        note(
+            remaining.jobs.filter(\.replacesDamaged).map(\.destination.name), "damaged; it is made again",
+            "damaged; they are made again")
+        note(
+            remaining.changed, "not as it was made; it stays, and --force makes it again",
+            "not as they were made; they stay, and --force makes them again")
+        if !remaining.jobs.isEmpty { Console.line(describeSettings(seeds: seeds)) }
+        noteOptionsWithoutEffect()
+    }
+
+    /// Names what was found of pictures of earlier runs.
+    private func note(_ pictures: [String], _ one: String, _ several: String) {
+        guard let first = pictures.first else { return }
+        let others = pictures.count == 1 ? "is \(one)" : "and \(pictures.count - 1) more are \(several)"
+        Console.line("note: \(first) \(others)")
+    }
+
+    /// Announces a picture: the only photo's first, and with `--verbose` each.
+    func announce(_ job: Job, _ photo: PictureMaker.Prepared, _ plan: RunPlan, _ forecast: Forecast.Picture) {
+        let isFirst = job.seed == plan.jobs[0].seed
+        guard !output.quiet, plan.isBatch ? output.verbose : isFirst else { return }
+        let settingsText = plan.isBatch ? "" : ", " + describeSettings(seeds: plan.jobs.map(\.seed))
+        Console.line("\(job.photo.name): \(photo.sizes.working)\(settingsText)")
+        if !plan.isBatch {
+            Console.line("\(job.photo.name): \(forecast.summary)")
+            noteOptionsWithoutEffect()
+        }
+        if options.size.size == nil, photo.sizes.working.isMuchSmaller(than: photo.picture.size) {
+            Console.line(
+                "note: the picture is worked at \(photo.sizes.working) and brought back to \(photo.picture.size); "
+                    + "--max-pixels sets the limit")
+        }
+        if output.verbose, !plan.isBatch {
+            Console.line("model \(settings.modelLocation.path), \(settings.threads) threads")
+        }
+    }
+
+    private func describeSettings(seeds: [UInt64]) -> String {
+        let guidance = settings.guidanceIsOn ? "" : ", guidance off (one pass a step)"
+        let seedText = seeds.count == 1 ? "seed \(seeds[0])" : "seeds \(seeds[0]) to \(seeds[seeds.count - 1])"
+        let steps = "\(settings.steps) step\(settings.steps == 1 ? "" : "s")"
+        return "model \(settings.modelName), \(steps) of \(settings.sampler.rawValue)\(guidance), \(seedText)"
+    }
+
+    private func noteOptionsWithoutEffect() {
+        if !settings.guidanceIsOn, let ignored = generation.optionsWithoutEffectUnguided() {
+            Console.line(
+                "note: \(ignored) has no effect: guidance is on only above --guidance 1 with --image-guidance 1 or more"
+            )
+        }
+    }
+}

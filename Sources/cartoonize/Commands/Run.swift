@@ -1,0 +1,191 @@
+import Foundation
+import StableDiffusion
+import TensorKernels
+
+/// One run of the program, of one photo or of a batch: plan, make, report. Everything that can be wrong with the arguments
+/// is found before the first weight is read.
+struct Run {
+    let options: CartoonizeImage
+    private let start: ContinuousClock.Instant
+    let search: PhotoSearch
+    let generation: GenerationOptions
+    let maker: PictureMaker
+    private var progress: RunProgress
+
+    var output: OutputOptions { options.output }
+    var batch: BatchOptions { options.batch }
+    var settings: Settings { maker.settings }
+
+    /// Finds the photos and the model, and settles what to do with them.
+    init(options: CartoonizeImage, start: ContinuousClock.Instant) throws {
+        self.options = options
+        self.start = start
+        let threads = min(options.generation.threads ?? .max, Compute.availableThreads)
+        try AddressBudget.require(AddressBudget.ownBytes(threads: threads), for: "the program itself")
+        let environment = ProcessInfo.processInfo.environment
+        let style = ProgressDisplay.style(quiet: options.output.quiet, environment: environment)
+        let first = options.photo.first.map(WebPhoto.shown)
+        progress = RunProgress(style: style, label: (first ?? options.batch.filesFrom) ?? "")
+        search = try PhotoSearch(options.photo, options: options.batch)
+        try Self.confine(options, search)
+        generation = try options.generation.completed { try InputFile(path: $0).header().parameters }
+        let requested = generation.model ?? environment["CARTOONIZE_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
+        let models = ModelSearch.forThisProcess()
+        let found = try models.locate(requested)
+        let model = try found.directory(models)
+        try options.size.check(model: model)
+        // Headers only: a tensor that the last stage misses is not found at the end of a long run.
+        _ = try ModelSurvey(model)
+        if found.origin == .file, !options.output.quiet {
+            Console.line(
+                "note: \(found.location.path) starts faster and takes less memory once converted: cartoonize convert")
+        }
+        maker = PictureMaker(
+            model: model, settings: try Settings(options: generation, model: model, found: found), size: options.size,
+            output: options.output)
+    }
+
+    mutating func perform() throws {
+        defer { progress.finish() }
+        let (plan, seeds, manifest) = try settledPlan()
+        try confine(to: plan)
+        Interruption.startCleaning()
+        let share = batch.shard.map { $0.share(of: plan.jobs) } ?? plan.jobs
+        let remaining = try Remaining(
+            share, plan: plan, lines: plan.isBatch ? Manifest.lines(in: plan.folder) : [:], maker: maker,
+            force: output.force, skipExisting: output.skipExisting)
+        announce(plan, share: share.count, remaining, seeds: seeds)
+        if batch.dryRun { return try dryRun(remaining.jobs, plan) }
+
+        // Also of pictures that are done: a kill may come between a picture's name and the end of its temporary one.
+        removeLeftovers(of: share, plan, manifest)
+        let ledger = Ledger(
+            plan: plan, manifest: manifest, maker: maker, json: output.json, failFast: batch.failFast)
+        try remaining.unrecorded.forEach { try ledger.found($0) }
+        try make(remaining.jobs, plan, ledger)
+        try manifest?.finish(
+            order: share.map {
+                FilePath(ManifestLine.relativeName($0.destination.name, to: plan.folder))
+            })
+        if output.gallery {
+            let path = FilePath(plan.folder).appending(Gallery.name)
+            let count = try Gallery(instruction: settings.instruction).write(plan.jobs, to: path)
+            if !output.quiet { Console.line("\(path): \(counted(count, "picture")) before and after") }
+        }
+        try conclude(ledger.counts, plan, manifest)
+        try ledger.checkOutput()
+    }
+
+    /// Decides names and seeds, checks them, and for a batch that is to be made opens the manifest and stores the seed.
+    private func settledPlan() throws -> (RunPlan, seeds: [UInt64], Manifest?) {
+        func plan(_ seed: UInt64) throws -> (RunPlan, [UInt64]) {
+            let seeds = generation.seeds(from: seed)
+            let naming = OutputNaming(output: output.output, format: output.format, seeds: seeds)
+            return (try RunPlan(search: search, naming: naming, arguments: options.photo), seeds)
+        }
+        var seed = generation.seed ?? GenerationOptions.randomSeed()
+        var (settled, seeds) = try plan(seed)
+        try maker.check(settled.jobs[0].format)
+        let folder = settled.folder
+        if settled.isBatch, generation.seed == nil, let stored = try BatchSeed.stored(in: folder) {
+            seed = stored
+            (settled, seeds) = try plan(seed)
+        }
+        try settled.checkDestinations()
+        guard settled.isBatch, !batch.dryRun else { return (settled, seeds, nil) }
+        do {
+            try makeFolder(folder)
+        } catch {
+            throw CommandFailure(writing: folder, error)
+        }
+        let manifest = try Manifest(folder: folder, shard: batch.shard)
+        if generation.seed == nil {
+            let agreed = try BatchSeed.agreed(seed, in: folder)
+            if agreed != seed { (settled, seeds) = try plan(agreed) }
+        }
+        return (settled, seeds, manifest)
+    }
+
+    private mutating func make(_ jobs: [Job], _ plan: RunPlan, _ ledger: Ledger) throws {
+        guard !jobs.isEmpty else { return }
+        let compute = try makeCompute()
+        if generation.memory == .low { compute.weightPages = .released }
+        let pipeline = try InstructPix2Pix(model: maker.model, compute: compute)
+        let forecast = forecast(
+            on: compute, pictures: jobs.count, timing: output.quiet || plan.isBatch ? .none : .beforeRun)
+        let queue = PictureQueue(
+            maker: maker, ledger: ledger, pipeline: pipeline, plan: plan, output: output,
+            willMake: { [self] job, photo in
+                let picture = try forecast.picture(
+                    working: photo.sizes.working,
+                    PictureMemory(
+                        photo: photo.picture.size, output: photo.sizes.output, hasAlpha: photo.picture.hasAlpha,
+                        hasProfile: photo.picture.hasProfile, isCompared: maker.compare))
+                // Room for more tensors can only be made while there are none.
+                if compute.capacityBytes < picture.reservedBytes { pipeline.residency = .stage }
+                compute.reserve(bytes: picture.reservedBytes)
+                (pipeline.residency, pipeline.keptTensorBytes) = (picture.residency, picture.keptTensorBytes)
+                announce(job, photo, plan, picture)
+                return picture
+            })
+        progress.start(pictures: jobs.count, isBatch: plan.isBatch)
+        try queue.make(jobs, progress: &progress, start: start)
+    }
+
+    private func makeCompute() throws -> Compute {
+        let compute = try Compute(threads: settings.threads)
+        if output.verbose, compute.threads < generation.threads ?? settings.threads {
+            let reason = compute.threads < settings.threads ? "more cannot be started" : "more have no processor"
+            Console.line("note: threads: \(compute.threads), as \(reason)")
+        }
+        return compute
+    }
+
+    private func forecast(on compute: Compute, pictures: Int, timing: Forecast.Timing) -> Forecast {
+        Forecast(
+            model: maker.model, settings: settings, use: generation.memory, compute: compute, pictures: pictures,
+            timing: timing)
+    }
+
+    private func removeLeftovers(of jobs: [Job], _ plan: RunPlan, _ manifest: Manifest?) {
+        var paths = jobs.compactMap(\.destination.file)
+        if let interval = output.preview {
+            paths += jobs.flatMap { job in
+                stride(from: interval, through: settings.steps, by: interval).map {
+                    job.previewDestination(step: $0).name
+                }
+            }
+        }
+        if let manifest { paths.append(manifest.path) }
+        if plan.isBatch {
+            paths += [Gallery.name, BatchSeed.name].map { FilePath(plan.folder).appending($0) }
+        }
+        TemporaryFile.removeLeftovers(of: paths)
+    }
+
+    private func dryRun(_ jobs: [Job], _ plan: RunPlan) throws {
+        let compute = try makeCompute()
+        let dryRun = DryRun(
+            maker: maker, json: output.json, quiet: output.quiet,
+            forecast: forecast(on: compute, pictures: jobs.count, timing: .alone))
+        let failed = try dryRun.run(jobs, isBatch: plan.isBatch)
+        if failed > 0 {
+            throw CommandFailure(.incomplete, "\(failed) of \(counted(jobs.count, "picture")) could not be made")
+        }
+    }
+
+    /// The last line of a batch, and the status of one with failures.
+    private func conclude(_ counts: Ledger.Counts, _ plan: RunPlan, _ manifest: Manifest?) throws {
+        guard plan.isBatch, let manifest else { return }
+        if counts.failed > 0 {
+            throw CommandFailure(
+                .incomplete,
+                "\(counts.failed) of \(counted(counts.made + counts.failed, "picture")) failed; see \(manifest.path)")
+        }
+        if !output.quiet {
+            let time = ProgressDisplay.clock(start.duration(to: .now))
+            guard counts.made > 0 else { return Console.line("nothing was left to make") }
+            Console.line("\(counted(counts.made, "picture")) made in \(time); see \(manifest.path)")
+        }
+    }
+}

@@ -1,0 +1,146 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+import ModelHub
+import StableDiffusion
+import TensorKernels
+
+/// Checks a model from its files' sums to what its parts compute.
+struct VerifyCommand: ParsableCommand {
+    /// The figures beside a model.
+    static let figuresName = "probe.json"
+
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Check a model: files, tensors, values, and what its parts compute.",
+        discussion: """
+            Checked are the files' SHA-256 sums where they are known (pulled models, the Hugging Face cache), that every \
+            tensor is there in its shape and no other, that every value is finite, and a probe: each part runs on fixed \
+            inputs, and its output is compared with the figures in \(figuresName) beside the model, or those of --against.
+            """)
+
+    @Argument(help: "A model, as for --model.")
+    var model: String
+
+    @Option(help: ArgumentHelp("A file of figures to compare the probe with.", valueName: "file"), completion: .file())
+    var against: String?
+
+    @Option(help: ArgumentHelp("The largest relative difference of the probe that is accepted.", valueName: "x"))
+    var tolerance = 0.005
+
+    @Flag(help: "Write the probe's figures to \(figuresName) beside the model.")
+    var record = false
+
+    @Flag(help: "Print the probe's figures as JSON.")
+    var json = false
+
+    @Option(help: ArgumentHelp("The number of threads. (default: one a processor)", valueName: "n"))
+    var threads: Int?
+
+    @Flag(name: [.short, .long], help: "Print nothing but failures.")
+    var quiet = false
+
+    func validate() throws {
+        guard tolerance > 0, tolerance.isFinite else {
+            throw ValidationError("--tolerance takes a number above 0, not \(tolerance)")
+        }
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads takes a number from 1 to 1024, not \(threads)")
+        }
+        if record, against != nil { throw ValidationError("--record and --against exclude each other") }
+    }
+
+    func run() throws {
+        try describingFailures(verify)
+    }
+
+    private func verify() throws {
+        let search = ModelSearch.forThisProcess()
+        let found = try search.locate(model)
+        if record, found.origin == .file {
+            throw CommandFailure(.usage, "--record writes into a model's folder, and \(model) is a file")
+        }
+        let stored = try figures(of: found)
+        try checkSums(of: found)
+
+        let directory = try found.directory(search)
+        let survey = try ModelSurvey(directory)
+        for part in ModelPart.allCases {
+            tell("\(part.rawValue): \(TensorSummary(try survey.tensors(of: part))), every one in its place")
+        }
+
+        let nonFinite = try survey.nonFinite()
+        guard nonFinite.isEmpty else {
+            let named = nonFinite.sorted { $0.key < $1.key }.prefix(5).map { "\($0.key) (\($0.value))" }
+            throw CommandFailure(
+                .model,
+                "\(nonFinite.count) tensors hold values that are not finite: \(named.joined(separator: ", "))"
+                    + (nonFinite.count > 5 ? ", ..." : ""))
+        }
+        tell("every value is finite")
+
+        let probe = try ModelProbe(
+            directory, compute: Compute(threads: min(threads ?? .max, Compute.availableThreads)))
+        if let stored { try compare(probe, with: stored.figures, of: stored.file) }
+        if record { try write(probe, to: found.location) }
+        if stored == nil, !record { tell("no figures to compare the probe with; --record stores them") }
+        if json { try StandardStreams.printResult(try probe.json) }
+        tell("\(found.name) is sound")
+    }
+
+    /// The figures to compare with, if there are any.
+    private func figures(of found: FoundModel) throws -> (figures: ModelProbe, file: String)? {
+        if let against { return (try ModelProbe(contentsOf: URL(fileURLWithPath: against)), against) }
+        let beside = found.location.appendingPathComponent(Self.figuresName)
+        guard found.origin != .file, !record, FileManager.default.fileExists(atPath: beside.path) else { return nil }
+        return (try ModelProbe(contentsOf: beside), beside.path)
+    }
+
+    private func checkSums(of found: FoundModel) throws {
+        guard found.origin != .file else { return }
+        let known = try FileSums.known(of: found.location)
+        for (path, expected) in known.sorted(by: { $0.key < $1.key }) {
+            let sum = try FileSums.sum(of: found.location.appendingPathComponent(path))
+            guard sum == expected else {
+                throw CommandFailure(.model, "\(path) was changed or damaged: its SHA-256 is \(sum), not \(expected)")
+            }
+        }
+        tell(known.isEmpty ? "no sums of its files are known" : "\(known.count) files have their SHA-256 sums")
+    }
+
+    private func compare(_ probe: ModelProbe, with stored: ModelProbe, of file: String) throws {
+        let differences = probe.differences(from: stored)
+        for (part, difference) in differences {
+            tell("probe: \(part) differs by \(String(format: "%.1e", difference))")
+        }
+        guard let worst = differences.first, worst.difference > tolerance else { return }
+        throw CommandFailure(
+            .model,
+            "the probe of \(worst.part) differs by \(String(format: "%.1e", worst.difference)) from \(file): other "
+                + "weights, or a fault of this program or machine")
+    }
+
+    private func write(_ probe: ModelProbe, to folder: URL) throws {
+        let file = folder.appendingPathComponent(Self.figuresName)
+        do {
+            try Data((try probe.json + "\n").utf8).write(to: file, options: .atomic)
+        } catch {
+            throw CommandFailure(.output, "cannot write \(file.path): \(error.localizedDescription)")
+        }
+        tell("the probe's figures are in \(file.path)")
+    }
+
+    private func tell(_ text: String) {
+        if !quiet { Console.line(text) }
+    }
+}
+
+extension ModelProbe {
+    fileprivate var json: String {
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            return String(decoding: try encoder.encode(self), as: UTF8.self)
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import Foundation
+import ImageCodecs
+
+/// The bytes of an input, and which file they came from.
+struct InputFile {
+    /// The largest encoded picture that is read.
+    private static let byteLimit = 1 << 30
+
+    /// The path as given, `-` for standard input; of an address what may be shown of it.
+    let name: String
+    let data: Data
+    /// When the file was last changed, in seconds since 1970; 0 where a server does not tell.
+    let modified: Double
+    /// When anything of the file was last changed, its times among it; 0 where a server does not tell.
+    let touched: Double
+
+    /// Reads the file at `path`, which may be an http or https address, or standard input for `-`.
+    init(path: String) throws {
+        if let photo = WebPhoto(path) {
+            name = photo.name
+            (data, modified) = try photo.download()
+            touched = modified
+            return
+        }
+        name = path
+        if path == "-", StandardStreams.isTerminal(STDIN_FILENO) {
+            throw CommandFailure(.usage, "standard input is a terminal; pipe a picture into it, or name a file")
+        }
+        if path == "-", StandardStreams.wasClosed(STDIN_FILENO) { throw Self.failure(path, "it is closed") }
+        let descriptor = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Self.failure(path, systemMessage(errno)) }
+        defer { close(descriptor) }
+
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw Self.failure(path, systemMessage(errno)) }
+        guard status.st_mode & S_IFMT != S_IFDIR else {
+            throw Self.failure(path, "it is a folder; give one picture")
+        }
+        data = try Self.read(descriptor, path: path)
+        guard !data.isEmpty else { throw Self.failure(path, "the file is empty") }
+        (modified, touched) = (status.modified, status.touched)
+        // Somebody may be writing it: the parts that were read need not belong together.
+        if status.st_mode & S_IFMT == S_IFREG {
+            guard fstat(descriptor, &status) == 0, status.modified == modified else {
+                throw Self.failure(path, "it changed while it was read")
+            }
+        }
+    }
+
+    private static func read(_ descriptor: Int32, path: String) throws -> Data {
+        var data = Data()
+        var chunk = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            if count == 0 { return data }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw failure(path, systemMessage(errno))
+            }
+            if AddressBudget.isLimited {
+                try AddressBudget.require(2 * data.count + (8 << 20), for: "reading \(path)")
+            }
+            let isStart = data.count < ImageFormat.signatureLength
+            data += chunk[..<count]
+            // An endless device is told by its first bytes, not after a gigabyte.
+            if isStart, data.count >= ImageFormat.signatureLength {
+                do {
+                    _ = try ImageFormat(of: data)
+                } catch {
+                    throw failure(path, String(describing: error))
+                }
+            }
+            guard data.count <= byteLimit else { throw failure(path, "it is larger than 1 GiB") }
+        }
+    }
+
+    static func failure(_ path: String, _ reason: String) -> CommandFailure {
+        CommandFailure(.input, "cannot read \(path == "-" ? "standard input" : path.isEmpty ? "''" : path): \(reason)")
+    }
+}
+
+extension InputFile {
+    /// What the picture's header says; pixels are not decoded.
+    func header() throws -> ImageHeader {
+        do {
+            return try ImageFile.header(of: data)
+        } catch {
+            throw Self.failure(name, String(describing: error))
+        }
+    }
+}
+

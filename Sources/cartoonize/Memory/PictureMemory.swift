@@ -1,0 +1,31 @@
+/// The memory that a photo takes beside the model, and what is made of it on its way to a file.
+struct PictureMemory {
+    /// The photo's size, and the size to write.
+    let photo: PixelSize
+    let output: PixelSize
+    let hasAlpha: Bool
+    /// Whether its colours have to be converted to sRGB and back.
+    let hasProfile: Bool
+    /// Whether photo and picture go side by side into the file.
+    let isCompared: Bool
+
+    /// While the model works on it.
+    var held: Int { photo.pixels * samples }
+
+    /// At its highest, which is on the way to the file.
+    var peak: Int { held + max(enlarging, encoding) }
+
+    /// Of a picture that waits for the model or is on its way to it: the encoded file is there, too.
+    var reading: Int { 2 * held }
+
+    private var samples: Int { hasAlpha ? 4 : 3 }
+
+    /// The picture at its size, the photo's colours in sRGB, and the photo as it would come back from the size worked at.
+    private var enlarging: Int { output.pixels * (samples + 3 + (hasProfile ? 3 : 0)) }
+
+    /// The picture, side by side with the photo in another copy, and its file: drawings take about half of their pixels.
+    private var encoding: Int {
+        let written = output.pixels * samples * (isCompared ? 2 : 1)
+        return output.pixels * samples + (isCompared ? written : 0) + written / 2
+    }
+}

@@ -1,0 +1,200 @@
+import Checkpoints
+import Foundation
+import StableDiffusion
+
+/// A model that was found, and where.
+struct FoundModel: Equatable {
+    enum Origin: String {
+        case path
+        case file = "single file"
+        case data = "data folder"
+        case hub = "Hugging Face cache"
+        case embedded
+    }
+
+    /// The name that `--model` takes; for a path the folder's or file's own name.
+    let name: String
+    /// The model's folder, or the one file of the original layout that it is.
+    let location: URL
+    let origin: Origin
+
+    /// Reads and checks the configurations.
+    func directory(_ search: ModelSearch) throws -> ModelDirectory {
+        guard origin == .file else { return try ModelDirectory(location) }
+        return try ModelDirectory(file: location, tokenizer: search.tokenizer())
+    }
+}
+
+/// Where models are looked for, in this order: a path, the user's data folder, the Hugging Face cache, the models that
+/// come with the program.
+struct ModelSearch {
+    /// The file that makes a folder a model.
+    static let index = "model_index.json"
+
+    /// What files of weights are called.
+    static let weightExtensions: Set = ["safetensors", "ckpt", "pt", "pth", "bin"]
+
+    /// `$CARTOONIZE_HOME/models`, or `models` in the program's XDG data folder.
+    let dataFolder: URL
+    /// The Hugging Face hub's cache.
+    let hubFolder: URL
+    /// The folders, relative to the executable, that hold the program's own models.
+    let embeddedFolders: [URL]
+
+    /// - Parameters:
+    ///   - environment: the process's environment variables.
+    ///   - executable: the path of the running program, symbolic links resolved.
+    init(environment: [String: String], executable: URL) {
+        func folder(_ variable: String) -> URL? {
+            guard let value = environment[variable], !value.isEmpty else { return nil }
+            return URL(fileURLWithPath: value, isDirectory: true)
+        }
+        let home = folder("HOME") ?? URL(fileURLWithPath: "/", isDirectory: true)
+        let programData =
+            folder("CARTOONIZE_HOME")
+            ?? (folder("XDG_DATA_HOME") ?? home.appendingPathComponent(".local/share"))
+            .appendingPathComponent("cartoonize")
+        dataFolder = programData.appendingPathComponent("models")
+        let hubHome =
+            folder("HF_HOME")
+            ?? (folder("XDG_CACHE_HOME") ?? home.appendingPathComponent(".cache")).appendingPathComponent("huggingface")
+        hubFolder = folder("HF_HUB_CACHE") ?? hubHome.appendingPathComponent("hub")
+        embeddedFolders = Self.embeddedFolders(executable: executable)
+    }
+
+    /// The search that this process's environment and executable give.
+    static func forThisProcess() -> ModelSearch {
+        let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        return ModelSearch(environment: ProcessInfo.processInfo.environment, executable: executable)
+    }
+
+    /// `<prefix>/share/cartoonize/Models` for an installed program, and for one in a build folder `Models` of the
+    /// package around it.
+    private static func embeddedFolders(executable: URL) -> [URL] {
+        let programFolder = executable.deletingLastPathComponent()
+        var folders = [programFolder.deletingLastPathComponent().appendingPathComponent("share/cartoonize/Models")]
+        var ancestor = programFolder
+        while ancestor.path != "/" {
+            ancestor.deleteLastPathComponent()
+            if FileManager.default.fileExists(atPath: ancestor.appendingPathComponent("Package.swift").path) {
+                folders.append(ancestor.appendingPathComponent("Models"))
+                break
+            }
+        }
+        return folders
+    }
+
+    /// Finds the model that `request` (a path or a name) means; without a request the embedded default.
+    ///
+    /// Throws a `CommandFailure` that names every place searched.
+    func locate(_ request: String?) throws -> FoundModel {
+        let request = request ?? defaultModelName
+        var searched: [String] = []
+        if let model = try locateByPath(request) { return model }
+        if request.contains("/") { searched.append(request) }
+        guard !request.isEmpty, !request.split(separator: "/").contains("..") else {
+            throw notFound(request, searched: searched)
+        }
+
+        let named = { (model: FoundModel) in model.name == request || model.name.hasSuffix("/" + request) }
+        let dataPlace = dataFolder.appendingPathComponent(request)
+        if isModel(dataPlace) { return FoundModel(name: request, location: dataPlace, origin: .data) }
+        if let model = models(in: dataFolder, origin: .data).first(where: named) { return model }
+        searched.append(dataPlace.path)
+
+        if let model = hubModels().first(where: named) { return model }
+        let hubPattern =
+            request.contains("/")
+            ? "models--" + request.replacingOccurrences(of: "/", with: "--") : "models--*--" + request
+        searched.append(hubFolder.appendingPathComponent(hubPattern).path)
+
+        for folder in embeddedFolders {
+            let place = folder.appendingPathComponent(request)
+            if isModel(place) { return FoundModel(name: request, location: place, origin: .embedded) }
+            searched.append(place.path)
+        }
+        throw notFound(request, searched: searched)
+    }
+
+    /// The tokenizer of the model that comes with the program, CLIP's own: what single files of weights go without.
+    func tokenizer() throws -> URL {
+        try locate(defaultModelName).location.appendingPathComponent("tokenizer")
+    }
+
+    /// Every model with a name, in the order of the search.
+    func installed() -> [FoundModel] {
+        var models = models(in: dataFolder, origin: .data) + hubModels()
+        for folder in embeddedFolders { models += self.models(in: folder, origin: .embedded) }
+        return models
+    }
+
+    private func locateByPath(_ request: String) throws -> FoundModel? {
+        let folder = URL(fileURLWithPath: request)
+        var isFolder: ObjCBool = false
+        guard !request.isEmpty, FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder) else {
+            return nil
+        }
+        let looksLikePath = request.contains("/") || request == "." || request == ".."
+        if !isFolder.boolValue, looksLikePath || Self.weightExtensions.contains(FilePath(request).fileExtension) {
+            let name = FilePath(FilePath(request).name).withoutExtension
+            return FoundModel(name: name, location: folder, origin: .file)
+        }
+        // A bare name that happens to be some other folder or file here is still a name.
+        guard looksLikePath || isModel(folder) else { return nil }
+        guard isModel(folder) else {
+            throw CommandFailure(
+                .model, "the folder \(request) holds no \(Self.index), so it is no model in diffusers' layout")
+        }
+        return FoundModel(name: folder.standardizedFileURL.lastPathComponent, location: folder, origin: .path)
+    }
+
+    private func isModel(_ folder: URL) -> Bool {
+        FileManager.default.fileExists(atPath: folder.appendingPathComponent(Self.index).path)
+    }
+
+    /// Models right inside `folder`, or one level down for names like `org/name`.
+    private func models(in folder: URL, origin: FoundModel.Origin) -> [FoundModel] {
+        contents(of: folder).flatMap { name -> [FoundModel] in
+            let place = folder.appendingPathComponent(name)
+            if isModel(place) { return [FoundModel(name: name, location: place, origin: origin)] }
+            return contents(of: place).compactMap { inner in
+                let innerPlace = place.appendingPathComponent(inner)
+                guard isModel(innerPlace) else { return nil }
+                return FoundModel(name: name + "/" + inner, location: innerPlace, origin: origin)
+            }
+        }
+    }
+
+    /// Complete models in the hub's cache: `models--org--name/snapshots/<revision>`, the revision of the branch `main`
+    /// where the cache knows it.
+    private func hubModels() -> [FoundModel] {
+        let prefix = "models--"
+        return contents(of: hubFolder).compactMap { entry -> FoundModel? in
+            guard entry.hasPrefix(prefix) else { return nil }
+            let repository = hubFolder.appendingPathComponent(entry)
+            let snapshots = repository.appendingPathComponent("snapshots")
+            let main = try? RegularFile.contents(of: repository.appendingPathComponent("refs/main").path, limit: 1024)
+            let named = main.map { String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines) }
+            let revisions = [named].compactMap { $0 } + contents(of: snapshots)
+            guard let snapshot = revisions.map(snapshots.appendingPathComponent).first(where: isModel) else {
+                return nil
+            }
+            let name = entry.dropFirst(prefix.count).replacingOccurrences(of: "--", with: "/")
+            return FoundModel(name: name, location: snapshot, origin: .hub)
+        }
+    }
+
+    private func contents(of folder: URL) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).sorted()
+    }
+
+    private func notFound(_ request: String, searched: [String]) -> CommandFailure {
+        let names = installed().map(\.name)
+        let near = nearNames(to: request, among: names).first
+        return CommandFailure(
+            .model,
+            "no model '\(request)'" + (near.map { " (did you mean '\($0)'?)" } ?? "")
+                + "; searched \(searched.joined(separator: ", "))"
+                + (names.isEmpty ? "" : "; installed: \(names.joined(separator: ", "))"))
+    }
+}

@@ -1,0 +1,70 @@
+import Foundation
+
+/// Where one picture goes.
+enum Destination: Equatable, Sendable {
+    case standardOutput
+    /// A file that appears complete under its name.
+    case file(String)
+    /// An existing pipe or character device, which is written to as it is.
+    case device(String)
+
+    /// The path as it is printed and reported, `-` for standard output.
+    var name: String {
+        switch self {
+        case .standardOutput: "-"
+        case .file(let path), .device(let path): path
+        }
+    }
+
+    /// The path of a file.
+    var file: String? {
+        if case .file(let path) = self { path } else { nil }
+    }
+
+    /// Writes a picture's encoded bytes. Folders that are missing are made; an existing file is replaced only if asked.
+    func write(_ bytes: Data, replacing: Bool) throws {
+        switch self {
+        case .standardOutput:
+            try StandardStreams.writeResult(bytes)
+        case .device(let path):
+            try Self.writeDevice(bytes, path)
+        case .file(let path):
+            do {
+                try makeFolder(FilePath(path).folder)
+                let file = try TemporaryFile(beside: path)
+                try file.write(bytes)
+                try file.move(to: path, replacing: replacing)
+            } catch {
+                if error.code == EEXIST { throw Self.existsFailure(path) }
+                throw CommandFailure(writing: path, error)
+            }
+        }
+    }
+
+    static func existsFailure(_ path: String) -> CommandFailure {
+        CommandFailure(.output, "\(path) exists; give --force to replace it, or another name with -o")
+    }
+
+    private static func writeDevice(_ bytes: Data, _ path: String) throws {
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw CommandFailure(writing: path, SystemFailure(errno)) }
+        defer { close(descriptor) }
+        guard !StandardStreams.isTerminal(descriptor) else {
+            throw CommandFailure(.usage, "a picture is not written to a terminal; name a file with -o")
+        }
+        switch writeAll(bytes, to: descriptor) {
+        case 0: return
+        case EPIPE: throw ClosedPipe()
+        case let code: throw CommandFailure(writing: path, SystemFailure(code))
+        }
+    }
+}
+
+extension CommandFailure {
+    /// A file that could not be written.
+    init(writing path: String, _ failure: SystemFailure) {
+        self.init(.output, "cannot write \(path): \(failure.message)")
+        // What is wrong with the disk is wrong for every picture to come.
+        stopsBatch = [ENOSPC, EDQUOT, EROFS].contains(failure.code)
+    }
+}

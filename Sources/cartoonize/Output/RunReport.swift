@@ -1,0 +1,75 @@
+import Foundation
+import StableDiffusion
+
+/// What `--json` prints for a picture; times are in seconds.
+struct RunReport: Encodable {
+    var input: String
+    var output: String
+    var model: String
+    var instruction: String
+    var negative: String
+    var seed: UInt64
+    var steps: Int
+    var sampler: String
+    var guidance: Float
+    var imageGuidance: Float
+    var width: Int
+    var height: Int
+    var peakRssBytes: Int?
+    var timings: Timings
+
+    struct Timings: Encodable {
+        /// The photo: reading, decoding, bringing it to the size worked at.
+        var read: Double
+        var load: Double
+        var text: Double
+        var encode: Double
+        /// The median of one denoising step.
+        var step: Double
+        var decode: Double
+        /// The picture: bringing it to its size, encoding, writing.
+        var write: Double
+        /// From the start, or the end of the picture before, to the end. In a batch, photos are read and pictures written
+        /// beside the model's work on others.
+        var total: Double
+    }
+}
+
+extension RunReport {
+    init(
+        input: String, output: String, settings: Settings, seed: UInt64, size: PixelSize, timings: Timings
+    ) {
+        self.init(
+            input: input, output: output, model: settings.modelName, instruction: settings.instruction,
+            negative: settings.negativeInstruction, seed: seed, steps: settings.steps,
+            sampler: settings.sampler.rawValue, guidance: settings.guidanceScale,
+            imageGuidance: settings.imageGuidanceScale, width: size.width, height: size.height,
+            peakRssBytes: peakResidentBytes(), timings: timings)
+    }
+}
+
+extension RunReport.Timings {
+    init(_ stages: StageTimings, read: Duration, write: Duration, total: Duration) {
+        let steps = stages.steps.sorted()
+        self.init(
+            read: read.seconds, load: stages.load, text: stages.text, encode: stages.encode,
+            step: steps.isEmpty ? 0 : (steps[(steps.count - 1) / 2] + steps[steps.count / 2]) / 2,
+            decode: stages.decode, write: write.seconds, total: total.seconds)
+    }
+
+    /// One line for a person.
+    var summary: String {
+        let stages = [
+            ("read", read), ("load", load), ("text", text), ("encode", encode), ("step", step), ("decode", decode),
+            ("write", write), ("total", total),
+        ]
+        return stages.map { String(format: "\($0) %.3f s", $1) }.joined(separator: ", ")
+    }
+}
+
+/// What `--json` prints for a failure.
+struct FailureReport: Encodable {
+    var input: String
+    var error: String
+    var exitCode: Int32
+}

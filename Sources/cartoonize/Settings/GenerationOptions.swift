@@ -1,0 +1,108 @@
+import ArgumentParser
+import StableDiffusion
+
+/// What to make of a picture and how; defaults come from the model.
+struct GenerationOptions: ParsableArguments {
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp("What to do with the picture. (default: the model's, \"Cartoonize the following image\")"))
+    var instruction: String?
+
+    @Option(help: ArgumentHelp("What the picture should not become.", valueName: "instruction"))
+    var negative: String?
+
+    @Option(help: ArgumentHelp("The number of denoising steps. (default: the model's)", valueName: "n"))
+    var steps: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "How strongly the instruction counts; 1 or less is off. (default: the model's)", valueName: "x")
+    )
+    var guidance: Float?
+
+    @Option(help: ArgumentHelp("How strongly the photo is kept. (default: the model's)", valueName: "x"))
+    var imageGuidance: Float?
+
+    @Option(
+        help: ArgumentHelp(
+            "The seed of the random numbers: the same seed gives the same picture. (default: a random one)",
+            valueName: "n"))
+    var seed: UInt64?
+
+    @Option(help: ArgumentHelp("How many pictures to make, with the seeds seed, seed+1, ...", valueName: "n"))
+    var count = 1
+
+    @Option(
+        help: ArgumentHelp(
+            "The sampler, by these names or diffusers' class names. (default: the model's)", valueName: "name"))
+    var sampler: SamplerKind?
+
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp(
+            "The model: a folder, a name from 'cartoonize models', or a single file of weights. (default: $CARTOONIZE_MODEL, or else "
+                + "\(defaultModelName))", valueName: "model"), completion: .file())
+    var model: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Take the settings, all but the size, from a picture that this program or stable-diffusion-webui made; "
+                + "other options come before them.", valueName: "picture"), completion: .file())
+    var paramsFrom: String?
+
+    @Option(help: ArgumentHelp("The number of threads. (default: one a processor)", valueName: "n"))
+    var threads: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "'low': weights leave memory after each use; 'fast': the model stays for a whole batch; 'auto': as 'fast' "
+                + "if that fits. What does not fit is refused.", valueName: "low|auto|fast"))
+    var memory = MemoryUse.auto
+
+    func validate() throws {
+        guard (1...10_000).contains(count) else {
+            throw ValidationError("--count takes a number from 1 to 10000, not \(count)")
+        }
+        if let reason = outOfRange() { throw ValidationError(reason) }
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads takes a number from 1 to 1024, not \(threads)")
+        }
+    }
+
+    /// What is wrong with a setting that may also come from `--params-from`; nil when nothing is.
+    func outOfRange() -> String? {
+        if let steps, !(1...1000).contains(steps) {
+            return "--steps takes a number from 1 to 1000, not \(steps)"
+        }
+        for (name, value) in [("--guidance", guidance), ("--image-guidance", imageGuidance)] {
+            if let value, !(0...1000).contains(value) {
+                return "\(name) takes a number from 0 to 1000, not \(value)"
+            }
+        }
+        if let seed, seed.addingReportingOverflow(UInt64(count - 1)).overflow {
+            return "--seed \(seed) is too large for --count \(count): the last seed would pass \(UInt64.max)"
+        }
+        return nil
+    }
+
+    /// A seed of 32 bits, as in other programs, so that any JSON reader keeps it exact.
+    static func randomSeed() -> UInt64 { UInt64(UInt32.random(in: 0...UInt32.max)) }
+
+    /// The seeds of a photo's pictures.
+    func seeds(from first: UInt64) -> [UInt64] {
+        (0..<UInt64(count)).map { first + $0 }
+    }
+
+    /// The options that were given but do nothing while guidance is off; nil when there are none.
+    func optionsWithoutEffectUnguided() -> String? {
+        var options: [String] = []
+        if negative?.isEmpty == false { options.append("--negative") }
+        if let guidance, guidance > 1 { options.append("--guidance") }
+        if let imageGuidance, imageGuidance != 1 { options.append("--image-guidance") }
+        return options.isEmpty ? nil : options.joined(separator: ", ")
+    }
+}
+
+extension SamplerKind: ExpressibleByArgument {
+    public init?(argument: String) { self.init(name: argument) }
+}
