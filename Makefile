@@ -109,10 +109,9 @@ install: setup ## install the program, its model, completions and manual under P
 		"$(SHARE)/$(ZSH_COMPLETIONS)" "$(SHARE)/fish/vendor_completions.d"
 	install -s -m 755 .build/install/release/cartoonize "$(BIN)/cartoonize"
 	cp -R Models/cartoonizer-mini "$(SHARE)/cartoonize/Models/"
-	install -d .build/install/manual
-	.build/install/release/generate-manual "$(BIN)/cartoonize" --output-directory .build/install/manual
-	Sources/cartoonize/manual.pl .build/install/manual/cartoonize.1 \
-		$(ARTICLES:%=Sources/cartoonize/cartoonize.docc/%.md) > "$(SHARE)/man/man1/cartoonize.1"
+	.build/install/release/generate-manual "$(BIN)/cartoonize" --output-directory .build/install
+	Sources/cartoonize/manual.pl .build/install/cartoonize.1 $(ARTICLES:%=Sources/cartoonize/cartoonize.docc/%.md) \
+		> "$(SHARE)/man/man1/cartoonize.1"
 	"$(BIN)/cartoonize" --generate-completion-script bash > "$(SHARE)/bash-completion/completions/cartoonize"
 	"$(BIN)/cartoonize" --generate-completion-script zsh > "$(SHARE)/$(ZSH_COMPLETIONS)/_cartoonize"
 	"$(BIN)/cartoonize" --generate-completion-script fish > "$(SHARE)/fish/vendor_completions.d/cartoonize.fish"
@@ -123,14 +122,6 @@ uninstall: ## remove what `make install` installed
 		"$(SHARE)/bash-completion/completions/cartoonize" "$(SHARE)/$(ZSH_COMPLETIONS)/_cartoonize" \
 		"$(SHARE)/fish/vendor_completions.d/cartoonize.fish"
 
-docs: setup ## build the reference of the program and its libraries
-	CARTOONIZE_DOCS=1 $(SWIFT) package --scratch-path .build/docs generate-documentation \
-		$(addprefix --target ,$(DOCUMENTED) cartoonize) --warnings-as-errors
-
-fixtures: ## make all golden files again (PYTHON with Tests/parity/requirements.txt)
-	for script in Tests/*/Fixtures/make_*.py Tests/smoke/make_expected.py; do \
-		echo "$$script"; $(PYTHON) $$script || exit 1; done
-
 deb: setup ## make a Debian package, .build/deb/cartoonize_VERSION_ARCHITECTURE.deb
 	@MAKE=$(MAKE) STATIC=$(STATIC) .debian/package.sh
 
@@ -140,6 +131,14 @@ deb-test: deb ## install the package on clean systems of Debian 12 and 13 and ma
 
 debian: ## run COMMAND on a clean Debian 13 with its own Swift (root, debootstrap; ARCHITECTURE=arm64 under qemu)
 	Tests/debian/build.sh "$(ARCHITECTURE)" "$(COMMAND)"
+
+docs: setup ## build the reference of the program and its libraries
+	CARTOONIZE_DOCS=1 $(SWIFT) package --scratch-path .build/docs generate-documentation \
+		$(addprefix --target ,$(DOCUMENTED) cartoonize) --warnings-as-errors
+
+fixtures: ## make all golden files again (PYTHON with Tests/parity/requirements.txt)
+	for script in Tests/*/Fixtures/make_*.py Tests/smoke/make_expected.py; do \
+		echo "$$script"; $(PYTHON) $$script || exit 1; done
 
 clean: ## remove what was built
 	rm -rf .build demo.png

@@ -47,10 +47,12 @@ for release; do
     [ -z "$(find "$system/usr" -name '*cartoonize*')" ] || fail "$release: files are left"
 
     in_system sh -c 'apt-get install -q -y /tmp/cartoonize_*.deb'
-    # Whatever library the program opens when it is there, the package recommends.
-    while read -r library; do
-        in_system ldconfig -p | grep -qF "$library" || fail "$release: no recommended package brings $library"
-    done < <(grep -rhoE '"lib[a-z0-9+-]+\.so\.[0-9]+"' Sources | tr -d '"' | sort -u)
+    # Whatever library the program opens when it is there (a line of the sources names its versions), the package recommends.
+    libraries=$(in_system ldconfig -p)
+    while read -r versions; do
+        grep -qwF "$(grep -oE 'lib[^"]+' <<<"$versions")" <<<"$libraries" ||
+            fail "$release: no recommended package brings $versions"
+    done < <(grep -rhE '"lib[a-z0-9+-]+\.so\.[0-9.]+"' Sources)
     picture "$system" "$release"
     in_system test -e /usr/share/man/man1/cartoonize.1.gz
     unmount_systems
