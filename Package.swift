@@ -5,16 +5,22 @@ let package = Package(
     name: "cartoonize",
     products: [
         .executable(name: "cartoonize", targets: ["cartoonize"]),
+        // Sources/README.md says what each is for.
         .library(name: "StableDiffusion", targets: ["StableDiffusion"]),
+        .library(name: "ImageCodecs", targets: ["ImageCodecs"]),
+        .library(name: "Checkpoints", targets: ["Checkpoints"]),
+        .library(name: "ModelHub", targets: ["ModelHub"]),
+        .library(name: "HTTPClient", targets: ["HTTPClient"]),
         .library(name: "TensorKernels", targets: ["TensorKernels"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: [
-        // Dependencies point one way: kernels -> model -> command line.
+        // Dependencies point one way: files, kernels -> model -> command line.
+        .target(name: "Files"),
         .target(name: "CKernels"),
-        .target(name: "TensorKernels", dependencies: ["CKernels"]),
+        .target(name: "TensorKernels", dependencies: ["CKernels", "Files"]),
 
         .target(
             name: "CImageCodecs",
@@ -29,18 +35,24 @@ let package = Package(
         .target(name: "Checkpoints"),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "ModelHub", dependencies: ["CCrypto", "HTTPClient", "Checkpoints"]),
-        .target(name: "StableDiffusion", dependencies: ["TensorKernels", "Checkpoints"]),
+        .target(name: "StableDiffusion", dependencies: ["TensorKernels", "Checkpoints", "Files"]),
 
         .target(name: "CSandbox"),
         .executableTarget(
             name: "cartoonize",
             dependencies: [
-                "CSandbox", "StableDiffusion", "Checkpoints", "ImageCodecs", "ModelHub", "HTTPClient",
+                "CSandbox", "StableDiffusion", "Checkpoints", "Files", "ImageCodecs", "ModelHub", "HTTPClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]),
+            ],
+            exclude: ["manual.pl"]),
         .executableTarget(name: "image-compare", dependencies: ["ImageCodecs"]),
         .executableTarget(name: "kernel-bench", dependencies: ["TensorKernels"]),
         .executableTarget(name: "parity-dump", dependencies: ["StableDiffusion", "Checkpoints", "TensorKernels"]),
+
+        // A package of its own, which the tests build and run as a part of this one.
+        .executableTarget(
+            name: "Example", dependencies: ["ImageCodecs", "StableDiffusion", "TensorKernels"],
+            path: "Tests/Example/Sources/Example"),
 
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .target(
@@ -64,7 +76,13 @@ let package = Package(
             name: "StableDiffusionTests", dependencies: ["StableDiffusion", "TestSupport"],
             resources: [.copy("Fixtures")]),
         .testTarget(
-            name: "CartoonizeTests", dependencies: ["cartoonize", "ImageCodecs", "TestSupport"],
+            name: "CartoonizeTests",
+            dependencies: ["cartoonize", "Example", "ImageCodecs", "TensorKernels", "TestSupport"],
             resources: [.copy("Fixtures")]),
     ]
 )
+
+// `make docs` sets it: who builds or uses the program needs no plugin for documentation.
+if Context.environment["CARTOONIZE_DOCS"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
+}

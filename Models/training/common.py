@@ -1,4 +1,4 @@
-"""What both trainings share: averaged weights, learning rate, checkpoints, the log."""
+"""A training by the clock: averaged weights, learning rate, checkpoints, the log."""
 import json
 import os
 import pathlib
@@ -6,15 +6,8 @@ import time
 
 import numpy as np
 import torch
-from diffusers.models.resnet import ResnetBlock2D
 
-
-def residual_as_identity(model):
-    """Zeroes the last convolution of every residual block: from scratch it then trains several times faster."""
-    for m in model.modules():
-        if isinstance(m, ResnetBlock2D):
-            torch.nn.init.zeros_(m.conv2.weight)
-            torch.nn.init.zeros_(m.conv2.bias)
+SCHEDULE = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", rescale_betas_zero_snr=True)
 
 
 class Run:
@@ -49,7 +42,7 @@ class Run:
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
         self.step += 1
-        keep = min(0.998, (1 + self.step) / (10 + self.step))
+        keep = min(0.999, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(self.average, [q.detach() for q in self.parameters], 1 - keep)
         now = time.monotonic()

@@ -1,16 +1,16 @@
-"""The logs of the trainings as a picture: python curves.py OUT.png AUTOENCODER UNET DECODER"""
+"""The log of a training as a picture: python curves.py OUT.png TRAINED"""
 import json, sys
 import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+SHOWN = {"psnr": "PSNR, dB", "error": "absolute error", "slopes": "error of slopes", "dissimilar": "1 - SSIM"}
+
 if __name__ == "__main__":
-    out, *folders = sys.argv[1:]
-    logs = [[json.loads(line) for line in open(f"{f}/log.jsonl")] for f in folders]
+    out, folder = sys.argv[1:]
+    log = [json.loads(line) for line in open(f"{folder}/log.jsonl")]
     figure, axes = plt.subplots(1, 4, figsize=(15, 3.2))
-    for axis, log, key, title in zip(
-            axes, (logs[0], logs[1], logs[1], logs[2]), ("psnr", "latent", "dissimilar", "dissimilar"),
-            ("autoencoder: PSNR, dB", "UNet: latents, squared error", "UNet: 1 - SSIM of pixels", "decoder: 1 - SSIM of pixels")):
+    for axis, (key, title) in zip(axes, SHOWN.items()):
         axis.plot([r["minutes"] for r in log], [r[key] for r in log], lw=1)
         axis.set(title=title, xlabel="minutes")
         axis.grid(alpha=0.3)

@@ -1,42 +1,31 @@
-"""Stage 6, the card's figures: python evaluate.py MODEL OUT --photos DIR [--program cartoonize] [--only table,...]
+"""The card's figures: python evaluate.py MODEL OUT --photos DIR [--program cartoonize] [--only table,follow,...]
 
-On the photos kept out of training, by the release program with its default settings and seed 1. SSIM and PSNR are
-scikit-image's on RGB bytes. Ink is what is at least 40 levels darker than its surroundings (a black-hat of 7 pixels) in
-a picture, teacher's and model's alike; the F1 takes a line as found within 2 pixels. Prints tables and writes OUT/figures.json,
-and OUT/sheet-N.png: photo, model, teacher.
+On photos kept out of training, by the release program with its default settings and seed 1, against the teacher's drawings.
+SSIM and PSNR are scikit-image's on RGB bytes, the look's figures are look.py's.
+
+table         default instruction, 120 photos at 512x512
+sizes         the same, 40 photos, at 256, 384 and 768
+styles        every style, 40 photos at 384x384
+follow        phrasings kept out of training: is the asked style, and each asked attribute, the nearest of the teacher's drawings?
+combinations  combinations kept out of training: are both attributes (and the style) right?
+seeds         100 seeds on one photo
+
+Prints a table each and writes OUT/figures.json and OUT/sheet-N.png: photo, model, teacher.
 """
-import argparse, json, pathlib, random, subprocess, tempfile
+import argparse, json, pathlib, subprocess, tempfile
 import cv2
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio as psnr, structural_similarity
-from instructions import STYLES, held_out
+from instructions import phrase
+from look import figures
 from photos import found, held_out as held_out_photos, square
-from teacher import draw
+from styles import ATTRIBUTES, STYLES, draw, held_out, random_request
+from teacher import Drawing
 
-ASK = {"cartoon": None, "sketch": "Turn the photo into a pencil sketch", "watercolor": "Turn the photo into a watercolor painting"}
-
-
-def ssim(a, b): return structural_similarity(a, b, channel_axis=2)
+SCALE = 512  # what the model was trained to draw like, at every size
 
 
-def ink(image):
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    return cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, np.ones((7, 7), np.uint8)) > 40
-
-
-def line_f1(found_lines, wanted):
-    grown = lambda mask: cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    if not wanted.any() and not found_lines.any(): return 1.0
-    precision = (found_lines & grown(wanted)).sum() / max(1, found_lines.sum())
-    recall = (wanted & grown(found_lines)).sum() / max(1, wanted.sum())
-    return 2 * precision * recall / max(1e-9, precision + recall)
-
-
-def drawn(path, size, folder):
-    """The photo at `size` and the teacher's pictures of it, kept in `folder`: they take longer than the model's."""
-    file, photo = folder / f"{path.stem}-{size}.npz", square(path, size)
-    if not file.exists(): np.savez(file, **draw(photo))
-    return photo, np.load(file)
+def ssim(a, b): return float(structural_similarity(a, b, channel_axis=2))
 
 
 class Program:
@@ -49,83 +38,74 @@ class Program:
             subprocess.run(command + (["-i", instruction] if instruction is not None else []), check=True, stdout=subprocess.DEVNULL)
             return cv2.imread(f"{folder}/out.png")
 
-    def seeds(self, image, count):
-        with tempfile.TemporaryDirectory() as folder:
-            cv2.imwrite(f"{folder}/in.png", image)
-            subprocess.run([self.path, f"{folder}/in.png", "-o", f"{folder}/out.png", "-m", self.model, "--seed", "1", "-q",
-                            "--count", str(count)], check=True, stdout=subprocess.DEVNULL)
-            return [cv2.imread(str(p)) for p in sorted(pathlib.Path(folder).glob("out*.png"))]
 
-
-def table(program, drawings, size, style, options=()):
-    """Means over the photos, and a row of pictures for each."""
-    rows, pictures = [], []
-    for photo, wanted in drawings(size):
-        made = program(photo, ASK[style], *options)
-        target = wanted[style]
-        row = {"ssim": ssim(made, target), "psnr": psnr(target, made), "photo_ssim": ssim(photo, target),
-               "photo_psnr": psnr(target, photo)}
-        if style == "cartoon":
-            row |= {"f1": line_f1(ink(made), ink(target)), "teacher_ink": float((wanted["ink"] < 0.6).mean())}
+def compared(photos, size, program, style, words, sheets=None):
+    rows = []
+    for n, path in enumerate(photos):
+        photo = square(path, size)
+        made, wanted = program(photo, words), Drawing(photo, SCALE).of(style)
+        row = {"ssim": ssim(made, wanted), "psnr": float(psnr(wanted, made)), "photo's ssim": ssim(photo, wanted)}
+        row |= figures(photo, made) | {f"teacher's {k}": v for k, v in figures(photo, wanted).items()}
         rows.append(row)
-        pictures.append(np.hstack([photo, made, target]))
-    return {k: round(float(np.mean([r[k] for r in rows])), 4) for k in rows[0]} | {"photos": len(rows)}, pictures
+        if sheets: cv2.imwrite(str(sheets / f"sheet-{n}.png"), np.hstack([photo, made, wanted]))
+    return {k: round(float(np.mean([r[k] for r in rows])), 3) for k in rows[0]}
 
 
-def followed(program, paths, drawings, count=300, size=256):
-    """How often the nearest of the teacher's styles (least squared error) is the one that a held-out phrasing asks for."""
-    rng, right, wrong, all_drawings = random.Random(7), 0, [], list(drawings(size))
-    for i in range(count):
-        style, (photo, wanted) = list(STYLES)[i % 3], all_drawings[i % len(paths)]
-        phrase = rng.choice(held_out(style))
-        made = program(photo, phrase).astype(float)
-        nearest = min(STYLES, key=lambda s: np.square(made - wanted[s]).mean())
-        right += nearest == style
-        if nearest != style: wrong.append([phrase, style, nearest, paths[i % len(paths)].stem])
-    return {"asked": count, "followed": round(right / count, 4), "wrong": wrong}
+def plain(rng): return {"cartoon": None} | {s: phrase(rng, s, {}, True) for s in STYLES[1:]}
+
+
+def nearest(made, drawing, style, asked, name):
+    """What `name` ("style" or an attribute) is in the nearest of the teacher's drawings that differ by it alone."""
+    if name == "style": ways = {s: (s, asked) for s in STYLES if not (s == "ink" and "tones" in asked)}
+    else: ways = {value: (style, {**asked, name: value}) for value in ATTRIBUTES[name]}
+    drawn = {key: draw(drawing, *way).astype(np.float32) for key, way in ways.items()}
+    return min(drawn, key=lambda key: np.abs(drawn[key] - made).mean()), drawn
+
+
+def told_apart(drawn, value):
+    """Whether the teacher's own drawing differs from its next one enough to be told from it (natural ink is mono ink)."""
+    return min(np.abs(drawn[value] - other).mean() for key, other in drawn.items() if key != value) > 1
+
+
+def followed(photos, program, rng, count, combinations):
+    right, asked_for, both = {}, {}, []
+    for n in range(count):
+        photo = square(photos[n % len(photos)], 256)
+        style, asked = random_request(rng, lambda *request: held_out(*request) == combinations)
+        drawing, made = Drawing(photo, SCALE), program(photo, phrase(rng, style, asked, True)).astype(np.float32)
+        hits = []
+        for name, value in [("style", style), *asked.items()]:
+            chosen, drawn = nearest(made, drawing, style, asked, name)
+            if not told_apart(drawn, value): continue
+            hits.append(chosen == value)
+            right[name] = right.get(name, 0) + (chosen == value)
+            asked_for[name] = asked_for.get(name, 0) + 1
+        both.append(all(hits))
+    return {name: round(right[name] / asked_for[name], 3) for name in right} | {"all of it": round(float(np.mean(both)), 3), "of": count}
 
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model"); p.add_argument("out", type=pathlib.Path)
     p.add_argument("--photos", action="append", required=True); p.add_argument("--program", default="cartoonize")
-    p.add_argument("--only", default="table,sizes,styles,followed,empty,seeds"); p.add_argument("--most", type=int, default=120)
-    p.add_argument("--dev", action="store_true", help="the photos to watch by, not those for the figures")
+    p.add_argument("--only", default="table,sizes,styles,follow,combinations,seeds"); p.add_argument("--count", type=int, default=120)
     a = p.parse_args()
-    (a.out / "drawn").mkdir(parents=True, exist_ok=True)
-    names = held_out_photos()
-    names = set(names[120:] if a.dev else names[:120])
-    paths = [q for q in found(a.photos) if q.stem in names][:a.most]
-    drawings = lambda size: (drawn(q, size, a.out / "drawn") for q in paths)
-    program, only = Program(a.program, pathlib.Path(a.model).resolve()), a.only.split(",")
-    file = a.out / "figures.json"
-    figures = json.loads(file.read_text()) if file.exists() else {}
-
-    def tell(name, value):
-        print(name, value, flush=True)
-        figures[name] = value
-        file.write_text(json.dumps(figures, indent=1) + "\n")
-
-    if "table" in only:
-        value, pictures = table(program, drawings, 384, "cartoon")
-        tell("cartoon 384", value)
-        for i in range(0, min(40, len(pictures)), 8): cv2.imwrite(str(a.out / f"sheet-{i // 8}.png"), np.vstack(
-            [np.hstack(pictures[j:j + 2]) for j in range(i, min(i + 8, len(pictures) - 1), 2)]))
-    if "steps" in only:
-        for steps in (1, 2, 3, 4, 6): tell(f"cartoon 384, {steps} steps", table(program, drawings, 384, "cartoon", ("--steps", str(steps)))[0])
-    if "sizes" in only:
-        for size in (256, 512, 768): tell(f"cartoon {size}", table(program, drawings, size, "cartoon")[0])
-    if "styles" in only:
-        for style in ("sketch", "watercolor"):
-            value, pictures = table(program, drawings, 384, style)
-            tell(f"{style} 384", value)
-            cv2.imwrite(str(a.out / f"{style}.png"), np.vstack([np.hstack(pictures[j:j + 2]) for j in range(0, 8, 2)]))
-    if "followed" in only: tell("followed", followed(program, paths, drawings))
-    if "empty" in only:
-        photos = [square(q, 384) for q in paths[:40]]
-        tell("empty instruction against the photo, dB", round(float(np.mean([psnr(q, program(q, "")) for q in photos])), 2))
-    if "seeds" in only:
-        photo = square(paths[0], 256)
-        target = draw(photo)["cartoon"]
-        values = sorted(psnr(target, made) for made in program.seeds(photo, 1000))
-        tell("1000 seeds, dB", {"least": round(float(values[0]), 2), "median": round(float(values[len(values) // 2]), 2), "seeds": len(values)})
+    a.out.mkdir(parents=True, exist_ok=True)
+    names = held_out_photos()[:a.count]
+    by_name = {path.stem: path for path in found(a.photos)}
+    photos, program, rng = [by_name[n] for n in names if n in by_name], Program(a.program, a.model), np.random.default_rng(1)
+    kept = a.out / "figures.json"
+    results = json.loads(kept.read_text()) if kept.exists() else {}
+    for task in a.only.split(","):
+        if task == "table": results[task] = compared(photos, 512, program, "cartoon", None, a.out)
+        elif task == "sizes": results[task] = {s: compared(photos[:40], s, program, "cartoon", None) for s in (256, 384, 768)}
+        elif task == "styles": results[task] = {s: compared(photos[:40], 384, program, s, w) for s, w in plain(rng).items()}
+        elif task == "follow": results[task] = followed(photos, program, rng, 400, False)
+        elif task == "combinations": results[task] = followed(photos, program, rng, 200, True)
+        elif task == "seeds":
+            photo = square(photos[0], 256)
+            wanted = Drawing(photo, SCALE).of()
+            values = [float(psnr(wanted, program(photo, None, "--seed", str(n)))) for n in range(100)]
+            results[task] = {"median": round(float(np.median(values)), 2), "least": round(min(values), 2)}
+        print(task, json.dumps(results[task], indent=1), flush=True)
+        kept.write_text(json.dumps(results, indent=1) + "\n")

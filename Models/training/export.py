@@ -1,8 +1,10 @@
-"""Stage 5, one folder in diffusers' layout: python export.py VAE TRAINED OUT [--steps 1]. Weights in float16."""
+"""Stage 3, one folder in diffusers' layout: python export.py TRAINED OUT [--steps 1]. Weights in float16."""
 import argparse, json, pathlib, shutil
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel
-from train_unet import SCHEDULE, TOKENIZER
+from common import SCHEDULE
+
+TOKENIZER = pathlib.Path(__file__).resolve().parents[1] / "cartoonizer-mini/tokenizer"
 
 FILES = {
     "scheduler/scheduler_config.json": dict(
@@ -17,17 +19,16 @@ FILES = {
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__)
-    for n in ("vae", "trained", "out"): p.add_argument(n, type=pathlib.Path)
+    for n in ("trained", "out"): p.add_argument(n, type=pathlib.Path)
     p.add_argument("--steps", type=int, default=1)
     a = p.parse_args()
-    vae = AutoencoderKL.from_pretrained(a.vae)
-    vae.register_to_config(scaling_factor=float((a.trained / "scaling_factor").read_text()))
+    vae = AutoencoderKL.from_pretrained(a.trained / "vae")
     vae.half().save_pretrained(a.out / "vae")
     UNet2DConditionModel.from_pretrained(a.trained / "unet").half().save_pretrained(a.out / "unet")
     CLIPTextModel.from_pretrained(a.trained / "text_encoder").half().save_pretrained(a.out / "text_encoder")
     if (a.out / "tokenizer").resolve() != TOKENIZER: shutil.copytree(TOKENIZER, a.out / "tokenizer", dirs_exist_ok=True)
     FILES["cartoonize.json"] = {"instruction": "Cartoonize the following image", "steps": a.steps, "guidance_scale": 1.0,
-                                "image_guidance_scale": 1.0, "native_size": 384}
+                                "image_guidance_scale": 1.0, "native_size": 512}
     for part in ("vae", "unet"):  # where the weights lay before is nobody's business
         config = json.loads((a.out / part / "config.json").read_text())
         config.pop("_name_or_path", None)

@@ -1,205 +1,121 @@
-"""The phrasings of each task (many phrasings of one task: Wei et al. 2022, FLAN), a fifth of each kept out of training."""
+"""The words of each style and attribute, in frames that all of them share: instructions are made, not listed (many phrasings
+of one task: Wei et al. 2022, FLAN; here tasks are composed of parts, so that a model can generalise over combinations).
 
-CARTOON = """Cartoonize the following image
-Generate a cartoonized version of the natural image
-Turn the natural image into a cartoon-style drawing
-Cartoonize the image
-Cartoonize this photo
-Generate a cartoonized version of the image
-Turn this photo into a cartoon
-Turn the picture into a cartoon drawing
-Make it a cartoon
-Make the image look like a cartoon
-Make this look like a comic book
-Convert the photo to a cartoon
-Convert this image into a cartoon-style illustration
-Apply a cartoon filter to the image
-Apply a cartoon effect
-Give the photo a cartoon look
-Give the image a hand-drawn, animated look
-Render the picture in a cartoon style
-Render this as a comic
-Create a cartoon version of the photo
-Create a toon-style picture from the image
-Transform the natural image into a cartoon
-Transform this photograph into a comic book illustration
-Draw this photo as a cartoon
-Draw the image like an animated film
-Redraw the picture in cartoon style
-Cartoonify the photo
-Cartoonify this image
-Toonify the picture
-Change the photo to a cartoon
-Produce a cartoon of the photo
-Stylize the image as a cartoon
-Show the following image as a cartoon
-Make a comic out of this picture
-Make the photo cartoonish
-Turn it into a comic strip panel
-Turn me into a cartoon
-Turn them into cartoon characters
-Reimagine the photo as an animated cartoon
-Cartoon version of this image, please
-Can you make this a cartoon?
-I want this picture as a cartoon
-Animate the natural image in a cartoon style
-Recreate the natural image as a cartoon
-Depict the scene as a comic book would
-Convert it to comic style with ink lines
-Ink lines and flat colors, like a cartoon
-Generate a comic version of the photo
-Design a cartoon from the image
-Produce a cartoon-like rendition of the natural image
-Illustrate the photo in the style of a cartoon
-Transform it to look like animation
-cartoon
-cartoon style
-comic book style
-a cartoon of the photo
-toon""".split("\n")
+Of every list each fifth entry, from the third on, is kept out of training (`TEST`); `styles.held_out` says which combinations are.
+"""
 
-SKETCH = """Turn the photo into a pencil sketch
-Turn it into a pencil sketch
-Make it a pencil sketch
-Make it a pencil drawing
-Sketch the image
-Sketch the following image
-Convert the image to a black and white sketch
-Convert the photo into a line drawing
-Draw it with a pencil
-Draw the picture in pencil
-Render the image as a pencil drawing
-Create a sketch of the photo
-Generate a pencil sketch of the image
-Generate a sketched version of the natural image
-Give the photo a hand-sketched look
-Apply a sketch effect
-Apply a pencil sketch filter to the image
-Transform the photo into a sketch
-Transform the natural image into a pencil drawing
-Make a sketch out of this picture
-I want this picture as a pencil sketch
-Can you sketch this?
-Show the image as a grey pencil sketch
-Redraw the photo with a pencil on white paper
-Stylize the image as a line drawing
-Produce a pencil drawing of the photo
-pencil sketch
-line drawing
-black and white drawing
-a sketch of the photo""".split("\n")
+DEFAULT = "Cartoonize the following image"
 
-WATERCOLOR = """Turn the photo into a watercolor painting
-Turn it into a watercolor
-Make it a watercolor
-Make it look like a watercolor painting
-Paint the image in watercolors
-Paint the following image
-Convert the photo to a painting
-Convert the image into a watercolor illustration
-Render the image as a watercolor
-Create a watercolor version of the photo
-Generate a painted version of the image
-Generate a watercolor of the natural image
-Give the photo a hand-painted look
-Apply a watercolor effect
-Apply a watercolor filter to the image
-Transform the photo into a painting
-Transform the natural image into a watercolor painting
-Make a painting out of this picture
-I want this picture as a watercolor
-Can you paint this?
-Show the image as a pale watercolor
-Repaint the photo in watercolors
-Stylize the image as a watercolor painting
-Produce a watercolor of the photo
-Paint it in soft watercolor
-watercolor
-watercolor painting
-painting style
-a painting of the photo""".split("\n")
+NAMES = {  # what a style is called, after "a"; each list's entries are nouns
+    "cartoon": "cartoon,toon,cartoon drawing,animated cartoon,cartoon picture,cartoon illustration,hand-drawn cartoon,cartoon image",
+    "comic": "comic,comic book page,comic strip,comic book panel,graphic novel page,comic drawing,comic book illustration,comic panel",
+    "anime": "anime,anime picture,manga-style color picture,anime drawing,Japanese animation,anime film still,anime frame,anime scene",
+    "sketch": "pencil sketch,sketch,pencil drawing,graphite drawing,line drawing in pencil,pencil picture,hand-drawn sketch,drawing in pencil",
+    "ink": "ink drawing,pen and ink drawing,ink picture,ink sketch,black ink drawing,pen drawing,India ink drawing,drawing in ink",
+    "watercolor": "watercolor,watercolor painting,watercolour,aquarelle,painting,watercolor picture,painted picture,painting in watercolors",
+}
+LOOKS = {  # before "style", "look", "effect", "filter", "version", "art"
+    "cartoon": "cartoon,toon,cartoon-like,hand-drawn cartoon", "comic": "comic,comic book,graphic novel,comic strip",
+    "anime": "anime,Japanese animation,anime film,animated film", "sketch": "pencil,sketch,pencil sketch,hand-sketched",
+    "ink": "ink,pen and ink,inked,black ink", "watercolor": "watercolor,painting,hand-painted,watercolour",
+}
+VERBS = {
+    "cartoon": "Cartoonize {},Cartoonify {},Toonify {},Generate a cartoonized version of {},Animate {} in a cartoon style",
+    "comic": "Redraw {} as comic art,Make a comic out of {},Turn {} into a comic,Draw {} as a comic book would,Make {} look like a comic book",
+    "anime": "Animefy {},Draw {} like Japanese animation,Turn {} into anime,Make {} look like an anime,Render {} as anime",
+    "sketch": "Sketch {},Draw {} with a pencil,Draw {} in pencil,Redraw {} with a pencil on white paper,Pencil {}",
+    "ink": "Ink {},Draw {} with ink,Draw {} in ink,Redraw {} with a pen in black ink,Draw {} with a pen",
+    "watercolor": "Paint {},Paint {} in watercolors,Repaint {} in watercolor,Paint {} with watercolours,Make {} look painted",
+}
+OBJECTS = """the following image,the image,the photo,this photo,the picture,this picture,it,this,this image,the natural image,
+the photograph,this photograph,my photo,the scene,my picture""".replace("\n", "").split(",")
+FRAMES = """{a}|{a} please|turn {o} into {a}|make {o} {a}|make {a} of {o}|convert {o} to {a}|convert {o} into {a}|transform {o} into {a}
+change {o} into {a}|create {a} from {o}|create {a} of {o}|generate {a} of {o}|draw {o} as {a}|render {o} as {a}|show {o} as {a}
+redraw {o} as {a}|I want {o} as {a}|can you make {o} {a}?|could you turn {o} into {a}?|make {o} look like {a}|stylize {o} as {a}
+produce {a} of {o}|{a} of {o}|like {a}|as {a}|redo {o} as {a}|I'd like to see {o} as {a}|give me {a}|depict {o} as {a}|recreate {o} as {a}
+{n}|{n}, please|{l} style|{l} look|{l} filter|{l} effect|{l} art|in {l} style|make {o} in {l} style|apply a {l} filter to {o}
+apply a {l} effect|give {o} a {l} look|render {o} in {l} style|the style of {a}|{l} version of {o}|redraw {o} in {l} style|draw {o} in {l} style
+turn {o} to {l} style|stylize {o} in {l} style|convert {o} to {l} style""".replace("\n", "|").split("|")
 
-STYLES = {"cartoon": CARTOON, "sketch": SKETCH, "watercolor": WATERCOLOR}
+WORDS = {  # attributes: after "with", and as an adjective before a name
+    "line": {
+        "none": ("no lines,no outlines,no black outlines,no contours,no ink lines,no black lines,no drawn lines", "lineless,outline-free"),
+        "thin": ("thin lines,fine lines,thin outlines,delicate lines,fine outlines,light lines", "thin-lined,finely outlined"),
+        "bold": ("bold lines,thick lines,bold outlines,heavy lines,strong outlines,thick black outlines", "bold-lined,boldly outlined"),
+    },
+    "colour": {
+        "natural": ("natural colors,natural colours,realistic colours,realistic colors,true colors,lifelike colours,true colours", "naturally colored,true-color"),
+        "vivid": ("vivid colors,vivid colours,bright colours,bright colors,saturated colors,strong colours,vibrant colors,saturated colours", "vivid,vibrant,colorful"),
+        "pastel": ("pastel colors,pastel colours,soft pastel colors,pale colours,pastel tones,soft pastel tones,pale pastel colors", "pastel,pale pastel"),
+        "mono": ("no colors,shades of grey,black and white only,grey tones,no colour,only black and white,grey only", "black-and-white,black and white,monochrome,grayscale"),
+        "sepia": ("sepia tones,sepia,old sepia tones,a sepia tint,old sepia colours,brown sepia colors,sepia colors", "sepia,sepia-toned"),
+    },
+    "tones": {
+        "few": ("few shades,few tones,only few tones,only a few shades,flat shading,few flat tones,hard shading,flat tones", "flat-shaded,posterized"),
+        "many": ("many shades,many tones,a lot of tones,several shades,a lot of shades,fine tonal steps,several tones", "many-toned,richly shaded"),
+        "smooth": ("smooth shading,soft shading,smooth gradients,soft gradients,smooth tones", "smoothly shaded,softly shaded"),
+    },
+}
+WITHOUT = {"no lines": "without lines", "no outlines": "without outlines", "no contours": "without contours",
+           "no ink lines": "without ink lines", "no colors": "without colors", "no colour": "without colour"}
+ALONE = "{w}|with {w}|use {w}|draw {o} with {w}|make {o} with {w}|redraw {o} using {w}|give {o} {w}|I want {w}|{o} with {w}".split("|")
+UNKNOWN = """make it a Van Gogh,add a hat,in the style of Picasso,remove the background,make it night,turn the man into a robot,
+make it snow,put a dog in it,oil painting by Rembrandt,make her smile,as a mosaic,make it look old,add fireworks,change the season to winter,
+a stained glass window,make it better,do something nice,surprise me,a marble statue,replace the sky,hello,photo,please,improve it,
+pixel art,make it 3D,sunglasses on everyone,a LEGO scene,zoom in,enhance""".replace("\n", "").split(",")
 
 
-# Kept out of training as a whole: written after the first lists had been trained on, to measure by something new.
-UNSEEN = {"cartoon": """Could you turn this picture into a comic?
-Give me a cartoon of this scene
-As a cartoon, please
-Redo the photo as comic art
-I'd like to see this as a cartoon
-Transform my selfie into a toon
-cartoon-style portrait
-cartoon filter""", "sketch": """Could you draw this with a pencil?
-Give me a sketch of this scene
-As a pencil drawing, please
-Redo the photo as pencil art
-I'd like to see this as a sketch
-Transform my selfie into a line drawing
-pencil-style portrait
-sketch filter""", "watercolor": """Could you paint this in watercolors?
-Give me a painting of this scene
-As a watercolor, please
-Redo the photo as watercolor art
-I'd like to see this as a painting
-Transform my selfie into a watercolor
-watercolor-style portrait
-painting filter"""}
-
-# Frames tell nothing of the style, names tell all: in the lists above "style" happens to go with cartoons only, and what
-# has learnt from them alone takes "painting style" for a cartoon.
-NAMES = {"cartoon": "cartoon,comic,comic book,toon,cartoon drawing,comic strip,anime,animated film",
-         "sketch": "sketch,pencil sketch,pencil drawing,line drawing,black and white drawing,black and white sketch,pencil",
-         "watercolor": "watercolor,watercolor painting,painting,painted picture,watercolour,aquarelle"}
-FRAMES = """{}
-{} style
-in {} style
-{} effect
-{} look
-{} version
-{} picture
-{} art
-the style of a {}
-a {}
-like a {}
-into a {}
-make a {}
-make it a {}
-make it look like a {}
-turn this into a {}
-turn the photo into a {}
-turn it to {} style
-convert the image to a {}
-convert to {} style
-change the photo into a {}
-give it a {} look
-apply a {} effect
-apply the {} style
-render the picture in {} style
-render it as a {}
-draw it as a {}
-create a {} of this
-transform this picture into a {}
-transform the image in the style of a {}
-show it as a {}
-stylize it as a {}
-a {} version of the image
-I want a {}
-can you make a {} from this?""".split("\n")
+def part(entries, test):
+    """The entries for training, or those kept out."""
+    entries = entries.split(",") if isinstance(entries, str) else entries
+    return [e for i, e in enumerate(entries) if (i % 5 == 2) == test] if len(entries) >= 3 else list(entries)
 
 
-def held_out(style):
-    """Every fifth phrasing of the list, from the third on, and those written later."""
-    return STYLES[style][2::5] + UNSEEN[style].split("\n")
+def article(noun): return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
 
 
-def for_training(style):
-    return [phrase for i, phrase in enumerate(STYLES[style]) if i % 5 != 2]
+def phrase(rng, style, asked, test=False):
+    """An instruction for a style with attributes {"line": ..., ...}; `test` makes one whose frame and words training never sees."""
+    pick = lambda entries, kept_out=test: str(rng.choice(part(entries, kept_out)))
+    thing = str(rng.choice(OBJECTS))
+    before, after = [], []
+    for name in rng.permutation(sorted(asked)):
+        withs, adjectives = WORDS[name][asked[name]]
+        if rng.random() < 0.3: before.append(str(rng.choice(adjectives.split(","))))
+        else: after.append(pick(withs))
+    if style == "cartoon" and asked and not before and rng.random() < 0.3:
+        text = pick(ALONE).format(w=" and ".join(after), o=thing)
+        return finish(rng, text)
+    if rng.random() < 0.25 and not before: text = pick(VERBS[style]).format(thing)
+    else:
+        noun = str(rng.choice(NAMES[style].split(",")))
+        look = str(rng.choice(LOOKS[style].split(",")))
+        full = " ".join([*before, noun]) if rng.random() < 0.5 or len(before) < 2 else ", ".join(before) + " " + noun
+        text = pick(FRAMES).format(a=article(full), n=full, l=" ".join([*before, look]), o=thing)
+    if after:
+        last = [WITHOUT.get(w, w) if rng.random() < 0.5 else w for w in after]
+        joined = " and ".join(last) if len(last) < 3 else f"{last[0]}, {last[1]} and {last[2]}"
+        tail = joined if last[0].startswith("without") else rng.choice(["with ", "using ", "in "], p=(0.8, 0.1, 0.1)) + joined
+        r = rng.random()
+        if r < 0.65: text = f"{text.rstrip('?')} {tail}"
+        elif r < 0.9: text = f"{text.rstrip('?')}, {joined}"
+        else: text = f"{joined}, {text}"
+    return finish(rng, text)
 
 
-def framed(style):
-    """Every name in every frame, without what was kept out, and without "painting style" in any frame."""
-    out = {phrase.lower() for phrase in held_out(style)}
-    phrases = [frame.format(name) for frame in FRAMES for name in NAMES[style].split(",")]
-    phrases = [phrase.replace(" a a", " an a") if phrase[:2] != "a a" else "an" + phrase[1:] for phrase in phrases]
-    return [p for p in phrases if p.lower() not in out and "painting style" not in p]
+def finish(rng, text):
+    """Case and full stop, which mean nothing."""
+    r = rng.random()
+    if r < 0.45: text = text[0].upper() + text[1:]
+    elif r < 0.6: text = text.lower()
+    return text + "." if rng.random() < 0.2 and text[-1].isalpha() else text
+
+
+if __name__ == "__main__":  # some of each, to read
+    import numpy as np
+    from styles import held_out, random_request
+    rng = np.random.default_rng(5)
+    for test in (False, True):
+        for _ in range(30):
+            style, asked = random_request(rng, lambda *r: held_out(*r) == test)
+            print(test, style, asked, "|", phrase(rng, style, asked, test))

@@ -1,17 +1,19 @@
-"""Stage 1, pairs: python make_pairs.py OUT --photos DIR [--photos DIR ...] [--views 3]
+"""Stage 1, pairs: python make_pairs.py OUT --photos DIR [--photos DIR ...] [--views 1] [--first 0]
 
-Of each training photo `views` views at random scales (shortest side 200 to 768 pixels), at most 384x384 pixels each,
-drawn in every style by the teacher. Written as OUT/NAME-VIEW.npy, uint8 [height, width, 10]: photo RGB, cartoon RGB,
-sketch grey, watercolor RGB. A third of the views is first made darker, brighter, paler or grey (and drawn so); of a
-quarter the photo alone is then worn by noise or JPEG, so that the model learns to draw through it.
+Of each training photo `views` views at random scales, at most 384x384 pixels each: the photo, the teacher's drawing in every
+style, and eight drawings with attributes. Written as OUT/NAME-VIEW.npy, uint8 [1 + drawings, height, width, 3] RGB, and
+OUT/NAME-VIEW.json, what each drawing was asked to be. A third of the views is first made darker, brighter, paler or grey
+(and drawn so); a third of the photos is then degraded by noise, JPEG or enlargement, so that the model draws through it.
 """
-import argparse, math, multiprocessing, os, pathlib, random
+import argparse, json, math, multiprocessing, os, pathlib, random
 import cv2
 import numpy as np
 from photos import for_training
-from teacher import draw
+from styles import STYLES, draw, held_out, random_request
+from teacher import Drawing
 
-LARGEST = 384
+LARGEST, MIXED = 384, 8
+SCALE = 512  # lines are drawn as in a picture of 512 pixels, whatever the view's size
 
 
 def changed_tone(image, rng):
@@ -24,44 +26,47 @@ def changed_tone(image, rng):
     return ((image / 255.0) ** power * 255 + 0.5).astype(np.uint8)
 
 
-def worn(image, rng):
-    if rng.random() < 0.5:
-        noise = np.random.default_rng(rng.randrange(2**32)).normal(0, rng.uniform(4, 18), image.shape)
+def degraded(image, rng):
+    if rng.random() < 0.4:
+        noise = np.random.default_rng(rng.randrange(2**32)).normal(0, rng.uniform(3, 14), image.shape)
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
-    ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, rng.randint(25, 75)])
+    ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, rng.randint(30, 85)])
     return cv2.imdecode(data, cv2.IMREAD_COLOR)
 
 
-def make_views(job):
-    path, views, out = job
+def make_view(job):
+    path, view, out = job
+    target = out / f"{path.stem}-{view}.npy"
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None: return 0
-    rng = random.Random(path.stem)
+    if image is None or target.exists(): return 0
+    rng = random.Random(f"{path.stem}-{view}")
     short = min(image.shape[:2])
-    for view in range(views):
-        target = out / f"{path.stem}-{view}.npy"
-        scale = 200 * math.exp(rng.triangular(0, math.log(768 / 200), math.log(384 / 200))) / short
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        scaled = cv2.resize(image, None, fx=scale, fy=scale, interpolation=how)
-        height, width = (min(LARGEST, side) // 2 * 2 for side in scaled.shape[:2])
-        y, x = rng.randint(0, scaled.shape[0] - height), rng.randint(0, scaled.shape[1] - width)
-        photo = np.ascontiguousarray(scaled[y:y + height, x:x + width])
-        if rng.random() < 0.33: photo = changed_tone(photo, rng)
-        drawn = draw(photo)
-        if rng.random() < 0.25: photo = worn(photo, rng)
-        layers = [photo[..., ::-1], drawn["cartoon"][..., ::-1], drawn["sketch"][..., :1], drawn["watercolor"][..., ::-1]]
-        with open(f"{target}.part", "wb") as file: np.save(file, np.concatenate(layers, 2))
-        os.replace(f"{target}.part", target)
-    return views
+    scale = math.exp(rng.uniform(math.log(256), math.log(640 if short < 700 else 1200))) / short
+    scaled = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    height, width = (min(LARGEST, side) // 8 * 8 for side in scaled.shape[:2])
+    y, x = rng.randint(0, scaled.shape[0] - height), rng.randint(0, scaled.shape[1] - width)
+    photo = np.ascontiguousarray(scaled[y:y + height, x:x + width])
+    if rng.random() < 0.33: photo = changed_tone(photo, rng)
+    drawing = Drawing(photo, SCALE)
+    choice = np.random.default_rng(rng.randrange(2**32))
+    asked = [(style, {}) for style in STYLES]
+    asked += [random_request(choice, lambda *request: not held_out(*request)) for _ in range(MIXED)]
+    drawn = [draw(drawing, *request) for request in asked]
+    if rng.random() < 0.33: photo = degraded(photo, rng)
+    target.with_suffix(".json").write_text(json.dumps(asked))
+    with open(f"{target}.part", "wb") as file: np.save(file, np.stack([photo, *drawn])[..., ::-1])
+    os.replace(f"{target}.part", target)
+    return 1
 
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("out", type=pathlib.Path); p.add_argument("--photos", action="append", required=True)
-    p.add_argument("--views", type=int, default=3)
+    p.add_argument("--views", type=int, default=1); p.add_argument("--first", type=int, default=0)
+    p.add_argument("--processes", type=int, default=2)
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     paths = for_training(a.photos)
     random.Random(0).shuffle(paths)  # so that the first pairs are as mixed as all of them
-    with multiprocessing.Pool(2) as pool:
-        print(sum(pool.imap_unordered(make_views, [(path, a.views, a.out) for path in paths], chunksize=4)), "pairs")
+    jobs = [(path, view, a.out) for view in range(a.first, a.first + a.views) for path in paths]
+    with multiprocessing.Pool(a.processes) as pool: print(sum(pool.imap_unordered(make_view, jobs)), "pairs")

@@ -13,6 +13,8 @@
 // picture, so without a limit a small file could keep the decoder busy for hours.
 enum { max_scans = 64 };
 
+enum { per_inch = 1, per_centimetre = 2 };  // JFIF's units of density
+
 static const char exif_signature[6] = "Exif\0";
 
 // What the error handlers need: client_data of both kinds of jpeg struct.
@@ -20,6 +22,7 @@ typedef struct {
     struct jpeg_error_mgr manager;
     jmp_buf escape;
     bool may_lack_end_marker;
+    uint32_t most_missing_rows, missing_rows;
     char message[CIMAGE_MESSAGE_SIZE];
 } error_state;
 
@@ -31,10 +34,21 @@ static _Noreturn void raise_error(j_common_ptr jpeg) {
     longjmp(errors->escape, 1);
 }
 
+// Whether the pixels that are missing from here on may be. The rows before those of the present blocks are whole.
+static bool may_miss_the_rest(j_common_ptr common, error_state *errors) {
+    if (errors->missing_rows > 0) return true;
+    if (!common->is_decompressor || errors->most_missing_rows == 0) return false;
+    const struct jpeg_decompress_struct *jpeg = (j_decompress_ptr)common;
+    uint32_t missing = jpeg->output_height - jpeg->output_scanline;
+    if (missing > errors->most_missing_rows) return false;
+    errors->missing_rows = missing;
+    return true;
+}
+
 // libjpeg fills damaged places with grey and warns; here most warnings are errors. The others say that the file is
 // odd, not that pixels are missing.
 static void judge_message(j_common_ptr jpeg, int level) {
-    const error_state *errors = jpeg->client_data;
+    error_state *errors = jpeg->client_data;
     if (level >= 0) return;  // a trace
     switch (jpeg->err->msg_code) {
         case JWRN_ADOBE_XFORM:
@@ -43,6 +57,9 @@ static void judge_message(j_common_ptr jpeg, int level) {
         case JWRN_JFIF_MAJOR:
         case JWRN_NOT_SEQUENTIAL:
             return;
+        case JWRN_HIT_MARKER:
+            if (may_miss_the_rest(jpeg, errors)) return;
+            break;
         case JWRN_JPEG_EOF:
             if (errors->may_lack_end_marker) return;
             break;
@@ -68,7 +85,6 @@ struct cimage_jpeg_reader {
     error_state errors;
     const uint8_t *data;
     size_t size;
-    uint8_t *row;
 };
 
 static void limit_scans(j_common_ptr common) {
@@ -91,7 +107,6 @@ cimage_jpeg_reader *cimage_jpeg_reader_create(const uint8_t *data, size_t size) 
 
 void cimage_jpeg_reader_destroy(cimage_jpeg_reader *reader) {
     jpeg_destroy_decompress(&reader->jpeg);
-    free(reader->row);
     free(reader);
 }
 
@@ -112,48 +127,60 @@ bool cimage_jpeg_read_header(cimage_jpeg_reader *reader, cimage_jpeg_header *hea
     header->height = jpeg->image_height;
     header->components = (uint32_t)jpeg->num_components;
     header->is_arithmetic_coded = jpeg->arith_code;
+    if (jpeg->saw_JFIF_marker && (jpeg->density_unit == per_inch || jpeg->density_unit == per_centimetre)) {
+        unsigned per_unit = jpeg->density_unit == per_inch ? 100 : 254;
+        header->pixels_per_inch[0] = (jpeg->X_density * per_unit + 50) / 100;
+        header->pixels_per_inch[1] = (jpeg->Y_density * per_unit + 50) / 100;
+    }
     return true;
 }
 
-// round(a * b / 255)
-static inline uint8_t multiply(uint8_t a, uint8_t b) {
-    unsigned product = a * b + 128;
-    return (uint8_t)((product + (product >> 8)) >> 8);
+bool cimage_jpeg_is_unsupported(const cimage_jpeg_reader *reader) {
+    int code = reader->errors.manager.msg_code;
+    return code == JERR_BAD_PRECISION || code == JERR_SOF_UNSUPPORTED;
 }
 
-// CMYK as Adobe's programs store it, inverted: 255 is no ink.
-static void convert_cmyk(const uint8_t *cmyk, uint8_t *rgb, size_t width) {
-    for (size_t x = 0; x < width; x++) {
-        uint8_t light = cmyk[4 * x + 3];
-        for (size_t c = 0; c < 3; c++) {
-            rgb[3 * x + c] = (uint8_t)(light - multiply((uint8_t)(255 - cmyk[4 * x + c]), light));
-        }
+// What the entropy decoder left between where it stopped and the next marker. It takes a few bytes ahead, and a scan may
+// end in padding.
+static uint32_t left_over_bytes(const struct jpeg_decompress_struct *jpeg) {
+    enum { padding = 16 };
+    if (jpeg->unread_marker != 0) return 0;  // it has come to the marker
+    const uint8_t *bytes = jpeg->src->next_input_byte;
+    size_t left = jpeg->src->bytes_in_buffer, count = 0;
+    for (size_t i = 0; i < left; i++) {
+        bool is_marker = bytes[i] == 0xFF && i + 1 < left && bytes[i + 1] != 0 && bytes[i + 1] != 0xFF;
+        if (is_marker) break;
+        count += bytes[i] != 0 && bytes[i] != 0xFF;
     }
+    return count > padding ? (uint32_t)(count < UINT32_MAX ? count : UINT32_MAX) : 0;
 }
 
-bool cimage_jpeg_read_pixels(cimage_jpeg_reader *reader, uint8_t *rgb) {
+bool cimage_jpeg_read_pixels(cimage_jpeg_reader *reader, uint8_t *pixels, cimage_jpeg_damage *damage) {
     j_decompress_ptr jpeg = &reader->jpeg;
-    if (setjmp(reader->errors.escape)) return false;
+    error_state *errors = &reader->errors;
+    if (setjmp(errors->escape)) return false;
 
     bool is_cmyk = jpeg->num_components == 4;
     jpeg->out_color_space = is_cmyk ? JCS_CMYK : JCS_RGB;
     // Where all pixels come in one Huffman coded scan, missing ones are noticed by themselves; only then may a
-    // file end without the end marker, as some cameras' do.
-    reader->errors.may_lack_end_marker = !jpeg_has_multiple_scans(jpeg) && !jpeg->arith_code;
+    // file end without the end marker, as some cameras' do, or lack its last rows.
+    bool is_one_scan = !jpeg_has_multiple_scans(jpeg) && !jpeg->arith_code;
+    errors->may_lack_end_marker = is_one_scan;
     jpeg_start_decompress(jpeg);
+    enum { row_of_blocks = 16 };
+    uint32_t most_missing = jpeg->output_height / 10;
+    if (most_missing < row_of_blocks) most_missing = row_of_blocks;
+    // Not all: a picture of few rows is there or not.
+    if (is_one_scan && most_missing <= jpeg->output_height / 2) errors->most_missing_rows = most_missing;
 
-    size_t width = jpeg->output_width;
-    if (is_cmyk) {
-        reader->row = malloc(width * 4);
-        if (!reader->row) ERREXIT1(jpeg, JERR_OUT_OF_MEMORY, 0);
-    }
+    size_t row_bytes = (size_t)jpeg->output_width * (is_cmyk ? 4 : 3);
     while (jpeg->output_scanline < jpeg->output_height) {
-        uint8_t *rgb_row = rgb + jpeg->output_scanline * width * 3;
-        uint8_t *row = is_cmyk ? reader->row : rgb_row;
+        uint8_t *row = pixels + jpeg->output_scanline * row_bytes;
         jpeg_read_scanlines(jpeg, &row, 1);
-        if (is_cmyk) convert_cmyk(row, rgb_row, width);
     }
-    return true;  // what follows the last pixel does not matter
+    damage->missing_rows = errors->missing_rows;
+    damage->left_over_bytes = is_one_scan && errors->missing_rows == 0 ? left_over_bytes(jpeg) : 0;
+    return true;  // what follows the last pixel's scan does not matter
 }
 
 const uint8_t *cimage_jpeg_exif(const cimage_jpeg_reader *reader, size_t *size) {
@@ -209,7 +236,7 @@ static void end_output(j_compress_ptr jpeg) {
 }
 
 static bool write_picture(jpeg_writer *writer, const cimage_picture *picture, int quality, const uint8_t *exif,
-                          uint32_t exif_size) {
+                          uint32_t exif_size, const uint16_t pixels_per_inch[2]) {
     j_compress_ptr jpeg = &writer->jpeg;
     if (setjmp(writer->errors.escape)) return false;
 
@@ -225,6 +252,11 @@ static bool write_picture(jpeg_writer *writer, const cimage_picture *picture, in
     jpeg_set_defaults(jpeg);
     jpeg_set_quality(jpeg, quality, TRUE);
     jpeg->optimize_coding = TRUE;
+    if (pixels_per_inch[0] > 0 && pixels_per_inch[1] > 0) {
+        jpeg->density_unit = per_inch;
+        jpeg->X_density = pixels_per_inch[0];
+        jpeg->Y_density = pixels_per_inch[1];
+    }
     // Flat areas with sharp borders show halved chroma; who asks for high quality gets all of it.
     int sampling = quality >= 90 ? 1 : 2;
     jpeg->comp_info[0].h_samp_factor = sampling;
@@ -241,11 +273,11 @@ static bool write_picture(jpeg_writer *writer, const cimage_picture *picture, in
 }
 
 bool cimage_jpeg_encode(const cimage_picture *picture, int quality, const uint8_t *exif, uint32_t exif_size,
-                        cimage_buffer *output, char message[CIMAGE_MESSAGE_SIZE]) {
+                        const uint16_t pixels_per_inch[2], cimage_buffer *output, char message[CIMAGE_MESSAGE_SIZE]) {
     jpeg_writer writer = {0};
     writer.jpeg.err = install(&writer.errors);
     writer.jpeg.client_data = &writer.errors;
-    bool done = write_picture(&writer, picture, quality, exif, exif_size);
+    bool done = write_picture(&writer, picture, quality, exif, exif_size, pixels_per_inch);
     jpeg_destroy_compress(&writer.jpeg);
     if (done) {
         *output = writer.output;

@@ -146,7 +146,7 @@ static void write_bands(png_structp png, const cimage_png_band *bands, size_t co
 }
 
 static bool write_picture(png_writer *writer, const cimage_picture *picture, const cimage_png_band *bands,
-                          png_textp text) {
+                          const cimage_png_extras *extras) {
     png_structp png = writer->png;
     png_infop info = writer->info;
     if (setjmp(png_jmpbuf(png))) return false;
@@ -159,24 +159,30 @@ static bool write_picture(png_writer *writer, const cimage_picture *picture, con
     if (picture->icc) {
         png_set_iCCP(png, info, "ICC profile", PNG_COMPRESSION_TYPE_BASE, picture->icc, picture->icc_size);
     }
-    if (text) png_set_text(png, info, text, 1);
+    if (extras->pixels_per_metre[0] > 0 && extras->pixels_per_metre[1] > 0) {
+        png_set_pHYs(png, info, extras->pixels_per_metre[0], extras->pixels_per_metre[1], PNG_RESOLUTION_METER);
+    }
+    if (extras->text) {
+        png_text text = {0};
+        text.compression = extras->text_is_utf8 ? PNG_ITXT_COMPRESSION_NONE : PNG_TEXT_COMPRESSION_NONE;
+        text.key = (char *)extras->text_key;
+        text.text = (char *)extras->text;
+        png_set_text(png, info, &text, 1);
+    }
     png_write_info(png, info);
+    if (extras->exif) png_write_chunk(png, (png_const_bytep) "eXIf", extras->exif, extras->exif_size);
     write_bands(png, bands, cimage_png_band_count(picture));
     return true;
 }
 
-bool cimage_png_encode(const cimage_picture *picture, const cimage_png_band *bands, const char *text_key,
-                       const char *text, bool text_is_utf8, cimage_buffer *output, char message[CIMAGE_MESSAGE_SIZE]) {
+bool cimage_png_encode(const cimage_picture *picture, const cimage_png_band *bands, const cimage_png_extras *extras,
+                       cimage_buffer *output, char message[CIMAGE_MESSAGE_SIZE]) {
     png_writer writer = {0};
     writer.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, message, raise_error, ignore_warning);
     if (writer.png) writer.info = png_create_info_struct(writer.png);
     bool done = false;
     if (writer.info) {
-        png_text chunk = {0};
-        chunk.compression = text_is_utf8 ? PNG_ITXT_COMPRESSION_NONE : PNG_TEXT_COMPRESSION_NONE;
-        chunk.key = (char *)text_key;
-        chunk.text = (char *)text;
-        done = write_picture(&writer, picture, bands, text ? &chunk : NULL);
+        done = write_picture(&writer, picture, bands, extras);
     } else {
         snprintf(message, CIMAGE_MESSAGE_SIZE, "out of memory");
     }

@@ -1,6 +1,5 @@
 #include "dispatch.h"
 
-#include <string.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
 
@@ -11,16 +10,20 @@ static int has_f16c(void) {
 }
 #endif
 
-const ck_kernels *ck_select(const char *name) {
+size_t ck_available(const ck_kernels *tables[CK_MOST_SETS]) {
+    size_t count = 0;
 #if defined(__x86_64__)
     __builtin_cpu_init();
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (avx512 && (!name || strcmp(name, "avx512") == 0)) return &kernels_avx512;
-    if (avx2 && (!name || strcmp(name, "avx2") == 0)) return &kernels_avx2;
+    if (avx512) tables[count++] = &kernels_avx512;
+    if (avx2) tables[count++] = &kernels_avx2;
+#elif defined(__aarch64__)
+    tables[count++] = &kernels_neon;
 #endif
-    return !name || strcmp(name, "baseline") == 0 ? &kernels_baseline : NULL;
+    tables[count++] = &kernels_baseline;
+    return count;
 }
 
 size_t ck_attention_scratch(size_t rows, size_t depth) {

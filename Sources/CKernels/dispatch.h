@@ -5,4 +5,5 @@
 extern const ck_kernels kernels_baseline;
 extern const ck_kernels kernels_avx2;
 extern const ck_kernels kernels_avx512;
+extern const ck_kernels kernels_neon;
 #endif

@@ -98,6 +98,8 @@ ck_pool *ck_pool_create(size_t threads) {
     return pool;
 }
 
+size_t ck_pool_threads(const ck_pool *pool) { return pool->threads; }
+
 void ck_pool_destroy(ck_pool *pool) {
     pool->stopping = 1;
     announce(pool);

@@ -31,7 +31,15 @@ INLINE vf min_vf(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
 INLINE float sum_of(vf v) { return _mm512_reduce_add_ps((__m512)v); }
 #else
 INLINE vf splat(float x) { return (vf){x, x, x, x, x, x, x, x}; }
-#if CK_AVX2
+#if CK_NEON
+INLINE float32x4_t low(vf v) { return __builtin_shufflevector(v, v, 0, 1, 2, 3); }
+INLINE float32x4_t high(vf v) { return __builtin_shufflevector(v, v, 4, 5, 6, 7); }
+INLINE vf join(float32x4_t low, float32x4_t high) { return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7); }
+#endif
+#if CK_NEON
+INLINE vf max_vf(vf a, vf b) { return join(vmaxq_f32(low(a), low(b)), vmaxq_f32(high(a), high(b))); }
+INLINE vf min_vf(vf a, vf b) { return join(vminq_f32(low(a), low(b)), vminq_f32(high(a), high(b))); }
+#elif CK_AVX2
 INLINE vf max_vf(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
 INLINE vf min_vf(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
 #else
@@ -73,6 +81,9 @@ INLINE vf load_half(const uint16_t *p) {
     return (vf)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
 #elif CK_AVX2
     return (vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+#elif CK_NEON
+    float16x8_t half = vreinterpretq_f16_u16(vld1q_u16(p));
+    return join(vcvt_f32_f16(vget_low_f16(half)), vcvt_high_f32_f16(half));
 #else
     // Shift exponent and mantissa into place, then scale by 2^112 to mend the exponent's bias: exact for subnormals as
     // well; infinities and NaNs get their exponent back by hand (Giesen, "half_to_float_fast").

@@ -5,32 +5,47 @@ import Foundation
 /// `file` is the path as the user knows it. Texts that come out of a file are shortened and freed of control characters
 /// where they are printed, so that a hostile file cannot write to the terminal.
 public enum CheckpointError: Error, Equatable {
+    /// There is nothing at the path.
     case missingFile(file: String)
+    /// The system refuses to open or read the file; `reason` is its own words.
     case unreadable(file: String, reason: String)
     /// The system refuses to map so many bytes of it.
     case noAddresses(file: String, bytes: Int)
     /// It is no longer the file whose header was read.
     case changed(file: String)
+    /// A folder is where a file of weights was expected.
     case directory(file: String)
+    /// A pipe, a device or a socket, which could block for ever.
     case notRegular(file: String)
+    /// The file holds no bytes.
     case emptyFile(file: String)
+    /// The file ends before its header says so.
     case truncated(file: String, expectedBytes: Int, foundBytes: Int)
     /// The file breaks its own format; `reason` completes "FILE is damaged or not ...: ".
     case malformed(file: String, reason: String)
     /// The file may be sound, but holds something this reader refuses by name.
     case unsupported(file: String, reason: String)
+    /// The configuration asks for a tensor that is not there; `nearNames` are keys that resemble it.
     case missingTensor(key: String, file: String, nearNames: [String])
+    /// A tensor has another shape than the configuration gives it.
     case misshapenTensor(key: String, file: String, expected: [Int], found: [Int])
+    /// A weight is of a type other than F32, F16 and BF16.
     case unsupportedDataType(key: String, file: String, dataType: String)
+    /// The configuration has no place for these tensors: the model is of another kind than it says.
     case unreadTensors(file: String, keys: [String])
+    /// None of the files that a part's weights can be in is there.
     case noWeights(folder: String, lookedFor: [String])
+    /// The system refuses to create, write or rename the file; `reason` is its own words.
     case cannotWrite(file: String, reason: String)
+    /// The folder to be made is there and is not empty.
     case destinationExists(file: String)
 }
 
 extension CheckpointError: CustomStringConvertible, LocalizedError {
+    /// The same sentence as `description`, for `LocalizedError`.
     public var errorDescription: String? { description }
 
+    /// One sentence that names the file and says what can be done, fit for one line of a terminal.
     public var description: String {
         switch self {
         case .missingFile(let file):

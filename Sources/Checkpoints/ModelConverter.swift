@@ -2,7 +2,9 @@ import Foundation
 
 /// The float format that a model is converted to.
 public enum WeightPrecision: String, CaseIterable, Sendable {
+    /// IEEE half precision: 2 bytes for each value.
     case float16
+    /// IEEE single precision: 4 bytes for each value.
     case float32
 
     var dataType: DataType { self == .float16 ? .float16 : .float32 }
@@ -16,10 +18,12 @@ public enum WeightPrecision: String, CaseIterable, Sendable {
 public struct ModelConverter {
     /// What happened to the values.
     public struct Report: Sendable {
+        /// The tensors written, all parts together.
         public internal(set) var tensorCount = 0
         /// Finite values that float16 cannot hold and that became infinite, by `part/key`.
         public internal(set) var overflows: [String: Int] = [:]
 
+        /// Nothing converted so far.
         public init() {}
     }
 
@@ -40,8 +44,10 @@ public struct ModelConverter {
     ///
     /// - Parameters:
     ///   - source: a diffusers folder, or one file of the original layout.
+    ///   - precision: of the weights that are written.
     ///   - useEMA: of a single file, the averaged UNet weights instead of the last ones.
-    ///   - tokenizer: the folder whose `vocab.json` and `merges.txt` a source without them is given: single files have none.
+    ///   - tokenizer: the folder whose `vocab.json` and `merges.txt` a source without them is given: single files have
+    ///     none.
     /// - Throws: `CheckpointError`.
     public init(source: URL, precision: WeightPrecision, useEMA: Bool = false, tokenizer: URL? = nil) throws {
         var isFolder: ObjCBool = false

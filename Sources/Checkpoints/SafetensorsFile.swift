@@ -14,6 +14,7 @@ public struct SafetensorsFile: Sendable {
 
     /// The tensors in the order of their data.
     public let tensors: [TensorEntry]
+    /// The header's `__metadata__`, empty if it has none.
     public let metadata: [String: String]
 
     /// - Throws: `CheckpointError` for a file that cannot be read or breaks the format in any way.

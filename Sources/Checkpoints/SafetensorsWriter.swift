@@ -7,10 +7,14 @@ import Foundation
 public final class SafetensorsWriter {
     /// A tensor to be written.
     public struct Tensor: Sendable {
+        /// The tensor's name, unlike that of any other in the file.
         public let key: String
+        /// The type of its values.
         public let dataType: DataType
+        /// Its sides, outermost first; empty for a single value.
         public let shape: [Int]
 
+        /// A tensor of `shape.reduce(1, *)` values.
         public init(key: String, dataType: DataType, shape: [Int]) {
             self.key = key
             self.dataType = dataType
@@ -26,6 +30,7 @@ public final class SafetensorsWriter {
     /// Starts the file under a temporary name and writes its header.
     ///
     /// - Parameters:
+    ///   - url: the file to make or replace.
     ///   - tensors: with distinct keys, in any order.
     ///   - metadata: `format: pt` is what PyTorch's loaders insist on.
     /// - Throws: `CheckpointError.cannotWrite`.

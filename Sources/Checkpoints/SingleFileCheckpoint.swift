@@ -2,10 +2,14 @@ import Foundation
 
 /// A part of a model: its folder in the diffusers layout and the stem of its weight file there.
 public enum ModelPart: String, CaseIterable, Sendable {
+    /// The denoising network.
     case unet
+    /// The autoencoder between pixels and latents.
     case vae
+    /// CLIP's text model.
     case textEncoder = "text_encoder"
 
+    /// The stem of the part's file of weights in diffusers' layout.
     public var weightName: String { self == .textEncoder ? "model" : "diffusion_pytorch_model" }
 }
 
@@ -21,7 +25,9 @@ public struct SingleFileCheckpoint {
     private let file: String
     private let tensors: [ModelPart: [TensorEntry]]
 
-    /// - Parameter useEMA: take the averaged UNet weights instead of the last ones; diffusers takes the last.
+    /// - Parameters:
+    ///   - url: the file.
+    ///   - useEMA: take the averaged UNet weights instead of the last ones; diffusers takes the last.
     /// - Throws: `CheckpointError` for a file that cannot be read, is not of this layout, holds tensors this layout does not
     ///   know, or is another kind of model than InstructPix2Pix with CLIP ViT.
     public init(_ url: URL, useEMA: Bool = false) throws {

@@ -1,7 +1,10 @@
 /// Where one tensor lies in a mapped file.
 public struct TensorEntry: Sendable {
+    /// The tensor's full name in the file.
     public let key: String
+    /// The type of its values as stored.
     public let dataType: DataType
+    /// Its sides, outermost first; empty for a single value.
     public let shape: [Int]
     let file: MappedFile
     /// What the values are taken from: the tensor's own bytes, or for a strided view the part of its storage it spans.
@@ -110,11 +113,15 @@ public struct TensorEntry: Sendable {
 
 /// A tensor's values, row-major and little-endian, not necessarily aligned to their size.
 public struct StoredTensor {
+    /// The tensor's full name in the file.
     public let key: String
+    /// The type of its values as stored.
     public let dataType: DataType
+    /// Its sides, outermost first; empty for a single value.
     public let shape: [Int]
     /// Valid as long as `owner` lives.
     public let bytes: UnsafeRawBufferPointer
+    /// The mapped file, or the copy of a strided view, that `bytes` lies in.
     public let owner: AnyObject
 }
 

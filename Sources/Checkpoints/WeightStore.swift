@@ -55,6 +55,7 @@ public struct WeightStore {
     /// What errors name.
     var file: String { contents.file }
 
+    /// Whether the part has a tensor of that name under this view's prefix. It does not count as read.
     public func contains(_ key: String) -> Bool {
         contents.tensors[prefix + key] != nil
     }

@@ -9,11 +9,14 @@ import Foundation
 public final class HTTPClient {
     /// When to give a server up.
     public struct Patience: Sendable {
+        /// The longest that a connection may take to be made.
         public var connectSeconds = 30
         /// A transfer ends when it has been slower than `stallBytes` a second for so many seconds.
         public var stallSeconds = 60
+        /// The bytes in each second below which a transfer counts as stalled.
         public var stallBytes = 1024
 
+        /// 30 seconds for a connection; at least 1024 bytes in each second, over a minute.
         public init() {}
     }
 
@@ -23,7 +26,9 @@ public final class HTTPClient {
     private let userAgent: String
     private let patience: Patience
 
-    /// - Parameter userAgent: how the program names itself to servers, such as `cartoonize/1.0`.
+    /// - Parameters:
+    ///   - userAgent: how the program names itself to servers, such as `cartoonize/1.0`.
+    ///   - patience: when to give a server up.
     public init(userAgent: String, patience: Patience = Patience()) {
         session = chttp_open()
         self.userAgent = userAgent
@@ -36,7 +41,12 @@ public final class HTTPClient {
 
     /// The whole body at `url`, which may take at most `limit` bytes and `seconds`.
     ///
-    /// - Parameter inspect: called with all that has come so far, again and again; what it throws ends the transfer.
+    /// - Parameters:
+    ///   - url: an http or https address.
+    ///   - limit: bytes.
+    ///   - seconds: until everything must be done.
+    ///   - token: sent as a bearer token to the host, port and scheme of `url` and to no other that it redirects to.
+    ///   - inspect: called with all that has come so far, again and again; what it throws ends the transfer.
     /// - Throws: `HTTPError`, and what `inspect` throws.
     public func data(
         from url: String, limit: Int, seconds: Double, token: String? = nil,
@@ -64,6 +74,7 @@ public final class HTTPClient {
     /// Gets `url` and hands its body over piece by piece.
     ///
     /// - Parameters:
+    ///   - url: an http or https address.
     ///   - headers: whole lines, sent with every request of a chain of redirects.
     ///   - token: sent as a bearer token to the host, port and scheme of `url` and to no other that it redirects to.
     ///   - seconds: until everything must be done.

@@ -4,20 +4,26 @@ public enum HTTPError: Error, CustomStringConvertible {
     case badAddress(String)
     /// The server answered with another status than success; with the first bytes of its body.
     case status(HTTPResponse, body: String)
+    /// The host's name leads to no address.
     case noHost(WebAddress)
     /// The connection could not be made, or not in time.
     case noConnection(WebAddress, reason: String)
+    /// The certificate is not accepted, or encryption could not be agreed on.
     case notTrusted(WebAddress, reason: String)
     /// Too slow for too long, or not done in the time given.
     case timedOut(WebAddress, reason: String)
     /// The connection ended before the body did.
     case cut(WebAddress, reason: String)
+    /// The body is longer than `limit` bytes.
     case tooLarge(WebAddress, limit: Int)
+    /// More than ten redirects in a row.
     case tooManyRedirects(WebAddress)
     /// A redirect leads from https to http, or to no http address at all.
     case badRedirect(WebAddress, to: String)
+    /// Anything else that libcurl reports.
     case failed(WebAddress, reason: String)
 
+    /// A part of a sentence, such as "the host of example.org is not known; is there a network?".
     public var description: String {
         switch self {
         case .badAddress(let text): "\(text) is no http or https address"

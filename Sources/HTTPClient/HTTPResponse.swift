@@ -2,6 +2,7 @@ import CHTTP
 
 /// What a server answered, without the body.
 public struct HTTPResponse: Sendable {
+    /// The HTTP status, such as 200.
     public let status: Int
     /// Where it came from, after redirects.
     public let address: WebAddress

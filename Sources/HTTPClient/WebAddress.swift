@@ -6,6 +6,7 @@ import Foundation
 public struct WebAddress: Sendable, Equatable {
     /// The whole URL, special characters escaped.
     public let string: String
+    /// Whether the scheme is https.
     public let isEncrypted: Bool
     /// Scheme, host and port: what a secret belongs to.
     let origin: String

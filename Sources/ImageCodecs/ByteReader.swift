@@ -10,6 +10,11 @@ struct ByteReader<Bytes: RandomAccessCollection> where Bytes.Element == UInt8, B
         return bytes[start..<start + count]
     }
 
+    func byte(at offset: Int) -> Int? {
+        guard offset >= 0, offset < bytes.count else { return nil }
+        return Int(bytes[bytes.startIndex + offset])
+    }
+
     func uint16(at offset: Int) -> Int? { integer(at: offset, count: 2) }
 
     func uint32(at offset: Int) -> Int? { integer(at: offset, count: 4) }

@@ -27,17 +27,10 @@ public struct ColourProfile: Sendable {
 
     private func convert(_ rgb: [UInt8], toSRGB: Bool) -> [UInt8]? {
         precondition(rgb.count % 3 == 0, "\(rgb.count) bytes are no RGB pixels")
-        let transform = icc.withUnsafeBytes { bytes in
-            cimage_colour_transform_create(
-                bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count, toSRGB, rgb.count > 30_000)
-        }
-        guard let transform else { return nil }
-        defer { cimage_colour_transform_destroy(transform) }
-        return [UInt8](unsafeUninitializedCapacity: rgb.count) { output, count in
-            rgb.withUnsafeBufferPointer {
-                cimage_colour_transform_apply(transform, $0.baseAddress, output.baseAddress, rgb.count / 3)
-            }
-            count = rgb.count
-        }
+        return icc.withUnsafeBytes { bytes in
+            ColourTransform(
+                bytes.bindMemory(to: UInt8.self), toSRGB ? cimage_rgb_to_srgb : cimage_srgb_to_rgb,
+                forManyPixels: rgb.count > 30_000)
+        }?.convert(rgb, pixels: rgb.count / 3)
     }
 }

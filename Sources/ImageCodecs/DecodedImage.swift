@@ -2,19 +2,27 @@ import Foundation
 
 /// A picture in memory, and what travels with it between files.
 public struct DecodedImage: Equatable, Sendable {
+    /// Pixels in each row, at least 1.
     public let width: Int
+    /// Rows, at least 1.
     public let height: Int
     /// `[height, width, 3]` bytes: red, green, blue; not multiplied by alpha.
     public let rgb: [UInt8]
     /// `[height, width]` bytes, 255 for opaque; nil when the file has no transparency.
     public let alpha: [UInt8]?
-    /// The ICC profile of `rgb`; nil for untagged files, and for profiles of other colour spaces (grey, CMYK).
+    /// The ICC profile of `rgb`: the file's, or one made from what else the file says of its colours. nil for sRGB.
     public var iccProfile: Data?
     /// The generation parameters embedded in the file: PNG text `parameters`, or the EXIF user comment.
     public var parameters: String?
+    /// Who took the picture, when and with what.
+    public var metadata: ImageMetadata
+    /// What was wrong with the file and could be repaired, a clause each.
+    public var notes: [String]
 
+    /// An image of the given pixels; `rgb` must hold `3 * width * height` bytes and `alpha`, if any, `width * height`.
     public init(
-        width: Int, height: Int, rgb: [UInt8], alpha: [UInt8]? = nil, iccProfile: Data? = nil, parameters: String? = nil
+        width: Int, height: Int, rgb: [UInt8], alpha: [UInt8]? = nil, iccProfile: Data? = nil,
+        parameters: String? = nil, metadata: ImageMetadata = ImageMetadata(), notes: [String] = []
     ) {
         precondition(
             width > 0 && height > 0 && rgb.count == 3 * width * height
@@ -26,6 +34,8 @@ public struct DecodedImage: Equatable, Sendable {
         self.alpha = alpha
         self.iccProfile = iccProfile
         self.parameters = parameters
+        self.metadata = metadata
+        self.notes = notes
     }
 
     /// The picture and its alpha channel resized with Lanczos, to the same bytes as PIL's
@@ -37,6 +47,7 @@ public struct DecodedImage: Equatable, Sendable {
         }
         return DecodedImage(
             width: newWidth, height: newHeight, rgb: resize(rgb, channels: 3),
-            alpha: alpha.map { resize($0, channels: 1) }, iccProfile: iccProfile, parameters: parameters)
+            alpha: alpha.map { resize($0, channels: 1) }, iccProfile: iccProfile, parameters: parameters,
+            metadata: metadata, notes: notes)
     }
 }

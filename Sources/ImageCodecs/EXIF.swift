@@ -1,123 +1,143 @@
-/// The two fields that matter here of an EXIF block, which is a small TIFF file (CIPA DC-008, TIFF 6.0).
+/// The fields that matter here of an EXIF block, which is a small TIFF file (CIPA DC-008, TIFF 6.0).
 package struct EXIF: Equatable {
     package var orientation = Orientation.asStored
     package var userComment: String?
+    package var metadata = ImageMetadata()
 
     private enum Tag {
         static let orientation = 0x0112
+        static let resolutionAcross = 0x011A
+        static let resolutionDown = 0x011B
+        static let resolutionUnit = 0x0128
         static let exifDirectory = 0x8769
         static let userComment = 0x9286
     }
 
+    /// Of a text that is kept.
+    private static let longestText = 1000
+
     package init() {}
+
+    init(orientation: Orientation) { self.orientation = orientation }
 
     /// Reads a block, which starts with the TIFF header. Untrusted: what is malformed counts as not there.
     package init(_ bytes: some RandomAccessCollection<UInt8>) {
         // A copy of a block that is never longer than the file makes the offsets start at 0.
-        var reader = ByteReader(bytes: [UInt8](bytes))
-        switch reader.uint16(at: 0) {
-        case 0x4D4D: reader.isBigEndian = true
-        case 0x4949: reader.isBigEndian = false
-        default: return
+        let block = [UInt8](bytes)
+        self = block.withUnsafeBufferPointer { TIFFStructure($0).map(EXIF.init) ?? EXIF() }
+    }
+
+    init(_ file: TIFFStructure) {
+        let main = TIFFDirectory(at: file.firstDirectory, of: file)
+        if let value = main?[Tag.orientation]?.integer { orientation = Orientation(rawValue: value) ?? .asStored }
+        var directories = [main]
+        if let offset = main?[Tag.exifDirectory]?.integer {
+            let directory = TIFFDirectory(at: offset, of: file)
+            userComment = directory?[Tag.userComment]?.comment
+            directories.append(directory)
         }
-        guard reader.uint16(at: 2) == 42, let main = reader.uint32(at: 4) else { return }
-        if let field = Field(Tag.orientation, in: main, of: reader), let value = field.integer {
-            orientation = Orientation(rawValue: value) ?? .asStored
+        for field in ImageMetadata.Field.allCases {
+            guard let text = directories[field.isInExifDirectory ? directories.count - 1 : 0]?[field.rawValue]?.text,
+                text.utf8.count <= Self.longestText
+            else { continue }
+            metadata.texts[field] = text
         }
-        if let field = Field(Tag.exifDirectory, in: main, of: reader), let directory = field.integer {
-            userComment = Field(Tag.userComment, in: directory, of: reader)?.text
+        if let across = main?[Tag.resolutionAcross]?.rational, let down = main?[Tag.resolutionDown]?.rational {
+            // 2: inch, which is also what is meant when nothing is said; 3: centimetre; 1: only a ratio.
+            let unit = main?[Tag.resolutionUnit]?.integer ?? 2
+            if unit == 2 || unit == 3 {
+                let perInch = unit == 3 ? 2.54 : 1
+                metadata.resolution = .init(across: across * perInch, down: down * perInch)
+            }
         }
     }
 
-    /// A block with a user comment, with "Exif\0\0" in front as JPEG wants it; nil when the text does not fit into a
-    /// JPEG segment.
+    /// What JPEG and some writers of other formats put in front of a block.
+    package static let jpegSignature = Array("Exif\0\0".utf8)
+
+    /// A block with a user comment and what a photo said of itself; nil when there is nothing to say.
     ///
     /// UTF-16 in big-endian order in a big-endian file: how stable-diffusion-webui writes it, and right for readers
     /// that take the order from the file as for those that always take it to be big-endian.
-    package static func segment(userComment: String) -> [UInt8]? {
-        let comment = Array("UNICODE\0".utf8) + userComment.utf16.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xFF)] }
-        func bytes(_ value: Int, _ count: Int) -> [UInt8] {
-            (0..<count).reversed().map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    package static func block(userComment: String?, metadata: ImageMetadata) -> [UInt8]? {
+        var main: [TIFFEntry] = []
+        var own: [TIFFEntry] = []
+        for (field, text) in metadata.texts {
+            let entry = TIFFEntry(tag: field.rawValue, text: text)
+            if field.isInExifDirectory { own.append(entry) } else { main.append(entry) }
         }
-        func directory(tag: Int, type: Int, count: Int, value: Int) -> [UInt8] {
-            bytes(1, 2) + bytes(tag, 2) + bytes(type, 2) + bytes(count, 4) + bytes(value, 4) + bytes(0, 4)
+        if let resolution = metadata.resolution {
+            main.append(TIFFEntry(tag: Tag.resolutionAcross, rational: resolution.across))
+            main.append(TIFFEntry(tag: Tag.resolutionDown, rational: resolution.down))
+            main.append(TIFFEntry(tag: Tag.resolutionUnit, short: 2))
         }
-        let header = Array("MM".utf8) + bytes(42, 2) + bytes(8, 4)
-        let directorySize = 2 + 12 + 4
-        let segment =
-            Array("Exif\0\0".utf8) + header
-            + directory(tag: Tag.exifDirectory, type: 4, count: 1, value: 8 + directorySize)
-            + directory(tag: Tag.userComment, type: 7, count: comment.count, value: 8 + 2 * directorySize)
-            + comment
+        if let userComment {
+            let content = Array("UNICODE\0".utf8) + userComment.utf16.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xFF)] }
+            own.append(TIFFEntry(tag: Tag.userComment, type: 7, count: content.count, content: content))
+        }
+        if main.isEmpty, own.isEmpty { return nil }
+        let header = Array("MM".utf8) + bigEndianBytes(42, 2) + bigEndianBytes(8, 4)
+        guard !own.isEmpty else { return header + TIFFEntry.directory(main, at: header.count) }
+        // The pointer's own value does not change how long the main directory is.
+        func mainDirectory(_ offset: Int) -> [UInt8] {
+            TIFFEntry.directory(main + [TIFFEntry(tag: Tag.exifDirectory, long: offset)], at: header.count)
+        }
+        let offset = header.count + mainDirectory(0).count
+        return header + mainDirectory(offset) + TIFFEntry.directory(own, at: offset)
+    }
+
+    /// The block as a JPEG segment's content; nil when it does not fit into one.
+    package static func segment(_ block: [UInt8]) -> [UInt8]? {
+        let segment = jpegSignature + block
         return segment.count <= 0xFFFF - 2 ? segment : nil
     }
 }
 
-/// One entry of a TIFF directory.
-private struct Field {
+private func bigEndianBytes(_ value: Int, _ count: Int) -> [UInt8] {
+    (0..<count).reversed().map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+}
+
+/// An entry of a directory to write, in big-endian order.
+private struct TIFFEntry {
+    let tag: Int
     let type: Int
     let count: Int
-    /// The 4 bytes that hold the value or its offset.
-    let valueOffset: Int
-    let reader: ByteReader<[UInt8]>
+    let content: [UInt8]
 
-    /// The first entry with a tag, in the directory at an offset.
-    init?(_ tag: Int, in directory: Int, of reader: ByteReader<[UInt8]>) {
-        guard let entries = reader.uint16(at: directory) else { return nil }
-        for entry in 0..<entries {
-            let offset = directory + 2 + 12 * entry
-            guard let found = reader.uint16(at: offset), let type = reader.uint16(at: offset + 2),
-                let count = reader.uint32(at: offset + 4)
-            else { return nil }
-            if found == tag {
-                self.type = type
-                self.count = count
-                self.valueOffset = offset + 8
-                self.reader = reader
-                return
+    init(tag: Int, type: Int, count: Int, content: [UInt8]) {
+        (self.tag, self.type, self.count, self.content) = (tag, type, count, content)
+    }
+
+    init(tag: Int, text: String) {
+        let content = Array(text.utf8) + [0]
+        self.init(tag: tag, type: 2, count: content.count, content: content)
+    }
+
+    init(tag: Int, short value: Int) { self.init(tag: tag, type: 3, count: 1, content: bigEndianBytes(value, 2)) }
+
+    init(tag: Int, long value: Int) { self.init(tag: tag, type: 4, count: 1, content: bigEndianBytes(value, 4)) }
+
+    init(tag: Int, rational value: Double) {
+        let denominator = value == value.rounded() ? 1 : 1000
+        let content = bigEndianBytes(Int((value * Double(denominator)).rounded()), 4) + bigEndianBytes(denominator, 4)
+        self.init(tag: tag, type: 5, count: 1, content: content)
+    }
+
+    /// The entries in the order of their tags, and behind them what does not fit into them.
+    static func directory(_ entries: [TIFFEntry], at offset: Int) -> [UInt8] {
+        var outside: [UInt8] = []
+        let outsideOffset = offset + 2 + 12 * entries.count + 4
+        var bytes = bigEndianBytes(entries.count, 2)
+        for entry in entries.sorted(by: { $0.tag < $1.tag }) {
+            bytes += bigEndianBytes(entry.tag, 2) + bigEndianBytes(entry.type, 2) + bigEndianBytes(entry.count, 4)
+            if entry.content.count <= 4 {
+                bytes += entry.content + [UInt8](repeating: 0, count: 4 - entry.content.count)
+            } else {
+                bytes += bigEndianBytes(outsideOffset + outside.count, 4)
+                outside += entry.content
+                if !outside.count.isMultiple(of: 2) { outside.append(0) }
             }
         }
-        return nil
-    }
-
-    /// A single BYTE, SHORT or LONG.
-    var integer: Int? {
-        guard count == 1 else { return nil }
-        return switch type {
-        case 1: reader.slice(at: valueOffset, count: 1)?.first.map(Int.init)
-        case 3: reader.uint16(at: valueOffset)
-        case 4: reader.uint32(at: valueOffset)
-        default: nil
-        }
-    }
-
-    /// A text with the 8 bytes in front that name its encoding (CIPA DC-008, "UserComment").
-    var text: String? {
-        guard type == 7 || type == 2 || type == 1, count > 8, let offset = reader.uint32(at: valueOffset),
-            let bytes = reader.slice(at: offset, count: count)
-        else { return nil }
-        let content = bytes.dropFirst(8)
-        let text =
-            bytes.starts(with: "UNICODE\0".utf8)
-            ? Self.decodeUTF16(Array(content), fileIsBigEndian: reader.isBigEndian)
-            : String(decoding: content, as: UTF8.self)
-        let trimmed = text.prefix { $0 != "\0" }
-        return trimmed.isEmpty ? nil : String(trimmed)
-    }
-
-    /// UTF-16 whose byte order writers disagree on: some follow the file's, some always write big-endian. The zero
-    /// halves of its ASCII characters tell; a few other characters have one too, so one or two are no sign.
-    private static func decodeUTF16(_ bytes: [UInt8], fileIsBigEndian: Bool) -> String {
-        var zeros = (high: 0, low: 0)
-        for (index, byte) in bytes.enumerated() where byte == 0 {
-            if index.isMultiple(of: 2) == fileIsBigEndian { zeros.high += 1 } else { zeros.low += 1 }
-        }
-        let isBigEndian = (zeros.low > zeros.high + 2) != fileIsBigEndian
-        var units = stride(from: 0, to: bytes.count - 1, by: 2).map { index in
-            let pair = (UInt16(bytes[index]), UInt16(bytes[index + 1]))
-            return isBigEndian ? pair.0 << 8 | pair.1 : pair.1 << 8 | pair.0
-        }
-        if units.first == 0xFEFF { units.removeFirst() }
-        return String(decoding: units, as: UTF16.self)
+        return bytes + bigEndianBytes(0, 4) + outside
     }
 }

@@ -13,7 +13,11 @@ public enum GuidedEnlargement {
 
     /// - Parameters:
     ///   - picture: `[height, width, 3]` bytes.
+    ///   - width: the picture's, in pixels.
+    ///   - height: the picture's, in pixels.
     ///   - guide: the photo, `[newHeight, newWidth, 3]` bytes.
+    ///   - newWidth: the guide's, in pixels.
+    ///   - newHeight: the guide's, in pixels.
     /// - Returns: `[newHeight, newWidth, 3]` bytes.
     public static func enlarge(
         _ picture: [UInt8], width: Int, height: Int, guide: [UInt8], toWidth newWidth: Int, height newHeight: Int

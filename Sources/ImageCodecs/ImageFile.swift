@@ -1,15 +1,5 @@
 import Foundation
 
-/// What a picture file's header says.
-public struct ImageHeader: Equatable, Sendable {
-    public let format: ImageFormat
-    /// Size in pixels as the picture is shown: the EXIF orientation is applied.
-    public let width: Int
-    public let height: Int
-    /// Whether there is an alpha channel or a transparent colour.
-    public let hasAlpha: Bool
-}
-
 /// Reading of picture files held in memory. What a file is, its content decides, not its name.
 public enum ImageFile {
     /// Reads the header and checks it against the limits, without decoding pixels: what is wrong further on in the
@@ -17,26 +7,35 @@ public enum ImageFile {
     ///
     /// Throws `ImageError`.
     public static func header(of data: Data, limits: ImageLimits = .standard) throws -> ImageHeader {
-        switch try ImageFormat(of: data) {
-        case .png: try PNGReader.header(of: data, limits: limits)
-        case .jpeg: try JPEGReader.header(of: data, limits: limits)
-        case .webp: try WebPReader.header(of: data, limits: limits)
-        }
+        try open(data, limits) { $0.header }
     }
 
-    /// Decodes a picture to 8-bit RGB with its EXIF orientation applied.
+    /// Decodes a picture to 8-bit RGB as it is shown: the orientation is applied.
     ///
-    /// Takes PNG of every colour type and depth (of 16 bits the high byte is kept, as PIL does; of an animation the
-    /// first frame is read), Huffman or arithmetic coded 8-bit JPEG in grey, RGB, YCbCr, CMYK and YCCK, and, where
-    /// libwebp is installed, WebP (of an animation the first frame). A file that is cut off or damaged is an error, even
-    /// if some of its pixels could be shown.
+    /// Of 16 bits the high byte is kept, as PIL does; of animations the first frame is read, of several pictures the main
+    /// one. Colours that the file describes by a profile of grey or CMYK or as high dynamic range come as sRGB; RGB
+    /// profiles, and those that other descriptions of colours amount to, come with the pixels. Damage that leaves the
+    /// picture whole, or nearly so (the last rows of a JPEG), becomes a note; other damage is an error.
+    ///
+    /// - Parameters:
+    ///   - data: the whole file.
+    ///   - limits: checked on the header, before memory is taken for pixels.
+    ///   - strict: whether a file with a note is refused.
     ///
     /// Throws `ImageError`.
-    public static func decode(_ data: Data, limits: ImageLimits = .standard) throws -> DecodedImage {
-        switch try ImageFormat(of: data) {
-        case .png: try PNGReader.decode(data, limits: limits)
-        case .jpeg: try JPEGReader.decode(data, limits: limits)
-        case .webp: try WebPReader.decode(data, limits: limits)
-        }
+    public static func decode(
+        _ data: Data, limits: ImageLimits = .standard, strict: Bool = false
+    ) throws -> DecodedImage {
+        let (format, image) = try open(data, limits) { ($0.header.format, try $0.decode()) }
+        if strict, let note = image.notes.first { throw ImageError.damaged(format, reason: note) }
+        return image
+    }
+
+    private static func open<Result>(
+        _ data: Data, _ limits: ImageLimits, _ body: (any ImageReader) throws -> Result
+    ) throws -> Result {
+        let format = try ImageFormat(of: data)
+        try format.requireReadable()
+        return try data.withUnsafeBytes { try body(format.open($0.bindMemory(to: UInt8.self), limits)) }
     }
 }

@@ -5,6 +5,7 @@ public struct ImageLimits: Sendable {
     /// Width times height of the largest picture accepted.
     public var maximumPixels: Int
 
+    /// Limits of the caller's own; `standard` suits most.
     public init(maximumPixels: Int) {
         self.maximumPixels = maximumPixels
     }
@@ -14,8 +15,13 @@ public struct ImageLimits: Sendable {
     public static let standard = ImageLimits(
         maximumPixels: Int(min(1 << 28, ProcessInfo.processInfo.physicalMemory / 32)))
 
+    /// A picture of more pixels must have a byte for so many of them: a kilobyte may not take gigabytes of memory.
+    private static let unquestionedPixels = 1 << 24
+    private static let pixelsPerByte = 4096
+
     /// Checks a claimed size. `minimumByteCount` is what no file of this size can be smaller than.
-    func check(width: Int, height: Int, format: ImageFormat, byteCount: Int, minimumByteCount: Int) throws {
+    package func check(width: Int, height: Int, format: ImageFormat, byteCount: Int, minimumByteCount: Int = 0) throws {
+        guard width > 0, height > 0 else { throw ImageError.damaged(format, reason: "a size of \(width)x\(height)") }
         if max(width, height) > format.maximumSide {
             throw ImageError.sideTooLong(width: width, height: height, limit: format.maximumSide)
         }
@@ -25,5 +31,16 @@ public struct ImageLimits: Sendable {
         if byteCount < minimumByteCount {
             throw ImageError.implausibleSize(width: width, height: height, byteCount: byteCount)
         }
+        if width * height > max(Self.unquestionedPixels, byteCount.multipliedCapped(by: Self.pixelsPerByte)) {
+            throw ImageError.outOfProportion(width: width, height: height, byteCount: byteCount)
+        }
+    }
+}
+
+extension Int {
+    /// The product, or the largest number when it is larger.
+    func multipliedCapped(by factor: Int) -> Int {
+        let (product, overflow) = multipliedReportingOverflow(by: factor)
+        return overflow ? .max : product
     }
 }

@@ -16,7 +16,7 @@ final class PNGBands {
         nonisolated(unsafe) let (picture, bands) = (picture, bands)
         let next = Atomic(0)
         let failures = Atomic(0)
-        DispatchQueue.concurrentPerform(iterations: max(1, min(threads, count))) { _ in
+        StartedThread.run(on: min(threads, count)) {
             while case let index = next.add(1, ordering: .relaxed).oldValue, index < count {
                 if !cimage_png_deflate_band(picture, index, &bands[index]) { failures.add(1, ordering: .relaxed) }
             }

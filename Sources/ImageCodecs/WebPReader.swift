@@ -1,91 +1,78 @@
 import CImageCodecs
 import Foundation
 
+extension ImageFormat {
+    /// WebP: read and written where libwebp is installed.
+    public static let webp: ImageFormat = .init(
+        "WebP", extensions: ["webp"], maximumSide: 16_383,
+        library: ImageLibrary(
+            package: "libwebp7", isReadable: { cimage_webp_is_available() }, isWritable: { cimage_webp_is_available() }),
+        writer: ImageWriter(takesQuality: true, hasLossless: true) { image, options in
+            try image.webp(quality: options.quality, lossless: options.isLossless)
+        },
+        matches: { $0.has("RIFF") && $0.has("WEBP", at: 8) }, open: { try WebPReader($0, limits: $1) })
+}
+
 /// A WebP file: the container, which is read here, around pictures, which libwebp reads.
-///
-/// Container: "RIFF", size, "WEBP", then chunks of a name, a little-endian size and content of even length
-/// (https://developers.google.com/speed/webp/docs/riff_container).
-struct WebPReader {
-    private let bytes: UnsafeBufferPointer<UInt8>
-    private let header: cimage_webp_header
+struct WebPReader: ImageReader {
+    let header: ImageHeader
+    private let container: WebPContainer
+    private let stored: cimage_webp_header
     private let orientation: Orientation
-    private let userComment: String?
 
-    static func header(of data: Data, limits: ImageLimits) throws -> ImageHeader {
-        try data.withUnsafeBytes { bytes in
-            let reader = try WebPReader(bytes.bindMemory(to: UInt8.self), limits: limits)
-            let shown = reader.orientation.shownSize(width: reader.width, height: reader.height)
-            return ImageHeader(
-                format: .webp, width: shown.width, height: shown.height, hasAlpha: reader.header.has_alpha)
-        }
-    }
-
-    static func decode(_ data: Data, limits: ImageLimits) throws -> DecodedImage {
-        try data.withUnsafeBytes { try WebPReader($0.bindMemory(to: UInt8.self), limits: limits).readPicture() }
-    }
-
-    private init(_ bytes: UnsafeBufferPointer<UInt8>, limits: ImageLimits) throws {
-        guard cimage_webp_is_available() else {
-            throw ImageError.missingLibrary(.webp, package: "libwebp7")
-        }
-        self.bytes = bytes
-        var header = cimage_webp_header()
-        guard cimage_webp_read_header(bytes.baseAddress, bytes.count, &header) else { throw Self.damage }
-        self.header = header
-        // The pixels of one colour take none of the file's bytes.
+    init(_ bytes: UnsafeBufferPointer<UInt8>, limits: ImageLimits) throws {
+        container = WebPContainer(bytes)
+        var stored = cimage_webp_header()
+        guard cimage_webp_read_header(bytes.baseAddress, bytes.count, &stored) else { throw Self.damage }
+        self.stored = stored
         try limits.check(
-            width: Int(header.width), height: Int(header.height), format: .webp, byteCount: bytes.count,
-            minimumByteCount: 0)
-        let exif = Self.chunk("EXIF", in: bytes).map { content in
+            width: Int(stored.width), height: Int(stored.height), format: .webp, byteCount: bytes.count)
+        let exif = container.chunk("EXIF").map { content in
             // Some writers put JPEG's signature in front.
-            EXIF(content.starts(with: "Exif\0\0".utf8) ? content.dropFirst(6) : content[...])
+            EXIF(content.starts(with: EXIF.jpegSignature) ? content.dropFirst(6) : content[...])
         }
         orientation = exif?.orientation ?? .asStored
-        userComment = exif?.userComment
+        header = ImageHeader(
+            format: .webp, width: Int(stored.width), height: Int(stored.height), hasAlpha: stored.has_alpha,
+            exif: exif ?? EXIF())
+        // The header of 38 bytes may claim anything; the pixels of one colour take hardly more, but they are there.
+        guard stored.is_animated || container.hasPicture else { throw Self.damage }
     }
 
-    private var width: Int { Int(header.width) }
-    private var height: Int { Int(header.height) }
+    private var width: Int { Int(stored.width) }
+    private var height: Int { Int(stored.height) }
 
     private static var damage: ImageError { .damaged(.webp, reason: "libwebp cannot read it") }
 
-    private func readPicture() throws -> DecodedImage {
-        let channels = header.has_alpha ? 4 : 3
-        let pixels = header.is_animated ? try firstFrame(channels) : try read(bytes, width, height, channels)
-        var rgb = pixels
-        var alpha: [UInt8]?
-        if channels == 4 {
-            rgb = [UInt8](unsafeUninitializedCapacity: 3 * width * height) { output, count in
-                count = 3 * width * height
-                for pixel in 0..<width * height {
-                    for channel in 0..<3 { output[3 * pixel + channel] = pixels[4 * pixel + channel] }
-                }
-            }
-            alpha = stride(from: 3, to: pixels.count, by: 4).map { pixels[$0] }
-        }
-        let shown = orientation.shownSize(width: width, height: height)
-        return DecodedImage(
-            width: shown.width, height: shown.height,
-            rgb: orientation.apply(to: rgb, width: width, height: height, channels: 3),
-            alpha: alpha.map { orientation.apply(to: $0, width: width, height: height, channels: 1) },
-            iccProfile: Self.chunk("ICCP", in: bytes).flatMap(usableICCProfile), parameters: userComment)
+    func decode() throws -> DecodedImage {
+        let channels = stored.has_alpha ? 4 : 3
+        let samples =
+            stored.is_animated ? try firstFrame(channels) : try read(container.bytes, width, height, channels)
+        var pixels =
+            channels == 4
+            ? StoredPixels(width: width, height: height, rgba: samples)
+            : StoredPixels(width: width, height: height, rgb: samples)
+        if let profile = container.chunk("ICCP") { pixels.apply(iccProfile: profile, isGrey: false) }
+        return pixels.shown(orientation, header)
     }
 
     private func read(
         _ data: UnsafeBufferPointer<UInt8>, _ width: Int, _ height: Int, _ channels: Int
     ) throws -> [UInt8] {
-        var pixels = [UInt8](repeating: 0, count: width * height * channels)
-        let done = pixels.withUnsafeMutableBufferPointer {
-            cimage_webp_read_pixels(data.baseAddress, data.count, width, height, channels == 4, $0.baseAddress)
+        try [UInt8](unsafeUninitializedCapacity: width * height * channels) { output, count in
+            // libwebp writes all or fails.
+            guard
+                cimage_webp_read_pixels(
+                    data.baseAddress, data.count, width, height, channels == 4, output.baseAddress)
+            else { throw Self.damage }
+            count = width * height * channels
         }
-        guard done else { throw Self.damage }
-        return pixels
     }
 
     /// The animation's canvas, transparent black, with the first frame on it: an ANMF chunk of 24-bit numbers (half its
     /// place, the sides less one, the duration), flags and chunks as of a still picture.
     private func firstFrame(_ channels: Int) throws -> [UInt8] {
-        guard let content = Self.chunk("ANMF", in: bytes), content.count > 16 else { throw Self.damage }
+        guard let content = container.chunk("ANMF"), content.count > 16 else { throw Self.damage }
         func number(_ index: Int) -> Int {
             (0..<3).reduce(0) { $0 | Int(content[3 * index + $1]) << (8 * $1) }
         }
@@ -105,9 +92,17 @@ struct WebPReader {
         }
         return canvas
     }
+}
+
+/// The chunks of a WebP file: "RIFF", size, "WEBP", then chunks of a name, a little-endian size and content of even length
+/// (https://developers.google.com/speed/webp/docs/riff_container).
+struct WebPContainer {
+    let bytes: UnsafeBufferPointer<UInt8>
+
+    init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
     /// The content of the first chunk of a name; nil when there is none or it is cut off.
-    private static func chunk(_ name: String, in bytes: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8>? {
+    func chunk(_ name: String) -> UnsafeBufferPointer<UInt8>? {
         var reader = ByteReader(bytes: bytes)
         reader.isBigEndian = false
         var offset = 12
@@ -119,9 +114,38 @@ struct WebPReader {
         }
         return nil
     }
+
+    /// Whether a still picture's pixels are there, whole.
+    var hasPicture: Bool { chunk("VP8 ") != nil || chunk("VP8L") != nil }
 }
 
-extension ImageFile {
-    /// Whether libwebp is installed.
-    public static var readsWebP: Bool { cimage_webp_is_available() }
+extension DecodedImage {
+    /// Encodes as WebP at a quality of 1 to 100 or without loss, with alpha, the ICC profile, and the parameters as EXIF
+    /// user comment.
+    ///
+    /// Throws `ImageError.encodingFailed`.
+    public func webp(quality: Int, lossless: Bool = false) throws -> Data {
+        let plain = try encode(as: .webp) { picture, output, message in
+            cimage_webp_encode(picture, Int32(quality), lossless, output, message)
+        }
+        let exif = EXIF.block(userComment: parameters, metadata: metadata)
+        guard iccProfile != nil || exif != nil else { return plain }
+        let pictures = ["ALPH", "VP8 ", "VP8L"]
+        let found = plain.withUnsafeBytes { bytes in
+            let container = WebPContainer(bytes.bindMemory(to: UInt8.self))
+            return pictures.compactMap { name in container.chunk(name).map { (name, Data(buffer: $0)) } }
+        }
+        func littleEndian(_ value: Int, _ count: Int) -> Data {
+            Data((0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) })
+        }
+        func chunk(_ name: String, _ content: Data) -> Data {
+            Data(name.utf8) + littleEndian(content.count, 4) + content + Data(count: content.count % 2)
+        }
+        let flags = (iccProfile != nil ? 0x20 : 0) | (alpha != nil ? 0x10 : 0) | (exif != nil ? 0x08 : 0)
+        var body = chunk("VP8X", littleEndian(flags, 4) + littleEndian(width - 1, 3) + littleEndian(height - 1, 3))
+        if let iccProfile { body += chunk("ICCP", iccProfile) }
+        for (name, content) in found { body += chunk(name, content) }
+        if let exif { body += chunk("EXIF", Data(exif)) }
+        return Data("RIFF".utf8) + littleEndian(body.count + 4, 4) + Data("WEBP".utf8) + body
+    }
 }

@@ -3,6 +3,7 @@ import Foundation
 
 /// The file `SHA256SUMS` beside a model, as `sha256sum` writes and checks it: what each of its files has to be.
 public enum FileSums {
+    /// The file's name in a model's folder.
     public static let name = "SHA256SUMS"
 
     /// The SHA-256 sum of a file.

@@ -3,6 +3,7 @@ import HTTPClient
 
 /// A Hugging Face hub: where it is, and what it is asked with.
 public struct Hub: Sendable {
+    /// The hub that is asked when `HF_ENDPOINT` names no other.
     public static let defaultEndpoint = "https://huggingface.co"
     private static let listingLimit = 64 << 20
 
@@ -15,8 +16,10 @@ public struct Hub: Sendable {
     private let patience: HTTPClient.Patience
 
     /// - Parameters:
-    ///   - environment: `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE` are read. The token goes to an encrypted endpoint or
-    ///     to this machine, and nowhere else.
+    ///   - environment: `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE` are read. The token goes to an encrypted
+    ///     endpoint or to this machine, and nowhere else.
+    ///   - userAgent: how the program names itself, such as `cartoonize/1.0`.
+    ///   - patience: when to give a server up.
     /// - Throws: `HubError.offline` or `.badEndpoint`.
     public init(
         environment: [String: String], userAgent: String, patience: HTTPClient.Patience = HTTPClient.Patience()

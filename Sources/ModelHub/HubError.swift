@@ -4,25 +4,40 @@ import HTTPClient
 public enum HubError: Error, CustomStringConvertible {
     /// `HF_HUB_OFFLINE` is set.
     case offline
+    /// The text is no `org/name` or `org/name@revision`.
     case badName(String)
+    /// `HF_ENDPOINT` is no http or https address.
     case badEndpoint(String)
+    /// The hub has no such repository, or does not show it without a token that may see it.
     case noRepository(String, hasToken: Bool)
+    /// The repository has no such branch, tag or commit.
     case noRevision(String, repository: String)
+    /// The repository's conditions have to be accepted at `page` first.
     case gated(String, page: String, hasToken: Bool)
+    /// The hub does not accept the token in `HF_TOKEN`.
     case badToken
     /// The hub answered with something that is not what it documents.
     case badAnswer(String)
+    /// The repository holds no model that can be used.
     case notThisKind(repository: String, reason: String)
+    /// A request failed.
     case network(HTTPError)
     /// The same answer too often.
     case gaveUp(file: String, reason: String)
+    /// A file's size or checksum is not what the hub lists.
     case wrongContent(file: String, reason: String)
+    /// The disk has too little room, in bytes.
     case noSpace(needed: Int, free: Int, folder: String)
+    /// Something could not be written.
     case disk(String)
+    /// A file of this library's own beside the model cannot be read.
     case damaged(String)
+    /// Another process pulls the same model.
     case busy(String)
+    /// The model is there, of another revision or precision, and is not to be replaced.
     case installed(folder: String, revision: String?)
 
+    /// One sentence for the user, with what can be done where something can.
     public var description: String {
         switch self {
         case .offline: "HF_HUB_OFFLINE is set, so nothing is downloaded"

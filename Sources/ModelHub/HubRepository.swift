@@ -3,6 +3,7 @@ import HTTPClient
 
 /// A repository's name and revision as a user writes them: `org/name` or `org/name@revision`.
 public struct HubName: Sendable, Equatable, CustomStringConvertible {
+    /// `org/name`, or the name alone for the hub's oldest models.
     public let repository: String
     /// A branch, a tag or a commit.
     public let revision: String

@@ -8,6 +8,7 @@ import HTTPClient
 /// parts and the small files. An original goes when its part is converted, and the model takes its place in one step when
 /// it is complete and checked. A run that ends early, at whatever byte, is continued by the next.
 public struct ModelPull {
+    /// How far a pull has come.
     public enum Event {
         /// Bytes of all weights that are here, and their number.
         case downloading(Int, of: Int)
@@ -17,6 +18,7 @@ public struct ModelPull {
 
     /// What it will take.
     public struct Plan: Sendable {
+        /// The commit that the revision stands for, 40 hexadecimal digits.
         public let commit: String
         /// Files of weights with their sizes.
         public let weights: [(path: String, size: Int)]
@@ -24,8 +26,10 @@ public struct ModelPull {
         public let present: Int
         /// The most bytes of disk that originals and model take together, and what stays; estimates.
         public let peakBytes: Int
+        /// The bytes of disk that stay taken; an estimate.
         public let finalBytes: Int
 
+        /// The bytes of all files of weights.
         public var total: Int { weights.reduce(0) { $0 + $1.size } }
     }
 
@@ -39,8 +43,12 @@ public struct ModelPull {
     private let client: HTTPClient
 
     /// - Parameters:
+    ///   - name: the repository and revision.
+    ///   - hub: where it is.
+    ///   - precision: of the converted weights.
     ///   - destination: the folder that the model becomes.
     ///   - originals: the folder that the downloaded files are kept in, nil to let go of them.
+    ///   - retry: how often something is tried again.
     public init(
         _ name: HubName, from hub: Hub, precision: WeightPrecision, destination: URL, originals: URL? = nil,
         retry: Retry = Retry()
@@ -59,6 +67,7 @@ public struct ModelPull {
     /// - Parameters:
     ///   - replacing: whether a model that is there is replaced; else nothing is done for the same revision.
     ///   - planned: told what comes; what it throws ends the pull before the first weight.
+    ///   - progress: called as bytes arrive and are converted; what it throws ends the pull.
     ///   - check: called with the complete folder before it gets its name; throws if it is no model that works.
     /// - Returns: what became of the values; nil when this revision was there.
     /// - Throws: `HubError`, `CheckpointError`, and what the closures throw.

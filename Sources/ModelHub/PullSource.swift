@@ -5,8 +5,11 @@ import Foundation
 public struct PullSource: Codable, Equatable, Sendable {
     static let name = "source.json"
 
+    /// `org/name`.
     public let repository: String
+    /// The commit that was pulled, 40 hexadecimal digits.
     public let commit: String
+    /// The raw value of the `WeightPrecision` that the weights were converted to.
     public let precision: String
 
     /// What a model's folder says of itself, nil if nothing.

@@ -12,6 +12,7 @@ public struct Retry: Sendable {
     /// Told before each pause.
     public var note: @Sendable (String) -> Void = { _ in }
 
+    /// Eight failures in a row, with pauses from a quarter of a second to half a minute.
     public init() {}
 
     func start(for file: String) -> Attempts { Attempts(retry: self, file: file) }

@@ -2,6 +2,7 @@ import CKernels
 
 /// The activation functions of the family's `act_fn` and `hidden_act`.
 public enum Activation: Sendable {
+    /// The value itself.
     case none
     /// `x * sigmoid(x)`.
     case silu

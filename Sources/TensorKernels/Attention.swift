@@ -12,9 +12,10 @@ extension Tensor {
     /// - Parameters:
     ///   - keys: `[keyBatch, keyTokens, heads * depth]`
     ///   - values: the same shape as `keys`.
+    ///   - heads: divides the channels.
     ///   - causal: each token sees itself and those before it only.
-    ///   - keyBatch: for each batch entry of the queries the entry of `keys` and `values` that it reads;
-    ///     without it the two batches are the same. (The branches of the guidance share their keys so.)
+    ///   - keyBatch: for each batch entry of the queries the entry of `keys` and `values` that it reads; without it the
+    ///     two batches are the same. (The branches of the guidance share their keys so.)
     /// - Returns: the shape of the queries.
     public func attention(
         keys: Tensor, values: Tensor, heads: Int, causal: Bool = false, keyBatch: [Int]? = nil

@@ -1,31 +1,25 @@
 import CKernels
 import Foundation
 
-/// Where tensors live and kernels run: the threads, the instruction set and the memory of one run.
+/// Where tensors live and kernels run: the threads, the kernels and the memory of one run.
 ///
-/// There is one thread policy: kernels cut their work at boundaries that depend on shapes only, never on the number of
-/// threads, and each piece is computed by one thread; so the same inputs give the same bytes for any `threads`.
+/// Each value of a result is computed by one thread, by the same operations in the same order wherever the work is cut: so
+/// the same inputs give the same bytes for any `threads`. Other kernels give other last bits.
 public final class Compute {
-    /// The instruction sets that the kernels were built for.
-    public enum InstructionSet: String, CaseIterable, Sendable {
-        case avx512
-        case avx2
-        /// What the compiler targets without further flags; matrix products go to OpenBLAS.
-        case baseline
-    }
-
     /// The number of threads that kernels use, at least 1.
     public let threads: Int
-    /// The instruction set in use.
-    public let instructionSet: InstructionSet
+    /// The kernels in use.
+    public let kernelSet: KernelSet
 
     /// What becomes of a mapped weight's pages after it was used.
     public enum WeightPages: Sendable {
+        /// They stay in memory as long as the system has room.
         case kept
         /// Given back to the system, which finds them in its cache, or reads the file again, when they are needed.
         case released
     }
 
+    /// What becomes of the pages of weights used from here on.
     public var weightPages = WeightPages.kept
 
     let kernels: ck_kernels
@@ -34,40 +28,43 @@ public final class Compute {
     /// Where operations are counted instead of done; nil for real work.
     let plan: Plan?
 
-    /// - Parameters:
-    ///   - threads: at least 1; by default one for each processor that this process may use.
-    ///   - instructionSet: nil takes what the environment's `CARTOONIZE_KERNELS` names, or else the best that the
-    ///     processor has; one that it lacks is replaced by the baseline.
-    public convenience init(threads: Int = Compute.availableThreads, instructionSet: InstructionSet? = nil) {
-        self.init(threads: threads, instructionSet: instructionSet, plan: nil)
+    /// With the kernels that the environment's `CARTOONIZE_KERNELS` names, or else the best that the processor has.
+    ///
+    /// - Parameter threads: at least 1; by default one for each processor that this process may use. There will be fewer if
+    ///   the system refuses to start so many.
+    /// - Throws: if there are no such kernels.
+    public convenience init(threads: Int = Compute.availableThreads) throws(KernelSetError) {
+        self.init(threads: threads, kernels: try .chosen())
+    }
+
+    /// With the kernels given.
+    public convenience init(threads: Int = Compute.availableThreads, kernels: KernelSet) {
+        self.init(threads: threads, kernels: kernels, plan: nil)
     }
 
     /// Where operations only hand out addresses and count what they would do: a model run here says what it will take, by
     /// the same code. No value may be read.
-    package static func planner(threads: Int) -> Compute {
-        Compute(threads: threads, instructionSet: nil, plan: Plan())
+    package static func planner(threads: Int, kernels: KernelSet = .best) -> Compute {
+        Compute(threads: threads, kernels: kernels, plan: Plan())
     }
 
-    private init(threads: Int, instructionSet: InstructionSet?, plan: Plan?) {
-        let name = instructionSet?.rawValue ?? getenv("CARTOONIZE_KERNELS").map { String(cString: $0) }
-        guard let table = ck_select(name) ?? ck_select("baseline"),
-            let pool = ck_pool_create(plan == nil ? max(1, threads) : 1)
-        else { preconditionFailure("no memory for threads") }
-        self.threads = max(1, threads)
+    private init(threads: Int, kernels: KernelSet, plan: Plan?) {
+        guard let pool = ck_pool_create(plan == nil ? max(1, threads) : 1) else {
+            preconditionFailure("no memory for threads")
+        }
+        self.threads = plan == nil ? ck_pool_threads(pool) : max(1, threads)
         self.pool = pool
         self.plan = plan
         arena = plan == nil ? Arena() : Arena(planning: ())
-        kernels = table.pointee
-        self.instructionSet = InstructionSet(rawValue: String(cString: kernels.name)) ?? .baseline
+        kernelSet = kernels
+        self.kernels = kernels.table
     }
 
     deinit { ck_pool_destroy(pool) }
 
-    /// The library that this processor's products are left to and that is not installed; nil if nothing is missing.
-    public var missingLibrary: String? { kernels.gemm == nil && BLAS.sgemm == nil ? BLAS.name : nil }
-
-    /// The processors that this process may run on (its affinity mask).
-    public static var availableThreads: Int { ck_processors() }
+    /// The processors that this process may use: those of its affinity mask, and no more than its control groups' quotas of
+    /// processor time are worth.
+    public static var availableThreads: Int { AvailableProcessors().count }
 
     /// The most memory that tensors have taken at one time, in bytes.
     public var peakBytes: Int { arena.peakBytes }
@@ -80,7 +77,7 @@ public final class Compute {
     public func reserve(bytes: Int) { arena.reserve(bytes) }
 
     /// Addresses that running takes beside weights and tensors.
-    public var workingAddressBytes: Int { kernels.gemm == nil ? threads * BLAS.bytesPerThread : 0 }
+    public var workingAddressBytes: Int { kernelSet.blas == nil ? 0 : threads * BLAS.bytesPerThread }
 
     /// Gives the pages of freed tensors back to the system, but for the first `bytes`: between the stages of a run.
     public func trim(keeping bytes: Int = 0) { arena.trim(keeping: bytes) }

@@ -2,8 +2,10 @@ import CKernels
 
 /// The zeros around an image, in pixels.
 public struct Padding: Equatable, Sendable {
+    /// The rows or columns of zeros on each side.
     public var top, bottom, left, right: Int
 
+    /// Zeros of a width for each side.
     public init(top: Int, bottom: Int, left: Int, right: Int) {
         (self.top, self.bottom, self.left, self.right) = (top, bottom, left, right)
     }

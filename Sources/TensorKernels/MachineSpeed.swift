@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The seconds that a machine takes for each unit of work, measured by running the kernels themselves for a moment, so that
@@ -18,7 +19,7 @@ public struct MachineSpeed: Equatable, Sendable {
         let start = ContinuousClock.now
         let values = min(max(tensorBytes / 64, 1 << 19), 4 << 20)
         let probes = Probe.all(threads: compute.threads, channels: work.meanChannels >= 160 ? 320 : 64, values: values)
-        let planner = Compute.planner(threads: compute.threads)
+        let planner = Compute.planner(threads: compute.threads, kernels: compute.kernelSet)
         let works = probes.map { $0.work(on: planner) }
         compute.reserve(bytes: planner.peakBytes)
         guard compute.capacityBytes >= planner.peakBytes else { return nil }
@@ -42,7 +43,7 @@ public struct MachineSpeed: Equatable, Sendable {
 
     /// Pages of a mapped file: this program's own.
     private mutating func measureMapping() {
-        let descriptor = open("/proc/self/exe", O_RDONLY | O_CLOEXEC)
+        let descriptor = open(ProcessStatus.executable.path, O_RDONLY | O_CLOEXEC)
         defer { close(descriptor) }
         var status = stat()
         guard descriptor >= 0, fstat(descriptor, &status) == 0, status.st_size > 0 else { return }

@@ -9,6 +9,7 @@ extension Tensor {
     /// - Parameters:
     ///   - weight: `[out, in]`; a 1x1 convolution's `[out, in, 1, 1]` is the same matrix.
     ///   - bias: `[out]`.
+    ///   - activation: applied before the residual is added.
     ///   - residual: a tensor of the result's shape.
     /// - Returns: `[..., out]` for `self` `[..., in]`.
     public func linear(

@@ -21,6 +21,7 @@ extension Tensor {
     ///   - groups: divides the channels.
     ///   - weight: `[channels]`
     ///   - bias: `[channels]`
+    ///   - epsilon: added to the variance.
     public func groupNorm(groups: Int, weight: Tensor, bias: Tensor, epsilon: Float) -> ChannelAffine {
         let (batch, channels) = (shape[0], shape[shape.count - 1])
         precondition(channels % groups == 0, "\(channels) channels in \(groups) groups")

@@ -59,25 +59,22 @@ struct PackedMatrix {
 
 extension Compute {
     /// Whether `multiply` takes an `lda` below `depth`.
-    var multipliesOverlappingRows: Bool { kernels.gemm != nil }
+    var multipliesOverlappingRows: Bool { kernelSet.blas == nil }
+
+    /// Whether `multiply` gives a row the same values wherever the rows are cut.
+    var roundsRowsAlike: Bool { kernelSet.blas == nil }
 
     /// `c[rows, columns] (+)= a[rows, depth] * packed`, on the calling thread.
-    ///
-    /// The kernels' own product wins over OpenBLAS 0.3.21 on AVX2: 1.02 to 1.1 times its speed at 768 rows and more,
-    /// 1.3 at 48 rows, 1.9 at 12. Elsewhere BLAS knows the processor better.
     func multiply(
         _ a: UnsafePointer<Float>, _ lda: Int, _ packed: UnsafePointer<Float>, panelStride: Int,
         _ c: UnsafeMutablePointer<Float>, _ ldc: Int, rows: Int, columns: Int, depth: Int, accumulate: Bool = false
     ) {
-        if let gemm = kernels.gemm {
-            gemm(a, lda, packed, panelStride, c, ldc, rows, columns, depth, accumulate ? 1 : 0)
-            return
-        }
-        let panel = PackedMatrix.panel
-        for column in stride(from: 0, to: columns, by: panel) {
-            BLAS.multiply(
-                a, lda, packed + column / panel * panelStride, panel, c + column, ldc, rows: rows,
-                columns: min(panel, columns - column), depth: depth, accumulate: accumulate)
+        if let blas = kernelSet.blas {
+            blas.multiply(
+                a, lda, packed, panelStride: panelStride, c, ldc, rows: rows, columns: columns, depth: depth,
+                accumulate: accumulate)
+        } else {
+            kernels.gemm(a, lda, packed, panelStride, c, ldc, rows, columns, depth, accumulate ? 1 : 0)
         }
     }
 }

@@ -14,6 +14,7 @@ public struct Work: Equatable, Sendable {
     public var winogradWeights = 0.0
     /// Multiplications and additions of attention, and its scores.
     public var attention = 0.0
+    /// The scores of attention: products of a query and a key.
     public var scores = 0.0
     /// Values of queries that attention reads and of results that it writes, however few the keys.
     public var attended = 0.0
@@ -28,6 +29,7 @@ public struct Work: Equatable, Sendable {
     /// Bytes of mapped weights that are used for the first time, which the system finds in its cache of files.
     public var mapped = 0.0
 
+    /// No work.
     public init() {}
 
     init(touched: Double, mapped: Double) { (self.touched, self.mapped) = (touched, mapped) }
@@ -38,9 +40,12 @@ public struct Work: Equatable, Sendable {
     /// Of Winograd's convolutions, which are most of the work of all models.
     var meanChannels: Double { winogradProducts / max(winogradValues, 1) }
 
+    /// Both works, kind by kind.
     public static func + (a: Work, b: Work) -> Work { a.combined(b) { $0 + $1 } }
+    /// What the first has over the second, kind by kind.
     public static func - (a: Work, b: Work) -> Work { a.combined(b) { $0 - $1 } }
 
+    /// The same work several times.
     public static func * (work: Work, times: Int) -> Work { work.combined(work) { value, _ in value * Double(times) } }
 
     /// The sum of all kinds, each times that kind of `costs`.

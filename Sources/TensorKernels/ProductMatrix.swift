@@ -25,8 +25,8 @@ struct ProductMatrix {
     init(_ packed: PackedMatrix, rows: Int) {
         self.packed = packed
         let compute = packed.storage.compute
-        guard let strassenPanels = compute.kernels.strassen_panels, rows >= 4 * Self.rowBlock, rows % 2 == 0,
-            packed.depth >= 256, packed.depth % 32 == 0, packed.columns % 32 == 0
+        guard compute.kernelSet.blas == nil, rows >= 4 * Self.rowBlock, rows % 2 == 0, packed.depth >= 256,
+            packed.depth % 32 == 0, packed.columns % 32 == 0
         else {
             (sums, columns, halves) = (nil, packed.columns, [0])
             return
@@ -36,7 +36,7 @@ struct ProductMatrix {
         let target = sums.pointer
         compute.parallel(columns / PackedMatrix.panel) { panel, _ in
             let column = panel * PackedMatrix.panel
-            strassenPanels(
+            compute.kernels.strassen_panels(
                 packed.panel(column: column), packed.panel(column: columns + column), depth, target + column * depth,
                 columns * depth)
         }

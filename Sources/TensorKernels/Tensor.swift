@@ -19,6 +19,7 @@ public struct Tensor {
         deinit { arena.deallocate(base, bytes: bytes) }
     }
 
+    /// The sides, outermost first.
     public let shape: [Int]
     /// The threads and memory that operations on this tensor use.
     public let compute: Compute

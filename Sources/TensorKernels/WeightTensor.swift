@@ -4,14 +4,18 @@ import CKernels
 ///
 /// Linear layers are `[out, in]` and convolutions `[out, in, height, width]`, as PyTorch stores them.
 public struct WeightTensor {
+    /// The types of weights that kernels read in place.
     public enum Format: Sendable {
+        /// IEEE single and half precision.
         case float32, float16
 
         /// Bytes of one value.
         var size: Int { self == .float32 ? 4 : 2 }
     }
 
+    /// The sides as PyTorch stores them, outermost first.
     public let shape: [Int]
+    /// The type of its values.
     public let format: Format
     let base: UnsafeRawPointer
     /// Keeps the mapped file (or the converted copy) behind `base` alive.
@@ -20,6 +24,8 @@ public struct WeightTensor {
     let isMapped: Bool
 
     /// - Parameters:
+    ///   - shape: as PyTorch stores it, outermost side first.
+    ///   - format: of the values.
     ///   - bytes: the values in the machine's byte order, aligned to their own size, exactly as many as `shape` takes.
     ///   - owner: the object that keeps `bytes` valid.
     ///   - isMapped: whether the bytes are those of a file, mapped read-only.

@@ -46,11 +46,12 @@ struct WinogradConvolution {
         let tiles = input.image.shape[0] * ((output.height + 3) / 4) * ((output.width + 3) / 4)
         sharesWeights = output.channels <= tiles
         // With few channels a block's transformed inputs and products stay in the second-level cache. With many they
-        // cannot: then larger blocks read the transformed weights less often, as long as every thread gets some. (How the
-        // work is cut changes no value: each is the same sum in the same order.)
+        // cannot: then larger blocks read the transformed weights less often, as long as every thread gets some. (Only where
+        // the cut changes no value, each being the same sum in the same order, may the number of threads decide it.)
         let large = sharesWeights && input.channels >= 256
-        let sizes = large ? [144, 96] : []
-        tileBlock = sizes.first { tiles / $0 >= 2 * input.image.compute.threads } ?? 48
+        let compute = input.image.compute
+        let sizes = large && compute.roundsRowsAlike ? [144, 96] : []
+        tileBlock = sizes.first { tiles / $0 >= 2 * compute.threads } ?? 48
         columnBlock = large ? 160 : 64
     }
 

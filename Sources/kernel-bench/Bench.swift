@@ -24,7 +24,7 @@ struct Bench {
         let (operation, check) = Workload.make(shape, on: compute)
         let result = operation()
         let seconds = best(of: runs) { _ = operation() }
-        let planner = Compute.planner(threads: compute.threads)
+        let planner = Compute.planner(threads: compute.threads, kernels: compute.kernelSet)
         _ = Workload.make(shape, on: planner).0()
         let work = planner.planned.work
         let machine = MachineSpeed(compute, for: work, tensorBytes: 0, least: 0.04)

@@ -52,7 +52,7 @@ import Testing
 
     @Test(
         arguments: [
-            ("class_embed_type", "timestep"), ("addition_embed_type", "text"), ("time_embedding_type", "fourier"),
+            ("class_embed_type", "timestep"), ("addition_embed_type", "image"), ("time_embedding_type", "fourier"),
             ("resnet_time_scale_shift", "scale_shift"), ("dual_cross_attention", true), ("only_cross_attention", true),
             ("conv_in_kernel", 5), ("conv_out_kernel", 1), ("num_attention_heads", 8), ("time_embedding_dim", 64),
             ("encoder_hid_dim", 4), ("encoder_hid_dim_type", "text_proj"), ("num_class_embeds", 3),

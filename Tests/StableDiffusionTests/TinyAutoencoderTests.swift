@@ -7,7 +7,9 @@ import Testing
 
 /// `AutoencoderTiny` against diffusers; `make_tiny_autoencoders.py` made the golden files.
 @Suite struct TinyAutoencoderTests {
-    private let compute = Compute(threads: 2)
+    private let compute: Compute
+
+    init() throws { compute = try Compute(threads: 2) }
 
     private func fixture(_ name: String) throws -> (AutoencoderConfiguration, WeightStore, GoldenFile) {
         let folder = ModelFixture.fixtures.appendingPathComponent(name)

@@ -4,7 +4,9 @@ import TestSupport
 import Testing
 
 @Suite struct VAETests {
-    private let compute = Compute(threads: 2)
+    private let compute: Compute
+
+    init() throws { compute = try Compute(threads: 2) }
 
     @Test(arguments: ModelFixture.all) func encoderEqualsDiffusers(fixture: ModelFixture) throws {
         let encoder = try VAEEncoder(

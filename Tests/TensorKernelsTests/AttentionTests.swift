@@ -27,18 +27,20 @@ import Testing
                     // A score's absolute error, its rounding unit times the sum of its products' sizes (at most
                     // 8 sqrt(depth)), is its weight's relative error.
                     let limit = tolerance(length: keyTokens) + 8 * Double(depth).squareRoot() * tolerance(length: depth)
-                    #expect(relativeError(result.values, expected) < limit, "\(tokens) \(keyTokens) \(heads) \(depth)")
+                    #expect(
+                        relativeError(result.values, expected) < limit,
+                        "\(compute.kernelSet.name): \(tokens) \(keyTokens) \(heads) \(depth)")
                 }
             }
         }
     }
 
-    @Test func branchesMayShareKeys() {
+    @Test func branchesMayShareKeys() throws {
         var random = RandomValues(seed: 8)
         let (tokens, keyTokens, heads, channels) = (20, 9, 2, 16)
         let queries = random.floats(3 * tokens * channels)
         let (keys, values) = (random.floats(2 * keyTokens * channels), random.floats(2 * keyTokens * channels))
-        let compute = Compute(threads: 2)
+        let compute = try Compute(threads: 2)
         let shared = compute.tensor(queries, [3, tokens, channels]).attention(
             keys: compute.tensor(keys, [2, keyTokens, channels]),
             values: compute.tensor(values, [2, keyTokens, channels]), heads: heads, keyBatch: [0, 1, 1])
@@ -53,8 +55,8 @@ import Testing
         }
     }
 
-    @Test func largeScoresDoNotOverflow() {
-        let compute = Compute(threads: 1)
+    @Test func largeScoresDoNotOverflow() throws {
+        let compute = try Compute(threads: 1)
         let queries = compute.tensor([1e4, -1e4], [1, 2, 1])
         let keys = compute.tensor([1e4, 0, -1e4], [1, 3, 1])
         let values = compute.tensor([1, 2, 3], [1, 3, 1])

@@ -52,7 +52,8 @@ import Testing
                     weight.tensor, bias: compute.tensor(bias, [s.out]), stride: s.stride,
                     padding: Padding(top: s.top, bottom: s.bottom, left: s.left, right: s.right))
                 #expect(result.shape == [s.batch, s.outHeight, s.outWidth, s.out])
-                #expect(relativeError(result.values, expected) < convolutionTolerance(s), "\(s)")
+                #expect(
+                    relativeError(result.values, expected) < convolutionTolerance(s), "\(compute.kernelSet.name): \(s)")
             }
         }
     }
@@ -86,7 +87,7 @@ import Testing
                 }
                 let kept = compute.tensor(residual, [s.batch, s.outHeight, s.outWidth, s.out])
                 let values = result(adding: kept).values
-                #expect(relativeError(values, expected) < convolutionTolerance(s), "\(s)")
+                #expect(relativeError(values, expected) < convolutionTolerance(s), "\(compute.kernelSet.name): \(s)")
                 // Only a residual that nothing else refers to is written over, and nothing changes by that.
                 #expect(kept.values == residual, "\(s)")
                 #expect(result(adding: compute.tensor(residual, kept.shape)).values == values, "\(s)")

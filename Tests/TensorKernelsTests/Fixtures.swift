@@ -1,8 +1,8 @@
 import TensorKernels
 import TestSupport
 
-/// One for each instruction set; a processor without one gets the baseline twice.
-var computes: [Compute] { Compute.InstructionSet.allCases.map { Compute(threads: 3, instructionSet: $0) } }
+/// One for each set of kernels that can run here.
+var computes: [Compute] { KernelSet.available.map { Compute(threads: 3, kernels: $0) } }
 
 /// float32's rounding unit.
 let unit = Double(Float.ulpOfOne) / 2

@@ -17,14 +17,18 @@ import Testing
             for compute in computes {
                 let input = compute.tensor(x, [rows, k])
                 let plain = input.linear(weight.tensor)
-                #expect(relativeError(plain.values, product) < tolerance(length: k), "\(rows)x\(n)x\(k)")
+                #expect(
+                    relativeError(plain.values, product) < tolerance(length: k),
+                    "\(compute.kernelSet.name): \(rows)x\(n)x\(k)")
                 let full = input.linear(
                     weight.tensor, bias: compute.tensor(bias, [n]), activation: .silu,
                     adding: compute.tensor(residual, [rows, n]))
                 let expected = product.indices.map {
                     NaiveKernels.silu(product[$0] + Double(bias[$0 % n])) + Double(residual[$0])
                 }
-                #expect(relativeError(full.values, expected) < tolerance(length: k), "\(rows)x\(n)x\(k) with epilogue")
+                #expect(
+                    relativeError(full.values, expected) < tolerance(length: k),
+                    "\(compute.kernelSet.name): \(rows)x\(n)x\(k) with epilogue")
             }
         }
     }
@@ -53,15 +57,15 @@ import Testing
         let halves = (0...UInt16.max).map { Float16(bitPattern: $0) }.filter { $0.isFinite }.map { Float($0) }
         let weight = TestWeight(halves, [halves.count, 1], .float16)
         for compute in computes {
-            #expect(compute.tensor([1], [1, 1]).linear(weight.tensor).values == halves)
-            #expect(weight.tensor.tensor(on: compute).values == halves)
+            #expect(differences(compute.tensor([1], [1, 1]).linear(weight.tensor).values, halves) == nil)
+            #expect(differences(weight.tensor.tensor(on: compute).values, halves) == nil)
         }
         let wide = TestWeight(halves, [halves.count / 8, 8], .float16)
         for compute in computes {
             let identity = (0..<64).map { Float($0 / 8 == $0 % 8 ? 1 : 0) }
             let result = compute.tensor(identity, [8, 8]).linear(wide.tensor).values
             let expected = (0..<8).flatMap { column in (0..<(halves.count / 8)).map { halves[$0 * 8 + column] } }
-            #expect(result == expected)
+            #expect(differences(result, expected) == nil)
         }
     }
 }

@@ -99,7 +99,16 @@ import Testing
                     ? 2.7e-7 * size : (16 + 2 * 1.702 * size) * unit * abs(reference) + 1e-33 * size
                 worst = max(worst, abs(Double(y) - reference) / max(limit, .leastNonzeroMagnitude))
             }
-            #expect(worst <= 1, "\(compute.instructionSet)")
+            #expect(worst <= 1, "\(compute.kernelSet.name)")
         }
+    }
+
+    @Test func infinitiesAndNaNsAreFound() throws {
+        let compute = try Compute(threads: 1)
+        func isFinite(_ value: Float) -> Bool { compute.tensor([0, -1, value, 3], [4]).isFinite }
+        for value: Float in [0, -0.0, .greatestFiniteMagnitude, -.greatestFiniteMagnitude, .leastNonzeroMagnitude] {
+            #expect(isFinite(value))
+        }
+        for value: Float in [.infinity, -.infinity, .nan, .signalingNaN, -.nan] { #expect(!isFinite(value)) }
     }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The README's recipe for GNU parallel, for real: two logins over ssh to this machine, one worker killed with SIGKILL.
+# The manual's recipe for GNU parallel, for real: two logins over ssh to this machine, one worker killed with SIGKILL.
 # Needs parallel, openssh-server and openssh-client.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 make_alone

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The README's recipe for a Slurm array job, for real: a cluster of this machine alone, one worker killed with SIGKILL and
+# The manual's recipe for a Slurm array job, for real: a cluster of this machine alone, one worker killed with SIGKILL and
 # put back into the queue. Needs slurm-wlm and munge, and root.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 make_alone

@@ -1,4 +1,4 @@
-"""The README's tables of speed: cartoonize beside diffusers and OpenVINO on one machine, in one run.
+"""The tables of speed in the READMEs: cartoonize beside diffusers and OpenVINO on one machine, in one run.
 
     python bench.py [--model DIR] [--photo FILE] [--runs 3] [--threads N] [--sizes 512,256,768] [--write-readme]
 
@@ -7,7 +7,9 @@ DIR when it is not there. Each figure is a median; each program is a process of 
 to AVX2 first; on a processor with more, they are measured at their best as well, at the first size. Needs the packages
 of Tests/parity/requirements.txt, 12 GB of memory and, on two cores, a quarter of an hour.
 """
-import argparse, json, os, pathlib, re, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, pathlib, statistics, subprocess, sys, tempfile, time
+
+from papers import ENGLISH, PORTUGUESE, WHOLE, replace_block, table
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
@@ -46,7 +48,8 @@ class Bench:
             "--threads", self.a.threads, "--cache", ROOT / ".build/openvino-models"], limits).splitlines()[-1])
 
     def compare(self, sizes, limits):
-        """A table of seconds and a sentence on memory. The autoencoder and the whole picture are of the first size."""
+        """Rows of seconds, `(name, size, ours, [theirs])`, and of memory. The autoencoder and the whole image are of the
+        first size."""
         theirs = {name: self.peer(name, [s for s in sizes if s <= largest], limits) for name, largest in PEERS.items()}
         runs = {size: self.full_size(size, max(3, self.a.runs), limits) for size in sizes}
         first = sizes[0]
@@ -54,20 +57,16 @@ class Bench:
         median = lambda part: statistics.median(run["timings"][part] for run in own)
         step = lambda size: runs[size]["timings"]["step"]
 
-        lines = ["| | cartoonize | " + " | ".join(f"{name} | ratio" for name in PEERS) + " |", "|---" * 6 + "|"]
-        def row(label, seconds, of_peer):
-            peers = [of_peer(theirs[name]) for name in PEERS]
-            cells = [f"{peer:.2f} s | {seconds / peer:.2f}" if peer else "- | -" for peer in peers]
-            lines.append(f"| {label} | {seconds:.2f} s | " + " | ".join(cells) + " |")
-        for size in sizes: row(f"UNet step, {size}x{size}", step(size), lambda t: t.get(f"step {size}"))
-        for part in ("encode", "decode"): row(f"VAE {part}, {first}x{first}", median(part), lambda t: t[part])
+        rows = []
+        def row(name, size, seconds, of_peer):
+            rows.append((name, size, seconds, [of_peer(theirs[peer]) for peer in PEERS]))
+        for size in sizes: row("step", size, step(size), lambda t: t.get(f"step {size}"))
+        for part in ("encode", "decode"): row(part, first, median(part), lambda t: t[part])
         # Ours with start, loading, text encoder and files, the steps not run added; theirs without.
         whole = own[0]["process"] + (STEPS - own[0]["steps"]) * step(first)
-        row(f"whole picture, {first}x{first}, {STEPS} steps", whole,
-            lambda t: t["encode"] + STEPS * t[f"step {first}"] + t["decode"])
-        memory = ", ".join([f"cartoonize {max(run['peak_rss_bytes'] for run in own) / 1e9:.1f} GB"] +
-                           [f"{name} {t['peak_gb']:.1f} GB" for name, t in theirs.items()])
-        return "\n".join(lines), f"Peak memory at {first}x{first}: {memory}."
+        row("whole", first, whole, lambda t: t["encode"] + STEPS * t[f"step {first}"] + t["decode"])
+        memory = [max(run["peak_rss_bytes"] for run in own) / 1e9] + [t["peak_gb"] for t in theirs.values()]
+        return rows, memory
 
     def small(self, limits):
         cells = []
@@ -75,7 +74,7 @@ class Bench:
             runs = [self.ours(size, limits) for _ in range(self.a.runs)]
             cells += [f"{statistics.median(run['process'] for run in runs):.2f} s",
                       f"{max(run['peak_rss_bytes'] for run in runs) / 1e6:.0f} MB"]
-        return " | ".join(cells)
+        return cells
 
 
 def processor():
@@ -84,10 +83,31 @@ def processor():
     return "unknown processor"
 
 
-def write_readme(text):
-    path = ROOT / "README.md"
-    path.write_text(re.sub(r"(<!-- bench:begin -->\n).*?(<!-- bench:end -->)", lambda m: m[1] + text + "\n" + m[2],
-                           path.read_text(), flags=re.S))
+NAMES = {ENGLISH: dict(step="UNet step", encode="VAE encode", decode="VAE decode", whole=f"whole image, {STEPS} steps",
+                       memory="peak memory", threads="threads"),
+         PORTUGUESE: dict(step="passo da UNet", encode="codificação do VAE", decode="decodificação do VAE",
+                          whole=f"imagem inteira, {STEPS} passos", memory="pico de memória", threads="threads")}
+
+
+def whole_tables(rows, memory):
+    """All rows with ratios, and a sentence on memory."""
+    head = [""] + ["cartoonize"] + [cell for peer in PEERS for cell in (peer, "ratio")]
+    lines = [head]
+    for name, size, seconds, peers in rows:
+        cells = [cell for peer in peers for cell in ((f"{peer:.2f} s", f"{seconds / peer:.2f}") if peer else ("-", "-"))]
+        lines.append([f"{NAMES[ENGLISH][name]}, {size}x{size}", f"{seconds:.2f} s", *cells])
+    peaks = ", ".join(f"{name} {peak:.1f} GB" for name, peak in zip(["cartoonize", *PEERS], memory))
+    size = rows[0][1]
+    return f"{table(*lines)}\n\nPeak memory at {size}x{size}: {peaks}."
+
+
+def short_table(paper, kernels, threads, rows, memory):
+    """What a reader of the READMEs sees: the first size alone, no ratios."""
+    names, first = NAMES[paper], rows[0][1]
+    lines = [[f"{kernels}, {threads} {names['threads']}, {first}x{first}", "cartoonize", *PEERS]]
+    for name, size, seconds, peers in rows:
+        if size == first: lines.append([names[name], f"{seconds:.2f} s", *(f"{peer:.2f} s" for peer in peers)])
+    return table(*lines, [names["memory"], *(f"{peak:.1f} GB" for peak in memory)])
 
 
 def main():
@@ -105,16 +125,20 @@ def main():
     settings = [("AVX2", AVX2, sizes), ("AVX-512", {}, sizes[:1])] if best == "avx512" else [(best, {}, sizes)]
     text = (f"Measured by `make bench` on {processor()}, {a.threads} threads, float32 arithmetic (ours on float16 weights, "
             f"the peers' on float32), medians of {a.runs}. The full-size model is a stand-in with random weights; a step "
-            f"has three branches. A whole picture of ours is the whole process, the peers' are their parts added up.\n")
-    small = ["| small model, whole process | 512x512 | memory | 256x256 | memory |", "|---" * 5 + "|"]
+            f"has three branches. A whole image of ours is the whole process, the peers' are their parts added up.\n")
+    small = [["embedded model, whole process", "512x512", "memory", "256x256", "memory"]]
+    short = {}
     for name, limits, sizes in settings:
-        table, memory = bench.compare(sizes, limits)
-        print(f"{name}\n{table}\n{memory}", flush=True)
-        text += f"\nAll held to {name}:\n\n{table}\n\n{memory}\n"
-        small.append(f"| {name} | {bench.small(limits)} |")
-    text += "\n" + "\n".join(small)
-    print("\n".join(small))
-    if a.write_readme: write_readme(text)
+        rows, memory = bench.compare(sizes, limits)
+        if not short: short = {paper: short_table(paper, name, a.threads, rows, memory) for paper in NAMES}
+        print(f"{name}\n{whole_tables(rows, memory)}", flush=True)
+        text += f"\nAll held to {name}:\n\n{whole_tables(rows, memory)}\n"
+        small.append([name, *bench.small(limits)])
+    text += "\n" + table(*small)
+    print(table(*small))
+    if a.write_readme:
+        replace_block(WHOLE, "bench", text)
+        for paper, block in short.items(): replace_block(paper, "bench", block)
 
 
 if __name__ == "__main__":

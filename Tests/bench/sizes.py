@@ -1,4 +1,4 @@
-"""The README's table and plot of time and memory by size: both models, beside what `--dry-run` predicts.
+"""The READMEs' tables and plot of time and memory by size: both models, beside what `--dry-run` predicts.
 
     python sizes.py --model DIR [--photo FILE] [--sizes 256x256,...] [--steps 1] [--runs 5] [--low 512x512] [--write-readme]
 
@@ -6,7 +6,9 @@ The large model runs once, and a few steps only (a step takes as long as every o
 several times, as a run of a second tells little of a machine that others use, too. Predictions are made before, between
 and after. Memory is the process's ru_maxrss, the weights' mapped pages included. Held to AVX2. Needs nothing but Python.
 """
-import argparse, json, math, os, pathlib, re, statistics, tempfile
+import argparse, json, math, os, pathlib, statistics, tempfile
+
+import papers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / ".build/release/cartoonize"
@@ -48,8 +50,21 @@ def times(row):
     return f"x {mean} ({low} to {high})"
 
 
+HEADS = {papers.ENGLISH: ["AVX2, {} threads", "embedded model", "memory", "large model, each step", "memory"],
+         papers.PORTUGUESE: ["AVX2, {} threads", "modelo incluído", "memória", "modelo grande, cada passo", "memória"]}
+SHORT = ["256x256", "512x512", "768x768", "1024x1024"]
+
+
+def short_table(paper, large, small):
+    """What a reader of the READMEs sees: some sizes, no predictions."""
+    head = [HEADS[paper][0].format(os.cpu_count()), *HEADS[paper][1:]]
+    return papers.table(head, *(
+        [a["size"], f"{b['timings']['total']:.2f} s", memory(b["peak"]), f"{a['timings']['step']:.1f} s", memory(a["peak"])]
+        for a, b in zip(large, small) if a["size"] in SHORT))
+
+
 def table(large, small, low):
-    lines = ["| size | large model: a step | encode | decode | memory | predicted: time, memory | embedded model: whole | memory "
+    lines = ["| size | large model: each step | encode | decode | memory | predicted: time, memory | embedded model: whole | memory "
              "| predicted: time, memory |", "|---|---|---|---|---|---|---|---|---|"]
     for a, b in zip(large, small):
         t = a["timings"]
@@ -140,13 +155,12 @@ def main():
             f"step{'s' if a.steps > 1 else ''} of the large model, a stand-in with random weights in float16, and the mean of {a.runs} runs of "
             "the embedded model. Predicted is what `--dry-run` says, as a multiple of what was measured: the mean and the range of "
             "predictions made before, between and after.\n\n" + table(large, small, low)
-            + "\n\n![time over the arithmetic and memory over the size, both models](Tests/bench/sizes.svg)")
+            + "\n\n![time over the arithmetic and memory over the size, both models](sizes.svg)")
     print(text)
     if a.write_readme:
         PLOT.write_text(plot(large, small))
-        readme = ROOT / "README.md"
-        readme.write_text(re.sub(r"(<!-- sizes:begin -->\n).*?(<!-- sizes:end -->)", lambda m: m[1] + text + "\n" + m[2],
-                                 readme.read_text(), flags=re.S))
+        papers.replace_block(papers.WHOLE, "sizes", text)
+        for paper in HEADS: papers.replace_block(paper, "sizes", short_table(paper, large, small))
 
 
 if __name__ == "__main__":

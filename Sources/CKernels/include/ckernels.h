@@ -27,10 +27,10 @@ typedef struct {
     const char *name;
 
     // result[m x n] (+)= a[m x k] * packed[k x n]. `packed` holds panels of 16 columns, each [k][16], `panel_stride`
-    // floats apart; columns behind n are never written. NULL: leave it to BLAS.
+    // floats apart; columns behind n are never written. A row's values are the same wherever it stands in whichever call.
     void (*gemm)(const float *a, ptrdiff_t lda, const float *packed, ptrdiff_t panel_stride, float *c, ptrdiff_t ldc,
                  size_t m, size_t n, size_t k, int accumulate);
-    // Strassen's algorithm around `gemm`, NULL where that is: see body/strassen.h.
+    // Strassen's algorithm around `gemm`: see body/strassen.h.
     void (*strassen_rows)(const float *a, ptrdiff_t lda, size_t rows, size_t k, float *s);
     void (*strassen_panels)(const float *left, const float *right, size_t k, float *t, ptrdiff_t stride);
     void (*strassen_sums)(float *c, ptrdiff_t ldc, ptrdiff_t right, size_t rows, size_t columns, const float *products);
@@ -78,8 +78,10 @@ typedef struct {
 // Floats of scratch that `attention` needs for blocks of up to `rows` queries.
 size_t ck_attention_scratch(size_t rows, size_t depth);
 
-// The best kernels this processor can run; `name` ("baseline", "avx2", "avx512") forces one, NULL when it cannot run here.
-const ck_kernels *ck_select(const char *name);
+// The kernels that this processor can run, the best first: "avx512", "avx2", "neon", "baseline", the last of which any can.
+// Returns how many.
+#define CK_MOST_SETS 4
+size_t ck_available(const ck_kernels *tables[CK_MOST_SETS]);
 
 float ck_half_to_float(uint16_t half);
 
@@ -92,6 +94,8 @@ size_t ck_processors(void);
 // A pool of threads that run numbered tasks; the caller is one of them.
 typedef struct ck_pool ck_pool;
 ck_pool *ck_pool_create(size_t threads);
+// The threads that it has: fewer than were asked for if the system refused to start so many.
+size_t ck_pool_threads(const ck_pool *pool);
 void ck_pool_destroy(ck_pool *pool);
 // Runs task(context, index, worker) for each index below `count`, worker < threads; returns when all are done.
 void ck_pool_run(ck_pool *pool, size_t count, void *context, void (*task)(void *context, size_t index, size_t worker));

@@ -1,10 +1,12 @@
 import Checkpoints
+import Files
 import Foundation
 
 /// A model folder's small file (JSON, vocabulary, merges) that cannot be used, with a sentence that says why.
 public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
     /// The file's path.
     public let file: String
+    /// What is wrong with it.
     public let reason: String
 
     package init(file: String, reason: String) {
@@ -12,6 +14,7 @@ public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
         self.reason = reason
     }
 
+    /// The file's path and what is wrong with it.
     public var description: String { "\(file): \(reason)" }
 }
 
@@ -22,7 +25,7 @@ package enum ConfigurationFile {
     package static func bytes(of file: URL, limit: Int) throws -> [UInt8] {
         func failure(_ reason: String) -> ConfigurationError { ConfigurationError(file: file.path, reason: reason) }
         let descriptor = open(file.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure(String(cString: strerror(errno)).lowercased()) }
+        guard descriptor >= 0 else { throw failure(systemMessage().lowercased()) }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {

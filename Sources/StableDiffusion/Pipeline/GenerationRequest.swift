@@ -2,31 +2,17 @@
 public struct GenerationRequest: Equatable, Sendable {
     /// At the size to work at: sides are multiples of the model's `vaeScaleFactor`.
     public var image: PixelImage
-    public var instruction: String
-    public var negativeInstruction: String
-    /// 1 to 1000.
-    public var steps: Int
-    public var guidanceScale: Float
-    public var imageGuidanceScale: Float
+    /// How to make it.
+    public var settings: GenerationSettings
+    /// The seed of the noise: the numbers of PyTorch's CPU generator.
     public var seed: UInt64
-    /// nil for the one that the model's scheduler file names.
-    public var sampler: SamplerKind?
 
-    public init(
-        image: PixelImage, instruction: String, negativeInstruction: String = "", steps: Int, guidanceScale: Float,
-        imageGuidanceScale: Float, seed: UInt64, sampler: SamplerKind? = nil
-    ) {
+    /// A request; nothing is checked before `InstructPix2Pix.generate`.
+    public init(image: PixelImage, settings: GenerationSettings, seed: UInt64) {
         self.image = image
-        self.instruction = instruction
-        self.negativeInstruction = negativeInstruction
-        self.steps = steps
-        self.guidanceScale = guidanceScale
-        self.imageGuidanceScale = imageGuidanceScale
+        self.settings = settings
         self.seed = seed
-        self.sampler = sampler
     }
-
-    public var guidance: Guidance { Guidance(textScale: guidanceScale, imageScale: imageGuidanceScale) }
 }
 
 /// How far a run has come.
@@ -43,7 +29,9 @@ public enum ProgressEvent: Equatable, Sendable {
 
 /// A picture made, and what it took.
 public struct GenerationResult: Sendable {
+    /// The output image, of the input's size.
     public let image: PixelImage
+    /// Where the time went.
     public let timings: StageTimings
 }
 
@@ -51,19 +39,24 @@ public struct GenerationResult: Sendable {
 public struct StageTimings: Equatable, Sendable {
     /// Reading the weights of all parts.
     public internal(set) var load = 0.0
+    /// Tokenizing and encoding the instruction.
     public internal(set) var text = 0.0
+    /// Encoding the input photo.
     public internal(set) var encode = 0.0
     /// Each evaluation of the UNet.
     public internal(set) var steps: [Double] = []
+    /// Decoding the latents.
     public internal(set) var decode = 0.0
 }
 
 /// Why a run cannot start or go on; each description is one sentence for the user.
 public enum GenerationError: Error, Equatable, CustomStringConvertible {
+    /// The request cannot be met by this model; the text says why.
     case invalidRequest(String)
     /// A stage computed infinities or NaNs.
     case notFinite(stage: String)
 
+    /// One sentence for the user.
     public var description: String {
         switch self {
         case .invalidRequest(let reason): reason
@@ -77,9 +70,12 @@ public enum GenerationError: Error, Equatable, CustomStringConvertible {
 public struct StageValue: Sendable {
     /// `token_ids`, `text`, `image_latents`, `branch.BRANCH.STEP`, `latents.STEP` or `output` (about -1...1).
     public let name: String
+    /// Sides in PyTorch's order, `[batch, channels, height, width]` for images and latents.
     public let shape: [Int]
+    /// `shape.reduce(1, *)` values, the last axis fastest.
     public let values: [Float]
 
+    /// A value of one stage.
     public init(name: String, shape: [Int], values: [Float]) {
         self.name = name
         self.shape = shape

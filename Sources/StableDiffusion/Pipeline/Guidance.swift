@@ -5,6 +5,7 @@ public enum Guidance: Equatable, Sendable {
     case off
     /// The image's scale is exactly 1, so that the prediction without an image cancels out and is not made.
     case text(Float)
+    /// Three predictions: with both, with the image alone, with neither.
     case textAndImage(text: Float, image: Float)
 
     /// What a prediction is given.

@@ -10,7 +10,9 @@ import TensorKernels
 public struct ModelProbe: Codable, Equatable, Sendable {
     /// One part's output.
     public struct Figures: Codable, Equatable, Sendable {
+        /// The output's sides in PyTorch's order.
         public let shape: [Int]
+        /// The mean of its values.
         public let mean: Double
         /// The root of the mean square.
         public let rms: Double
@@ -108,6 +110,7 @@ public struct ModelProbe: Codable, Equatable, Sendable {
         parts = try decoder.singleValueContainer().decode([String: Figures].self)
     }
 
+    /// Writes the parts' figures without a level above them.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(parts)

@@ -2,11 +2,14 @@ import TensorKernels
 
 /// An RGB picture of 8 bits a channel, row by row from the top.
 public struct PixelImage: Equatable, Sendable {
+    /// Pixels in each row.
     public var width: Int
+    /// Rows.
     public var height: Int
     /// `width * height * 3` values.
     public var rgb: [UInt8]
 
+    /// A picture of `3 * width * height` bytes: red, green and blue of each pixel.
     public init(width: Int, height: Int, rgb: [UInt8]) {
         self.width = width
         self.height = height

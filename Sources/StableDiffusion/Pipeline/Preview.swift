@@ -8,6 +8,7 @@ public struct Preview {
     /// autoencoder; what it throws ends the run.
     public var show: (_ stepsDone: Int, _ picture: PixelImage) throws -> Void
 
+    /// Previews every `interval` steps, which must be above 0.
     public init(interval: Int, show: @escaping (_ stepsDone: Int, _ picture: PixelImage) throws -> Void) {
         precondition(interval > 0, "a preview every \(interval) steps")
         self.interval = interval

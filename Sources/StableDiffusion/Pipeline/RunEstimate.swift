@@ -26,15 +26,21 @@ public struct RunEstimate: Equatable, Sendable {
     private let pixels: Int
 
     /// - Parameters:
+    ///   - model: whose configuration and headers are read, not its weights.
     ///   - width: of the picture worked at, a multiple of the model's factor, as is `height`.
+    ///   - height: a multiple of the same factor.
+    ///   - steps: 1 to 1000.
+    ///   - sampler: nil for the model's own.
+    ///   - guidance: which branches each step takes.
+    ///   - threads: that the run will use.
     /// - Throws: what loading the model's parts throws.
     public init(
-        model: ModelDirectory, width: Int, height: Int, steps: Int, sampler: SamplerKind?, guidance: Guidance,
-        threads: Int
+        model: ModelDirectory, width: Int, height: Int, settings: GenerationSettings, threads: Int
     ) throws {
         let factor = model.vaeScaleFactor
         let (latentWidth, latentHeight) = (width / factor, height / factor)
-        let evaluations = try makeSampler(kind: sampler, configuration: model.scheduler, steps: steps).timesteps.count
+        let evaluations = try settings.sampler.makeSampler(model.scheduler, steps: settings.steps).timesteps.count
+        let guidance = settings.guidance
         let texts = guidance == .off ? 1 : 2
 
         let text = try Stage(.textEncoder, of: model, threads: threads) { compute in
@@ -74,13 +80,18 @@ public struct RunEstimate: Equatable, Sendable {
 
     /// Seconds of a picture's stages.
     public struct Seconds: Equatable, Sendable {
+        /// Encoding the instruction.
         public let text: Double
+        /// Encoding the input photo.
         public let encode: Double
         /// One evaluation of the UNet, after the first.
         public let step: Double
+        /// All evaluations of the UNet.
         public let allSteps: Double
+        /// Decoding the latents.
         public let decode: Double
 
+        /// All stages together.
         public var total: Double { text + encode + allSteps + decode }
     }
 
@@ -88,6 +99,7 @@ public struct RunEstimate: Equatable, Sendable {
     public var work: Work { stages.reduce(Work()) { $0 + $1.work + $1.lastPass * $1.repetitions } }
 
     /// - Parameters:
+    ///   - speed: what one unit of each kind of work takes here.
     ///   - keptTensorBytes: what of the tensors' memory stays between stages.
     ///   - usedBefore: what of it pictures before this one have left.
     public func seconds(_ speed: MachineSpeed, keptTensorBytes: Int, usedBefore: Int = 0) -> Seconds {
@@ -156,9 +168,9 @@ extension RunEstimate.Stage {
     ///   - body: runs the stage on a planner; returns the work of its last pass, if that is repeated.
     fileprivate init(
         _ part: ModelPart, of model: ModelDirectory, threads: Int, _ body: (Compute) throws -> Work?
-    ) rethrows {
+    ) throws {
         fileBytes = model.fileBytes(of: part)
-        let planner = Compute.planner(threads: threads)
+        let planner = Compute.planner(threads: threads, kernels: try .chosen())
         lastPass = try body(planner) ?? Work()
         let planned = planner.planned
         (work, mappedBytes, copiedBytes, largestWeight) = (

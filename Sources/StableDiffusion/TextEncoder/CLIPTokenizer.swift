@@ -9,8 +9,11 @@ public struct CLIPTokenizer: Sendable {
     public let modelMaxLength: Int
     /// The largest id of the vocabulary and one more: the rows that the text encoder's embedding must have.
     public let vocabularySize: Int
+    /// The id that every encoded text starts with.
     public let beginToken: Int
+    /// The id after the last token of the text.
     public let endToken: Int
+    /// The id that fills up to `modelMaxLength`.
     public let padToken: Int
 
     private let pairEncoding: BytePairEncoding

@@ -16,6 +16,7 @@ package final class TextContext {
     /// `[texts, tokens, channels]`
     let embeddings: Tensor
     private var known: [String: KeysAndValues] = [:]
+    private var vectors: [Int: Tensor] = [:]
 
     package init(_ embeddings: Tensor) { self.embeddings = embeddings }
 
@@ -23,6 +24,14 @@ package final class TextContext {
         if let known = known[attention.name] { return known }
         let new = attention.keysAndValues(embeddings)
         known[attention.name] = new
+        return new
+    }
+
+    /// What `embedding` makes of the text `index`, `[1, timeEmbedDim]`.
+    func pooled(_ index: Int, by embedding: TextTimeEmbedding) -> Tensor {
+        if let known = vectors[index] { return known }
+        let new = embedding(embeddings.slice(index..<index + 1))
+        vectors[index] = new
         return new
     }
 }

@@ -21,10 +21,14 @@ struct TimestepEmbedding {
 
     /// The embedding with the SiLU that every ResNet block would apply to it.
     ///
-    /// - Parameter timestep: of the training schedule, may be fractional.
+    /// - Parameters:
+    ///   - timestep: of the training schedule, may be fractional.
+    ///   - text: added before the SiLU, `[1, timeEmbedDim]`.
     /// - Returns: `[1, timeEmbedDim]`.
-    func callAsFunction(_ timestep: Float) -> Tensor {
-        linear2(linear1(compute.tensor(sinusoids(timestep), [1, channels]), activation: .silu), activation: .silu)
+    func callAsFunction(_ timestep: Float, adding text: Tensor? = nil) -> Tensor {
+        let hidden = linear1(compute.tensor(sinusoids(timestep), [1, channels]), activation: .silu)
+        guard let text else { return linear2(hidden, activation: .silu) }
+        return linear2(hidden, adding: text).activated(.silu)
     }
 
     /// `get_timestep_embedding` in float32 as the reference computes it: `t * exp(-ln(10000) i / (half - shift))`.

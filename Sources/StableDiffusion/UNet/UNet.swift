@@ -6,6 +6,8 @@ package struct UNet {
     package let configuration: UNetConfiguration
     let convIn: Conv2D
     let timeEmbedding: TimestepEmbedding
+    /// Of a model whose time embedding also holds the text.
+    let addEmbedding: TextTimeEmbedding?
     let downBlocks: [DownBlock]
     let midBlock: MidBlock?
     let upBlocks: [UpBlock]
@@ -19,6 +21,9 @@ package struct UNet {
         self.configuration = configuration
         convIn = try Conv2D(weights.scoped("conv_in"), configuration.inChannels, channels[0])
         timeEmbedding = try TimestepEmbedding(weights.scoped("time_embedding"), configuration)
+        addEmbedding = try configuration.textTimeHeads.map {
+            try TextTimeEmbedding(weights.scoped("add_embedding"), configuration, heads: $0)
+        }
         downBlocks = try channels.indices.map {
             try DownBlock(weights.scoped("down_blocks").scoped($0), configuration, level: $0)
         }
@@ -45,7 +50,19 @@ package struct UNet {
         precondition(
             samples.shape[0] != branches.count || branches.map(\.sample) == Array(branches.indices),
             "\(branches) of \(samples.shape)")
-        let conditioning = Conditioning(time: timeEmbedding(timestep), text: text, branches: branches)
+        guard let addEmbedding else {
+            return predictions(samples, Conditioning(time: timeEmbedding(timestep), text: text, branches: branches))
+        }
+        // Each text makes a time of its own, and one call has one time.
+        let alone = branches.map { branch in
+            let time = timeEmbedding(timestep, adding: text.pooled(branch.text, by: addEmbedding))
+            let conditioning = Conditioning(time: time, text: text, branches: [Branch(sample: 0, text: branch.text)])
+            return predictions(samples.slice(branch.sample..<branch.sample + 1), conditioning)
+        }
+        return alone.count == 1 ? alone[0] : Tensor.stacked(alone)
+    }
+
+    private func predictions(_ samples: Tensor, _ conditioning: Conditioning) -> Tensor {
         var x = convIn(configuration.centerInputSample ? samples.mapped { 2 * $0 - 1 } : samples)
         var skips = [x]
         for block in downBlocks { x = block(consume x, conditioning, skips: &skips) }

@@ -31,6 +31,9 @@ package struct UNetConfiguration: Equatable, Sendable {
     /// The number of heads, in spite of the file's name `attention_head_dim`.
     package let attentionHeads: [Int]
     package let useLinearProjection: Bool
+    /// The heads of the attention that makes one vector of the text for the time embedding (`addition_embed_type: "text"`);
+    /// nil where the text is not added to it.
+    package let textTimeHeads: Int?
 
     /// The width of the time embedding.
     package var timeEmbedDim: Int { blockOutChannels[0] * 4 }
@@ -84,6 +87,20 @@ package struct UNetConfiguration: Equatable, Sendable {
             throw fields.refusal("attention_head_dim", "which does not divide each of block_out_channels")
         }
         useLinearProjection = try fields.boolean("use_linear_projection")
+        textTimeHeads = try Self.textTimeHeads(fields, channels: crossAttentionDim)
+    }
+
+    private static func textTimeHeads(_ fields: ConfigurationFields, channels: Int) throws -> Int? {
+        switch fields.value("addition_embed_type") {
+        case .null: return nil
+        case .string("text"):
+            let heads = try fields.integer("addition_embed_type_num_heads", in: widths)
+            guard channels % heads == 0 else {
+                throw fields.refusal("addition_embed_type_num_heads", "which does not divide cross_attention_dim")
+            }
+            return heads
+        default: throw fields.refusal("addition_embed_type", "but only text and null are supported")
+        }
     }
 
     private static func midBlockType(_ fields: ConfigurationFields) throws -> MidBlockKind {
@@ -141,6 +158,7 @@ package struct UNetConfiguration: Equatable, Sendable {
         "use_linear_projection": false,
         "class_embed_type": nil,
         "addition_embed_type": nil,
+        "addition_embed_type_num_heads": 64,
         "num_class_embeds": nil,
         "resnet_time_scale_shift": "default",
         "resnet_skip_time_act": false,
@@ -162,7 +180,7 @@ package struct UNetConfiguration: Equatable, Sendable {
     private static let fixed = [
         "_class_name", "only_cross_attention", "mid_block_scale_factor", "reverse_transformer_layers_per_block",
         "encoder_hid_dim", "encoder_hid_dim_type", "num_attention_heads", "dual_cross_attention", "class_embed_type",
-        "addition_embed_type", "num_class_embeds", "resnet_time_scale_shift", "resnet_skip_time_act",
+        "num_class_embeds", "resnet_time_scale_shift", "resnet_skip_time_act",
         "resnet_out_scale_factor", "time_embedding_type", "time_embedding_dim", "time_embedding_act_fn",
         "timestep_post_act", "time_cond_proj_dim", "conv_in_kernel", "conv_out_kernel", "attention_type",
         "class_embeddings_concat", "mid_block_only_cross_attention", "cross_attention_norm",

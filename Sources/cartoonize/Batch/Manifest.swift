@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 import Synchronization
 
@@ -18,7 +19,7 @@ final class Manifest: Sendable {
         try Self.removeForeign(path)
         // O_NOFOLLOW and O_NONBLOCK, should somebody be quick: a link or a pipe must fail the check below.
         descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o666)
-        guard descriptor >= 0 else { throw CommandFailure(writing: path, SystemFailure(errno)) }
+        guard descriptor >= 0 else { throw CommandFailure(writing: path, SystemError()) }
         do {
             try prepare()
         } catch {
@@ -52,7 +53,7 @@ final class Manifest: Sendable {
             status.st_mode & S_IFMT != S_IFREG || status.st_nlink > 1
         else { return }
         let isOther = FileKind(path) == .other
-        guard unlink(path) == 0 else { throw CommandFailure(writing: path, SystemFailure(errno)) }
+        guard unlink(path) == 0 else { throw CommandFailure(writing: path, SystemError()) }
         if isOther { throw foreignFailure(path) }
     }
 
@@ -116,9 +117,9 @@ final class Manifest: Sendable {
         }
         guard text != bytes else { return }
         do {
-            let file = try TemporaryFile(beside: path)
+            let file = try AtomicFile(path)
             try file.write(Data(text))
-            try file.move(to: path, replacing: true)
+            try file.commit()
         } catch {
             throw failure(error.code)
         }
@@ -144,9 +145,10 @@ final class Manifest: Sendable {
 
     private static func readLines(_ bytes: [UInt8]) -> [(line: ManifestLine, bytes: ArraySlice<UInt8>)] {
         var lines: [(line: ManifestLine, bytes: ArraySlice<UInt8>)] = []
+        var settings = ManifestLine.SettingsReader()
         for bytes in bytes.split(separator: UInt8(ascii: "\n")) {
             let bytes = bytes.last == UInt8(ascii: "\r") ? bytes.dropLast() : bytes
-            guard let line = ManifestLine(json: bytes, sharing: lines.last?.line.settings) else { continue }
+            guard let line = ManifestLine(json: bytes, &settings) else { continue }
             lines.append((line, bytes))
         }
         return lines

@@ -1,4 +1,6 @@
+import Files
 import Foundation
+import ImageCodecs
 import ModelHub
 import StableDiffusion
 
@@ -8,12 +10,14 @@ extension PictureMaker {
     func line(of job: Job, folder: String) -> ManifestLine {
         ManifestLine(
             job: job,
-            settings: PictureSettings(
-                model: settings.modelName, modelHash: settings.modelHash, instruction: settings.instruction,
-                negative: settings.negativeInstruction,
-                steps: settings.steps, sampler: settings.sampler.rawValue, guidance: settings.guidanceScale,
-                imageGuidance: settings.imageGuidanceScale, size: size.size?.description, maxPixels: size.maxPixels,
-                format: job.format.description, quality: job.format == .jpeg ? quality : nil, compare: compare),
+            settings: Joined(
+                settings.generation,
+                PictureContext(
+                    model: settings.modelName, modelHash: settings.modelHash, size: size.size?.description,
+                    maxPixels: size.maxPixels, format: job.format.description,
+                    quality: job.format.takesQuality && !output.lossless ? quality : nil, compare: compare,
+                    lossless: output.lossless ? true : nil,
+                    metadata: output.metadata == .keep ? nil : output.metadata.rawValue)),
             folder: folder)
     }
 
@@ -34,10 +38,7 @@ extension PictureMaker {
         }
         guard let file = try? InputFile(path: path) else { return .damaged }
         if Digest.sha256(of: file.data) == sum { return .asMade }
-        guard let picture = try? InputPicture(file) else { return .damaged }
-        // A JPEG is decoded as far as it goes.
-        let isCut = picture.format == .jpeg && !file.data.suffix(2).elementsEqual([0xFF, 0xD9])
-        return isCut ? .damaged : .changed
+        return (try? InputPicture(file, strict: true)) == nil ? .damaged : .changed
     }
 
     /// The line of `job` as it is recorded for the file at `path`, if that shows by its parameters, size and age that it
@@ -51,10 +52,11 @@ extension PictureMaker {
 
     /// Whether the file at `path` shows by its parameters, size and age that it is what this job would make.
     func isResult(of job: Job, at path: String) -> Bool {
-        guard let file = try? InputFile(path: path), let made = try? InputPicture(file),
+        guard let file = try? InputFile(path: path), let made = try? ImageFile.header(of: file.data),
             let photo = try? InputFile(path: job.photo.path), let sizes = try? sizes(for: job)
         else { return false }
         return made.parameters == parameters(seed: job.seed, working: sizes.working) && made.format == job.format
-            && made.size == written(sizes.output) && min(photo.modified, photo.touched) <= file.modified
+            && PixelSize(width: made.width, height: made.height) == written(sizes.output)
+            && min(photo.modified, photo.touched) <= file.modified
     }
 }

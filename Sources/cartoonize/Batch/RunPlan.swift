@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import ImageCodecs
 
@@ -19,7 +20,8 @@ struct RunPlan {
         }
         if let output = naming.output {
             guard output != "-",
-                FileKind(output) == .folder || ImageFormat(fileExtension: FilePath(output).fileExtension) == nil
+                FileKind(output) == .folder
+                    || ImageFormat(fileExtension: FilePath(output).fileExtension)?.isWritten != true
             else {
                 throw CommandFailure(.usage, "several photos need a folder for their pictures; give one with -o")
             }
@@ -29,19 +31,27 @@ struct RunPlan {
         }
         let onlyFolder = arguments.count == 1 && FileKind(arguments[0]) == .folder ? arguments[0] : nil
         folder = naming.output ?? onlyFolder ?? "."
-        jobs = try search.photos.flatMap { try naming.jobs(for: $0) }
-        try requireDistinctNames()
+        jobs = try Self.distinctJobs(search.photos, naming)
     }
 
-    /// Throws when two photos would have the same picture.
-    private func requireDistinctNames() throws {
-        var photos: [FilePath: Job] = [:]
-        for job in jobs {
-            guard let first = photos.updateValue(job, forKey: FilePath(FilePath(job.destination.name).simplified))
-            else { continue }
-            throw CommandFailure(
-                .output,
-                "\(first.photo.name) and \(job.photo.name) would both become \(job.destination.name); rename one")
+    /// The jobs of all photos. Of two photos whose pictures would have one name, such as `a.jpg` and `a.cr2`, the second's
+    /// keeps its extension in the name.
+    ///
+    /// Throws when that does not tell them apart.
+    private static func distinctJobs(_ photos: [Photo], _ naming: OutputNaming) throws -> [Job] {
+        var taken: [FilePath: String] = [:]
+        return try photos.flatMap { photo in
+            var jobs = try naming.jobs(for: photo)
+            func place(_ job: Job) -> FilePath { FilePath(FilePath(job.destination.name).simplified) }
+            if jobs.contains(where: { taken[place($0)] != nil }) {
+                jobs = try naming.jobs(for: photo, keepingExtension: true)
+            }
+            for job in jobs {
+                guard let first = taken.updateValue(photo.name, forKey: place(job)) else { continue }
+                throw CommandFailure(
+                    .output, "\(first) and \(photo.name) would both become \(job.destination.name); rename one")
+            }
+            return jobs
         }
     }
 

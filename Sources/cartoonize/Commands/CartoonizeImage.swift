@@ -1,5 +1,7 @@
 import ArgumentParser
+import Files
 import Foundation
+import ImageCodecs
 import StableDiffusion
 import TensorKernels
 
@@ -24,7 +26,9 @@ struct CartoonizeImage: ParsableCommand {
             """)
 
     @Argument(
-        help: "PNG, JPEG or WebP files, folders of them, quoted patterns, or https addresses; '-' for standard input.",
+        help: ArgumentHelp(
+            "Picture files (\(ImageFormat.list(ImageFormat.all))), folders of them, quoted patterns, or https addresses; "
+                + "'-' for standard input."),
         completion: .file())
     var photo: [String] = []
 

@@ -1,6 +1,9 @@
 import ArgumentParser
 import Checkpoints
+import Files
 import Foundation
+import ImageCodecs
+import StableDiffusion
 
 /// Tells how a picture was made, from the parameters inside it, or what a model consists of.
 struct InspectCommand: ParsableCommand {
@@ -9,7 +12,7 @@ struct InspectCommand: ParsableCommand {
         abstract: "Print the parameters inside a picture, or the parts of a model.")
 
     @Argument(
-        help: "A PNG or JPEG file, '-' for standard input, a model as for --model, or a file of weights.",
+        help: "A picture file, '-' for standard input, a model as for --model, or a file of weights.",
         completion: .file())
     var subject: String
 
@@ -49,7 +52,7 @@ struct InspectCommand: ParsableCommand {
     }
 
     private func inspectPicture() throws {
-        let inspected = try InputPicture(InputFile(path: subject))
+        let inspected = try InputFile(path: subject).header()
         if json {
             try StandardStreams.printResult(Report(inspected, name: WebPhoto.shown(subject)).jsonLine())
         } else if let parameters = inspected.parameters {
@@ -57,7 +60,8 @@ struct InspectCommand: ParsableCommand {
             let lines = parameters.split(separator: "\n", omittingEmptySubsequences: false)
             try StandardStreams.printResult(lines.map { singleLine(String($0)) }.joined(separator: "\n"))
         } else {
-            Console.line("\(WebPhoto.shown(subject)): \(inspected.format), \(inspected.size), no parameters inside")
+            let size = "\(inspected.width)x\(inspected.height)"
+            Console.line("\(WebPhoto.shown(subject)): \(inspected.format), \(size), no parameters inside")
         }
     }
 
@@ -71,15 +75,15 @@ struct InspectCommand: ParsableCommand {
         /// The settings by their names in the text, such as `Steps` and `CFG scale`.
         var parameters: [String: String]?
 
-        init(_ picture: InputPicture, name: String) {
+        init(_ picture: ImageHeader, name: String) {
             input = name
-            format = picture.format.rawValue
-            width = picture.size.width
-            height = picture.size.height
+            format = picture.format.name
+            width = picture.width
+            height = picture.height
             guard let text = picture.parameters else { return }
             let read = GenerationParameters(text: text)
             instruction = read.instruction
-            negative = read.negativeInstruction
+            negative = read.negativePrompt
             parameters = Dictionary(read.fields.map { ($0.name, $0.value) }) { first, _ in first }
         }
     }

@@ -80,7 +80,7 @@ struct VerifyCommand: ParsableCommand {
         tell("every value is finite")
 
         let probe = try ModelProbe(
-            directory, compute: Compute(threads: threads ?? Compute.availableThreads))
+            directory, compute: Compute(threads: min(threads ?? .max, Compute.availableThreads)))
         if let stored { try compare(probe, with: stored.figures, of: stored.file) }
         if record { try write(probe, to: found.location) }
         if stored == nil, !record { tell("no figures to compare the probe with; --record stores them") }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import ImageCodecs
 
@@ -60,12 +61,12 @@ struct InputFile {
             if AddressBudget.isLimited {
                 try AddressBudget.require(2 * data.count + (8 << 20), for: "reading \(path)")
             }
-            let isStart = data.count < ImageFile.signatureLength
+            let isStart = data.count < ImageFormat.signatureLength
             data += chunk[..<count]
             // An endless device is told by its first bytes, not after a gigabyte.
-            if isStart, data.count >= ImageFile.signatureLength {
+            if isStart, data.count >= ImageFormat.signatureLength {
                 do {
-                    try ImageFile.checkSignature(data)
+                    _ = try ImageFormat(of: data)
                 } catch {
                     throw failure(path, String(describing: error))
                 }
@@ -79,17 +80,13 @@ struct InputFile {
     }
 }
 
-extension ImageFile {
-    /// As many bytes as it takes to tell what a file is.
-    static let signatureLength = 64
-
-    /// Throws `ImageError.unknownFormat` when the start of a file is of no picture.
-    static func checkSignature(_ start: Data) throws {
+extension InputFile {
+    /// What the picture's header says; pixels are not decoded.
+    func header() throws -> ImageHeader {
         do {
-            _ = try header(of: start)
-        } catch let error as ImageError {
-            // Whatever else is wrong may be that the rest is still to come.
-            if case .unknownFormat = error { throw error }
+            return try ImageFile.header(of: data)
+        } catch {
+            throw Self.failure(name, String(describing: error))
         }
     }
 }

@@ -4,13 +4,12 @@ import StableDiffusion
 
 /// A decoded input picture, and how a result becomes a picture like it.
 struct InputPicture: Sendable {
-    let format: ImageFormat
     private let image: DecodedImage
 
-    init(_ file: InputFile) throws {
+    /// - Parameter strict: whether damage that could be repaired is a failure.
+    init(_ file: InputFile, strict: Bool = false) throws {
         do {
-            format = try ImageFile.header(of: file.data).format
-            image = try ImageFile.decode(file.data)
+            image = try ImageFile.decode(file.data, strict: strict)
         } catch {
             throw InputFile.failure(file.name, String(describing: error))
         }
@@ -18,8 +17,8 @@ struct InputPicture: Sendable {
 
     var size: PixelSize { PixelSize(width: image.width, height: image.height) }
 
-    /// The text with the generation parameters inside the file.
-    var parameters: String? { image.parameters }
+    /// What was wrong with the file and could be repaired, a clause each.
+    var notes: [String] { image.notes }
 
     var hasAlpha: Bool { image.alpha != nil }
 
@@ -35,8 +34,8 @@ struct InputPicture: Sendable {
     /// The colours of pixels that are not sRGB.
     private var profile: ColourProfile? { image.iccProfile.flatMap(ColourProfile.init(icc:)) }
 
-    /// `result` as a picture of the given size with this picture's colour profile and, in a PNG, its alpha channel;
-    /// a JPEG has none, so there transparent parts show white.
+    /// `result` as a picture of the given size with this picture's colour profile and, its metadata and,
+    /// where the format has one, its alpha channel; where it has none, transparent parts show white.
     func finished(_ result: PixelImage, size: PixelSize, format: ImageFormat, parameters: String?) -> DecodedImage {
         let profile = profile
         var rgb = enlarged(result, to: size, profile)
@@ -60,7 +59,7 @@ struct InputPicture: Sendable {
     ) -> DecodedImage {
         var rgb = rgb
         var alpha = image.alpha.map { resized($0, from: self.size, to: size, channels: 1) }
-        if format == .jpeg, let opacities = alpha {
+        if !format.hasAlpha, let opacities = alpha {
             for (pixel, opacity) in opacities.enumerated() where opacity < 255 {
                 for channel in 3 * pixel..<3 * pixel + 3 {
                     let blended = Int(rgb[channel]) * Int(opacity) + 255 * (255 - Int(opacity))
@@ -71,7 +70,7 @@ struct InputPicture: Sendable {
         }
         return DecodedImage(
             width: size.width, height: size.height, rgb: rgb, alpha: alpha, iccProfile: iccProfile,
-            parameters: parameters)
+            parameters: parameters, metadata: image.metadata)
     }
 
     /// A result at the size to write: guided by this picture where that was much larger than the size worked at.

@@ -1,4 +1,6 @@
+import Files
 import Foundation
+import ImageCodecs
 
 /// Finds the photos that arguments mean: files, folders, patterns and addresses, in their order, each file once.
 struct PhotoSearch {
@@ -89,14 +91,15 @@ struct PhotoSearch {
     private static func isOurs(_ name: String) -> Bool {
         // Regular expressions would be slow for a million names.
         guard name.contains("cartoon") else { return false }
-        return name.wholeMatch(of: /(?s).*\.cartoon(-\d+)?(\.step-\d+)?\.(png|jpg)/) != nil
-            || name.wholeMatch(of: /cartoonize\.(seed|html|jsonl|\d+-of-\d+\.jsonl)/) != nil
+        if let match = name.wholeMatch(of: /(?s).*\.cartoon(-\d+)?(\.step-\d+)?\.([a-z]+)/) {
+            return ImageFormat.writable.contains { $0.fileExtension == match.3 }
+        }
+        return name.wholeMatch(of: /cartoonize\.(seed|html|jsonl|\d+-of-\d+\.jsonl)/) != nil
     }
 
     /// Whether a file in a folder is taken: by its name, or else by its first bytes.
     private static func looksLikePhoto(_ path: String) -> Bool {
-        let nameSaysSo = ["png", "jpg", "jpeg", "jpe", "jfif", "webp"].contains(
-            FilePath(path).fileExtension.lowercased())
+        let nameSaysSo = ImageFormat(fileExtension: FilePath(path).fileExtension) != nil
         switch FileKind(path) {
         // A link to nothing is told like any file that cannot be read.
         case nil: return nameSaysSo
@@ -109,12 +112,10 @@ struct PhotoSearch {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
-        var start = [UInt8](repeating: 0, count: 12)
+        var start = [UInt8](repeating: 0, count: ImageFormat.signatureLength)
         var count = 0
         repeat { count = read(descriptor, &start, start.count) } while count < 0 && errno == EINTR
-        guard count == start.count else { return false }
-        return start.starts(with: [0xFF, 0xD8, 0xFF]) || start.starts(with: [0x89, 0x50, 0x4E, 0x47])
-            || start.starts(with: "RIFF".utf8) && start.dropFirst(8).elementsEqual("WEBP".utf8)
+        return count > 0 && ImageFormat(start: start.prefix(count)) != nil
     }
 
     /// The paths that a shell's pattern matches, sorted by bytes.

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import HTTPClient
 import ImageCodecs
@@ -48,12 +49,12 @@ struct WebPhoto {
         var (modified, isChecked, kind) = (0.0, false, "")
         do {
             let data = try client.data(from: address, limit: Self.byteLimit, seconds: Self.seconds) { response, data in
-                guard !isChecked, data.count >= ImageFile.signatureLength || data.count == response.contentLength
+                guard !isChecked, data.count >= ImageFormat.signatureLength || data.count == response.contentLength
                 else { return }
                 isChecked = true
                 modified = response.lastModified ?? 0
                 kind = response["content-type"].map { " (the server calls it \($0.prefix(80)))" } ?? ""
-                try ImageFile.checkSignature(data)
+                _ = try ImageFormat(of: data)
             }
             guard !data.isEmpty else { throw ImageError.emptyFile }
             return (data, modified)

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import ImageCodecs
 
@@ -42,19 +43,22 @@ struct OutputNaming {
         guard let format = format ?? ImageFormat(fileExtension: fileExtension) else {
             throw CommandFailure(
                 .usage,
-                "the kind of picture is not clear from the name \(output); end it in .png or .jpg, or give --format")
+                "the kind of picture is not clear from the name \(output); \(ImageFormat.howToChoose)")
         }
         return jobs(photo, stem: FilePath(output).withoutExtension, fileExtension: fileExtension, format)
     }
 
     /// The pictures of one photo of many, in the output folder or beside it.
-    func jobs(for photo: Photo) throws -> [Job] {
+    ///
+    /// - Parameter keepingExtension: whether the photo's extension stays in the name, to tell it from another's.
+    func jobs(for photo: Photo, keepingExtension: Bool = false) throws -> [Job] {
         guard photo.path != "-" else {
             throw CommandFailure(.usage, "the picture from standard input has no name; give the output's with -o")
         }
         let format = format ?? .png
         // A photo on the web becomes a picture in the current folder.
-        let stem = FilePath(WebPhoto(photo.path)?.fileName ?? photo.path).withoutExtension + ".cartoon"
+        let name = WebPhoto(photo.path)?.fileName ?? photo.path
+        let stem = (keepingExtension ? name : FilePath(name).withoutExtension) + ".cartoon"
         let path = output.map { FilePath($0).appending(FilePath(photo.subfolder).appending(FilePath(stem).name)) }
         return jobs(photo, stem: path ?? stem, fileExtension: format.fileExtension, format)
     }

@@ -7,10 +7,8 @@ struct PictureMaker: Sendable {
     let model: ModelDirectory
     let settings: Settings
     let size: SizeOptions
-    /// Of a JPEG.
-    let quality: Int
-    /// Whether the photo is shown beside what became of it.
-    let compare: Bool
+    /// How pictures are written, and what counts as damage.
+    let output: OutputOptions
 
     /// A photo ready for the model.
     struct Prepared: Sendable {
@@ -26,13 +24,13 @@ struct PictureMaker: Sendable {
         let start = ContinuousClock.now
         let file = try InputFile(path: job.photo.path)
         if AddressBudget.isLimited {
-            let header = try Self.header(of: file)
+            let header = try file.header()
             let size = PixelSize(width: header.width, height: header.height)
             try AddressBudget.require(
                 AddressBudget.ownBytes(threads: settings.threads) + AddressBudget.bytes(of: size),
                 for: "reading a photo of \(size)")
         }
-        let picture = try InputPicture(file)
+        let picture = try InputPicture(file, strict: output.strict)
         let sizes = try sizes(for: job, photo: picture.size)
         let source = picture.pixels(size: sizes.working)
         return Prepared(picture: picture, source: source, sizes: sizes, time: start.duration(to: .now))
@@ -46,15 +44,17 @@ struct PictureMaker: Sendable {
 
     /// What the header of a job's photo says.
     func header(of job: Job) throws -> ImageHeader {
-        try Self.header(of: InputFile(path: job.photo.path))
+        try InputFile(path: job.photo.path).header()
     }
 
-    private static func header(of file: InputFile) throws -> ImageHeader {
-        do {
-            return try ImageFile.header(of: file.data)
-        } catch let error as ImageError {
-            throw InputFile.failure(file.name, error.description)
-        }
+    var compare: Bool { output.compare }
+    var quality: Int { output.quality ?? OutputOptions.defaultQuality }
+
+    /// Throws when pictures of a format cannot be written, or not as the options say.
+    func check(_ format: ImageFormat) throws {
+        // As long as the embedded text may get.
+        let size = PixelSize(width: format.maximumSide, height: format.maximumSide)
+        try output.check(format, parameters: parameters(seed: .max, working: size))
     }
 
     /// The encoded file of what the model made of a job's photo.
@@ -62,10 +62,12 @@ struct PictureMaker: Sendable {
         let parameters = parameters(seed: job.seed, working: prepared.sizes.working)
         var picture = prepared.picture.finished(
             result, size: prepared.sizes.output, format: job.format, parameters: parameters)
+        if output.metadata == .none { picture.metadata = ImageMetadata() }
         if compare {
             picture = prepared.picture.resized(to: prepared.sizes.output, format: job.format).beside(picture)
         }
-        return try job.format.encode(picture, quality: quality, threads: settings.threads)
+        return try job.format.encode(
+            picture, quality: quality, lossless: output.lossless, threads: settings.threads)
     }
 
     /// The text that is embedded into a picture.
@@ -109,6 +111,6 @@ extension DecodedImage {
         let alpha = alpha.flatMap { left in other.alpha.map { join(left, $0, channels: 1) } }
         return DecodedImage(
             width: width + other.width, height: height, rgb: join(rgb, other.rgb, channels: 3), alpha: alpha,
-            iccProfile: other.iccProfile, parameters: other.parameters)
+            iccProfile: other.iccProfile, parameters: other.parameters, metadata: other.metadata)
     }
 }

@@ -2,6 +2,7 @@ import Checkpoints
 import ImageCodecs
 import ModelHub
 import StableDiffusion
+import TensorKernels
 
 /// What the process tells its caller. The numbers are documented and scripts rely on them.
 enum ExitStatus: Int32 {
@@ -47,6 +48,9 @@ struct CommandFailure: Error {
             stopsBatch = true
         case is ConfigurationError, is CheckpointError, is SamplerError:
             self.init(.model, "the model cannot be used: \(error)")
+            stopsBatch = true
+        case is KernelSetError:
+            self.init(.usage, String(describing: error))
             stopsBatch = true
         case let error as HubError: self.init(ExitStatus(error), error.description)
         case is ImageError: self.init(.output, String(describing: error))

@@ -1,4 +1,6 @@
+import Files
 import Foundation
+import ImageCodecs
 
 // A signal handler may only touch plain memory and call `write` and `_exit`, hence these two file-level variables.
 private nonisolated(unsafe) var wakeDescriptor: Int32 = -1
@@ -41,13 +43,14 @@ enum Interruption {
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         let wakeSource = ends[0]
         wakeDescriptor = ends[1]
-        Thread.detachNewThread {
+        let waiting = StartedThread {
             var number: UInt8 = 0
             while read(wakeSource, &number, 1) != 1 {}
             Console.clearBar()
-            TemporaryFolders.removeAll()
-            TemporaryFile.removeAllAndExit(128 + Int32(number))
+            TemporaryPaths.removeAllAndExit(128 + Int32(number))
         }
+        // Without a thread signals end the program at once, and the next run removes what is left.
+        if let waiting { waiting.detach() } else { wakeDescriptor = -1 }
     }
 
     private static func isIgnored(_ number: Int32) -> Bool {

@@ -1,37 +1,21 @@
 import ArgumentParser
-import Foundation
 import ImageCodecs
 
-extension ImageFormat {
-    /// The format to write that a file name's extension stands for.
-    init?(fileExtension: String) {
-        switch fileExtension.lowercased() {
-        case "png": self = .png
-        case "jpg", "jpeg", "jpe": self = .jpeg
-        default: return nil
-        }
+extension ImageFormat: ExpressibleByArgument {
+    public init?(argument: String) {
+        let named = Self.all.first { $0.name.lowercased() == argument.lowercased() }
+        guard let format = named ?? Self(fileExtension: argument) else { return nil }
+        self = format
     }
 
-    var fileExtension: String {
-        switch self {
-        case .png: "png"
-        case .jpeg: "jpg"
-        case .webp: "webp"
-        }
-    }
-
-    /// Encodes a picture; `quality` is for JPEG only, `threads` for PNG.
-    func encode(_ image: DecodedImage, quality: Int, threads: Int) throws -> Data {
-        switch self {
-        case .png: try image.png(threads: threads)
-        case .jpeg: try image.jpeg(quality: quality)
-        case .webp: throw ImageError.encodingFailed(self, reason: "it is only read")
-        }
-    }
+    public static var allValueStrings: [String] { writable.map { $0 == .jpeg ? "jpeg" : $0.fileExtension } }
 }
 
-extension ImageFormat: ExpressibleByArgument {
-    public init?(argument: String) { self.init(fileExtension: argument) }
-
-    public static var allValueStrings: [String] { ["png", "jpeg"] }
+extension ImageFormat {
+    /// What can be said of a name whose extension does not settle the format.
+    static var howToChoose: String {
+        let extensions = writable.map { "." + $0.fileExtension }
+        let first = extensions.dropLast().joined(separator: ", ")
+        return "end it in \(first) or \(extensions.last ?? ""), or give --format"
+    }
 }

@@ -18,8 +18,24 @@ struct OutputOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The quality of a JPEG, 1 to 100. (default: \(OutputOptions.defaultQuality))", valueName: "n"))
+            "The quality of a \(ImageFormat.list(ImageFormat.writable.filter(\.takesQuality), "or")), 1 to 100. "
+                + "(default: \(OutputOptions.defaultQuality))", valueName: "n"))
     var quality: Int?
+
+    @Flag(
+        help: ArgumentHelp(
+            "Write a \(ImageFormat.list(ImageFormat.writable.filter(\.hasLossless), "or")) without loss, which PNG always is."
+        ))
+    var lossless = false
+
+    @Option(
+        help: ArgumentHelp(
+            "What becomes of the photo's capture date, artist, copyright, camera and resolution: keep or none. Its place "
+                + "(GPS) is never kept.", valueName: "keep|none"))
+    var metadata = MetadataUse.keep
+
+    @Flag(help: "Refuse photos with damage that could be repaired, such as missing last rows, instead of noting it.")
+    var strict = false
 
     @Flag(name: [.short, .long], help: "Replace existing outputs.")
     var force = false
@@ -53,6 +69,7 @@ struct OutputOptions: ParsableArguments {
         }
         if let preview, preview < 1 { throw ValidationError("--preview takes a number above 0, not \(preview)") }
         if preview != nil, output == "-" { throw ValidationError("--preview writes files; name the output's with -o") }
+        if lossless, quality != nil { throw ValidationError("--lossless and --quality exclude each other") }
         if force, skipExisting { throw ValidationError("--force and --skip-existing exclude each other") }
         if compare, gallery {
             throw ValidationError("--compare and --gallery exclude each other: both show before and after")
@@ -63,10 +80,25 @@ struct OutputOptions: ParsableArguments {
         }
     }
 
-    /// Throws when `--quality` is given for a format that has none.
-    func checkQuality(for format: ImageFormat) throws {
-        if quality != nil, format != .jpeg {
-            throw CommandFailure(.usage, "--quality is for JPEG, and the output is \(format)")
+    /// Throws when pictures of a format cannot be written, or not as these options say.
+    ///
+    /// - Parameter parameters: of the kind that is embedded.
+    func check(_ format: ImageFormat, parameters: String) throws {
+        guard format.isWritten else {
+            throw CommandFailure(
+                .usage,
+                "\(format) pictures are only read; what is written is \(ImageFormat.list(ImageFormat.writable, "or"))")
         }
+        if quality != nil, !format.takesQuality {
+            let formats = ImageFormat.writable.filter(\.takesQuality)
+            throw CommandFailure(
+                .usage, "--quality is for \(ImageFormat.list(formats)), and the output is \(format)")
+        }
+        if lossless, !format.hasLossless, format != .png {
+            let formats = [.png] + ImageFormat.writable.filter(\.hasLossless)
+            throw CommandFailure(
+                .usage, "--lossless is for \(ImageFormat.list(formats)), and the output is \(format)")
+        }
+        try format.checkWritable(parameters: parameters)
     }
 }

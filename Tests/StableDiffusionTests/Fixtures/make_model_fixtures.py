@@ -81,10 +81,15 @@ MODELS = {
         ]),
 }
 
-# A UNet that never reads the text: its branches differ by their images only.
 PLAIN_UNET = dict(in_channels=8, block_out_channels=(4, 8), layers_per_block=1, norm_num_groups=2,
                   down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2,
                   mid_block_type="UNetMidBlock2D", cross_attention_dim=8, attention_head_dim=1)
+UNETS = {
+    # One that never reads the text: its branches differ by their images only.
+    "tiny-plain-unet": (7, PLAIN_UNET),
+    # One that reads it by way of the time embedding.
+    "tiny-text-time-unet": (8, dict(PLAIN_UNET, addition_embed_type="text", addition_embed_type_num_heads=4)),
+}
 
 TARGET = 0.4  # of the prediction's norm, moved by the text and by the image
 INSTRUCTION = "Turn it into a cartoon"
@@ -97,6 +102,20 @@ def photo(width, height, seed):
     base = np.stack([x * 255 / width, y * 255 / height, 128 + 100 * np.sin(x / 5 + y / 9)], -1)
     base[(x - width / 2) ** 2 + (y - height / 2) ** 2 < (min(width, height) / 3) ** 2] = (250, 40, 90)
     return Image.fromarray(np.clip(base + g.normal(0, 20, base.shape), 0, 255).astype("uint8"))
+
+
+@torch.no_grad()
+def make_unet(folder, seed, architecture):
+    """A UNet alone, and what it makes of two inputs with a text each."""
+    torch.manual_seed(seed)
+    shutil.rmtree(folder, ignore_errors=True)
+    unet = UNet2DConditionModel(**architecture).eval()
+    for p in unet.parameters():
+        if p.dim() == 1: p.add_(torch.randn_like(p) * 0.1)
+    write_part(folder, unet, unet.state_dict(), "diffusion_pytorch_model", [])
+    sample, words = torch.randn(2, 8, 6, 5), torch.randn(2, 3, 8)
+    save_file({"samples": sample, "text": words,
+               "output": unet(sample, 33.25, encoder_hidden_states=words).sample}, f"{folder}/golden.safetensors")
 
 
 @torch.no_grad()
@@ -295,16 +314,7 @@ def main():
                 assert min(distance(text, image), distance(blank, image)) > (0.25 if step == 0 else 0.12)
         save_file({k: v.contiguous() for k, v in golden.items()}, f"{folder}/golden.safetensors")
         json.dump({"runs": runs}, open(f"{folder}/golden.json", "w"), indent=2)
-    torch.manual_seed(7)
-    folder = f"{HERE}/tiny-plain-unet"
-    shutil.rmtree(folder, ignore_errors=True)
-    unet = UNet2DConditionModel(**PLAIN_UNET).eval()
-    for p in unet.parameters():
-        if p.dim() == 1: p.add_(torch.randn_like(p) * 0.1)
-    write_part(folder, unet, unet.state_dict(), "diffusion_pytorch_model", [])
-    sample, words = torch.randn(2, 8, 6, 5), torch.randn(2, 3, 8)
-    save_file({"samples": sample, "text": words,
-               "output": unet(sample, 33.25, encoder_hidden_states=words).sample}, f"{folder}/golden.safetensors")
+    for name, (seed, architecture) in UNETS.items(): make_unet(f"{HERE}/{name}", seed, architecture)
     # Floats around every half of a pixel value, and numpy's rounding of them.
     halves = np.arange(255, dtype=np.float64)
     x = ((halves + 0.5) / 255 * 2 - 1).astype(np.float32)

@@ -1,6 +1,6 @@
-"""Makes the golden files of the tokenizer (run with transformers, on a folder with vocab.json and merges.txt).
+"""Makes the golden files of the tokenizer (run with transformers), by the vocab.json and merges.txt of the embedded model.
 
-    python make_tokenizer_fixtures.py ../../../Models/cartoonizer-mini/tokenizer
+    python make_tokenizer_fixtures.py
 
 Writes:
   tokenizer-texts.json     a list of texts
@@ -12,7 +12,6 @@ import json
 import os
 import random
 import shutil
-import sys
 import tempfile
 import unicodedata
 
@@ -137,4 +136,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(os.path.join(HERE, "../../../Models/cartoonizer-mini/tokenizer"))

@@ -1,0 +1,35 @@
+"""What can be asked for: styles and attributes, and which combinations are kept out of training."""
+import zlib
+
+STYLES = ("cartoon", "comic", "anime", "sketch", "ink", "watercolor")
+ATTRIBUTES = {
+    "line": ("none", "thin", "bold"),
+    "colour": ("natural", "vivid", "pastel", "mono", "sepia"),
+    "tones": ("few", "many", "smooth"),
+}
+TONES = {"few": 3, "many": 6, "smooth": "smooth"}
+
+
+def held_out(style, asked):
+    """A fifth of the combinations of two things and more (a style other than the cartoon counts as one)."""
+    if len(asked) + (style != "cartoon") < 2: return False
+    key = "|".join([style] + [f"{name}={asked[name]}" for name in sorted(asked)])
+    return zlib.crc32(key.encode()) % 5 == 0
+
+
+def draw(drawing, style, asked):
+    """The teacher's drawing (teacher.Drawing) of a style with the asked attributes."""
+    asked = dict(asked)
+    if "tones" in asked: asked["tones"] = TONES[asked["tones"]]
+    return drawing.of(style, **asked)
+
+
+def random_request(rng, allowed):
+    """A style and one to three attributes; `allowed(style, asked)` says which combinations may come."""
+    while True:
+        style = STYLES[rng.choice(6, p=(0.4, 0.12, 0.12, 0.12, 0.12, 0.12))]
+        count = rng.choice((1, 2, 3), p=(0.5, 0.35, 0.15))
+        names = rng.choice(list(ATTRIBUTES), count, replace=False)
+        asked = {str(n): str(rng.choice(ATTRIBUTES[n])) for n in names}
+        if style == "ink" and "tones" in asked: continue  # two tones are what ink is
+        if allowed(style, asked): return style, asked

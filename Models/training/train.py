@@ -1,0 +1,240 @@
+"""Stage 2: python train.py PAIRS START OUT [--words-minutes 3] [--minutes 100]. Goes on where it was interrupted.
+
+InstructPix2Pix (Brooks et al. 2023) as one network from photo to drawing: the frozen encoder's latents of the photo beside
+noise, the instruction by cross-attention, one step from pure noise (zero terminal SNR, Lin et al. 2024) to the predicted clean
+latents, the decoder. The losses are on the pixels, through the whole decoder: a pair is nearly deterministic, and what an eye
+sees is not what a latent's squared error weighs. UNet, text encoder and decoder learn together, from START's weights.
+
+A part of the batches is of other steps (more than one step, dual guidance) and of the drawings' own latents (so that the
+decoder remains the autoencoder's). Both conditionings are dropped at times. In the last part a small discriminator of patches
+(Isola et al. 2017; hinge loss) sees photo and drawing: it takes the blur of what is uncertain by a pixel.
+"""
+import argparse, json, math, pathlib, time
+import numpy as np, torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+from common import Run, SCHEDULE
+from fused import fuse
+from instructions import DEFAULT, UNKNOWN, phrase
+from styles import ATTRIBUTES, STYLES, held_out, random_request
+
+CROPS = ((160, 3, 0.8), (256, 1, 0.2))  # pixels, batch, how often
+MARGIN = 16  # a crop's side that is no side of the picture: what is drawn there depends on what is outside
+SECOND = 499  # the second of two steps, trailing
+
+
+class Pairs:
+    """Random crops of the stored pairs; new ones are taken in as they are made."""
+
+    def __init__(self, folder): self.folder, self.views, self.known, self.looked = pathlib.Path(folder), [], set(), 0
+
+    def refresh(self):
+        if time.monotonic() - self.looked < 60 and self.views: return
+        self.looked = time.monotonic()
+        for p in sorted(self.folder.glob("*.npy")):
+            if p.name in self.known: continue
+            self.known.add(p.name)
+            self.views.append((np.load(p, mmap_mode="r"), json.loads(p.with_suffix(".json").read_text())))
+
+    def sample(self, rng, size):
+        """Photo and drawing, uint8 [size, size, 3] each; the instruction; the loss's mask [size, size]."""
+        self.refresh()
+        while True:
+            view, asked = self.views[rng.integers(len(self.views))]
+            if min(view.shape[1:3]) >= size: break
+        r = rng.random()
+        if r < 0.05: layer, words = 0, ""
+        elif r < 0.08: layer, words = 1, str(rng.choice(UNKNOWN))
+        elif r < 0.13: layer, words = 1, DEFAULT
+        elif r < 0.3: layer, words = 1, phrase(rng, "cartoon", {})
+        else:
+            layer = int(rng.integers(2, 7)) if r < 0.52 else int(rng.integers(7, len(view)))
+            words = phrase(rng, *asked[layer - 1])
+        y, x = (int(rng.integers((side - size) // 2 + 1)) * 2 for side in view.shape[1:3])
+        mask = np.ones((size, size), np.float32)
+        if y > 0: mask[:MARGIN] = 0
+        if x > 0: mask[:, :MARGIN] = 0
+        if y + size < view.shape[1]: mask[-MARGIN:] = 0
+        if x + size < view.shape[2]: mask[:, -MARGIN:] = 0
+        photo, drawn = (view[n, y:y + size, x:x + size] for n in (0, layer))
+        if rng.random() < 0.5: photo, drawn, mask = photo[:, ::-1], drawn[:, ::-1], mask[:, ::-1]
+        return photo, drawn, words, mask
+
+
+def images(blocks):
+    """uint8 [height, width, 3] each, as one float tensor [batch, 3, height, width] in -1...1, channels last."""
+    return torch.from_numpy(np.stack(blocks)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
+def weighted(values, mask): return (values * mask).sum() / (mask.sum() * values.shape[1] + 1e-6)
+
+
+def pixel_loss(made, wanted, mask):
+    """Absolute error, differences of neighbours at two scales, hues over 4x4 blocks, 1 - SSIM: a dictionary."""
+    d, out = made - wanted, {}
+    out["error"] = weighted(d.abs(), mask)
+    slopes = 0
+    for scale in (1, 2):
+        e, m = (d, mask) if scale == 1 else (F.avg_pool2d(d, 2), F.avg_pool2d(mask, 2))
+        w = wanted if scale == 1 else F.avg_pool2d(wanted, 2)
+        for step in (lambda v: v[..., 1:] - v[..., :-1], lambda v: v[..., 1:, :] - v[..., :-1, :]):
+            calm = (step(w).abs().amax(1, keepdim=True) < 0.02).float()  # what the teacher left flat is to be flat
+            inside = m[..., 1:] if calm.shape[-1] < m.shape[-1] else m[..., 1:, :]
+            slopes = slopes + weighted(step(e).abs() * (1 + 2 * calm), inside)
+    out["slopes"] = slopes
+    e, m = F.avg_pool2d(d, 4), F.avg_pool2d(mask, 4)
+    out["hues"] = weighted((e[:, :1] - e[:, 1:2]).abs(), m) + weighted((e[:, 2:] - (e[:, :1] + e[:, 1:2]) / 2).abs(), m)
+    mean = lambda v: F.avg_pool2d(v, 7, 1)
+    ma, mb = mean(made), mean(wanted)
+    va, vb, cov = mean(made * made) - ma * ma, mean(wanted * wanted) - mb * mb, mean(made * wanted) - ma * mb
+    c1, c2 = 0.02 ** 2, 0.06 ** 2
+    ssim = ((2 * ma * mb + c1) * (2 * cov + c2)) / ((ma * ma + mb * mb + c1) * (va + vb + c2))
+    out["dissimilar"] = weighted(1 - ssim, mask[..., 3:-3, 3:-3])
+    return out
+
+
+def total(parts): return parts["error"] + 0.6 * parts["slopes"] + parts["hues"] + 0.35 * parts["dissimilar"]
+
+
+def critic():
+    norm = torch.nn.utils.parametrizations.spectral_norm
+    layers, channels = [], 6
+    for out, stride in ((32, 1), (48, 2), (64, 2), (64, 1)):
+        layers += [norm(torch.nn.Conv2d(channels, out, 4 if stride == 2 else 3, stride, 1)), torch.nn.LeakyReLU(0.2)]
+        channels = out
+    return torch.nn.Sequential(*layers, norm(torch.nn.Conv2d(channels, 1, 3, 1, 1))).to(memory_format=torch.channels_last)
+
+
+def with_text_everywhere(unet):
+    """The instruction also joins the time embedding, and by it every residual block (`addition_embed_type="text"`): styles,
+    lines and colours are properties of the whole picture, and cross-attention alone reaches only the lowest resolution."""
+    if unet.config.addition_embed_type: return unet
+    grown = UNet2DConditionModel.from_config({**unet.config, "addition_embed_type": "text", "addition_embed_type_num_heads": 4})
+    missing = grown.load_state_dict(unet.state_dict(), strict=False).missing_keys
+    assert all(key.startswith("add_embedding.") for key in missing), missing
+    torch.nn.init.zeros_(grown.add_embedding.norm2.weight)  # nothing is added at first
+    return grown
+
+
+def tokenize(tokenizer, phrases):
+    return tokenizer(phrases, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
+
+
+def learn_words(text, tokenizer, folder, minutes):
+    """Classification of style and attributes, so that the embeddings of different instructions differ from the start."""
+    kept, rng = folder / "words.pt", np.random.default_rng(0)
+    if kept.exists() or not minutes: return minutes and text.load_state_dict(torch.load(kept, weights_only=True))
+    kinds = {"style": (*STYLES, ""), **{k: (*v, "") for k, v in ATTRIBUTES.items()}}
+    width = text.config.hidden_size
+    heads = torch.nn.ModuleDict({k: torch.nn.Linear(width, len(v)) for k, v in kinds.items()})
+    optimizer = torch.optim.AdamW([*text.parameters(), *heads.parameters()], lr=1e-3)
+    clock, step = time.monotonic(), 0
+
+    def examples(count, test):
+        texts, labels = [], {k: [] for k in kinds}
+        while len(texts) < count:
+            if test or rng.random() < 0.6: style, asked = random_request(rng, lambda *q: held_out(*q) == test)
+            else: style, asked = str(rng.choice(STYLES)), {}
+            if rng.random() < 0.05 and not test: words, style, asked = (("", "", {}), (str(rng.choice(UNKNOWN)), "cartoon", {}))[int(rng.random() < 0.6)]
+            else: words = phrase(rng, style, asked, test)
+            texts.append(words)
+            for k in kinds: labels[k].append(kinds[k].index(style if k == "style" else asked.get(k, "")))
+        return tokenize(tokenizer, texts), {k: torch.tensor(v) for k, v in labels.items()}
+
+    while (spent := (time.monotonic() - clock) / 60) < minutes:
+        ids, labels = examples(32, False)
+        end = ids.argmax(1)
+        hidden = text(ids[:, : int(end.max()) + 2]).last_hidden_state
+        loss = sum(F.cross_entropy(head(h), labels[k]) for k, head in heads.items() for h in (hidden[torch.arange(32), end], hidden[:, -1]))
+        optimizer.param_groups[0]["lr"] = 1e-3 * (1 - spent / minutes) + 1e-5
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        step += 1
+        if step % 200 == 0:
+            with torch.no_grad():
+                ids, labels = examples(200, True)
+                h = text(ids).last_hidden_state[torch.arange(200), ids.argmax(1)]
+                print(step, round(loss.item(), 4), "kept-out phrasings and combinations:",
+                      {k: (head(h).argmax(1) == labels[k]).float().mean().item() for k, head in heads.items()}, flush=True)
+    torch.save(text.state_dict(), kept)
+
+
+if __name__ == "__main__":
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for n in ("pairs", "start", "out"): p.add_argument(n)
+    p.add_argument("--minutes", type=float, default=100); p.add_argument("--words-minutes", type=float, default=3)
+    p.add_argument("--rate", type=float, default=7e-4); p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--critic-from", type=float, default=0.55, help="the share of the time from which the discriminator counts")
+    a = p.parse_args()
+    torch.set_num_threads(a.threads)
+    start, folder = pathlib.Path(a.start), pathlib.Path(a.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = CLIPTokenizer.from_pretrained(start / "tokenizer")
+    text = CLIPTextModel.from_pretrained(start / "text_encoder").float()
+    learn_words(text, tokenizer, folder, a.words_minutes)
+    last = torch.channels_last
+    vae = fuse(AutoencoderKL.from_pretrained(start / "vae").float().to(memory_format=last))
+    unet = fuse(with_text_everywhere(UNet2DConditionModel.from_pretrained(start / "unet").float()).to(memory_format=last))
+    vae.encoder.requires_grad_(False), vae.quant_conv.requires_grad_(False)
+    scale = vae.config.scaling_factor
+    judge = critic()
+    judging = torch.optim.AdamW(judge.parameters(), lr=4e-4, betas=(0.5, 0.99))
+    data = Pairs(a.pairs)
+    run = Run(folder, [q for m in (unet, text, vae) for q in m.parameters() if q.requires_grad], a.minutes, a.rate)
+    if (folder / "critic.pt").exists(): judge.load_state_dict(torch.load(folder / "critic.pt", weights_only=True))
+    rng = np.random.default_rng(run.step)
+    torch.manual_seed(run.step)
+    ways = DDPMScheduler(prediction_type="sample", **SCHEDULE)
+    encode = lambda x: vae.encode(x).latent_dist.mean.float()
+    while True:
+        size, batch, _ = CROPS[rng.choice(len(CROPS), p=[c[2] for c in CROPS])]
+        photos, drawn, words, masks = zip(*[data.sample(rng, size) for _ in range(batch)])
+        photo, wanted = images(photos), images(drawn)
+        mask = torch.from_numpy(np.stack(masks))[:, None]
+        with_image = torch.from_numpy((rng.random(batch) >= 0.04).astype(np.float32))[:, None, None, None]
+        words = [w if rng.random() >= 0.02 or i == 1 else "" for w, i in zip(words, with_image.flatten())]
+        kind, note = rng.random(), {}
+        with torch.autocast("cpu", torch.bfloat16, enabled=run.done < 0.93):
+            with torch.no_grad():
+                image = encode(photo) * with_image
+                clean = encode(wanted) * scale if kind < 0.15 else None
+            if kind < 0.05: predicted = clean + 0.02 * torch.randn_like(clean)  # the drawing's own latents
+            else:
+                hidden = text(tokenize(tokenizer, list(words))).last_hidden_state
+                predict = lambda x, t: unet(torch.cat([x, image], 1).contiguous(memory_format=last), t, encoder_hidden_states=hidden).sample.float()
+                t, noisy = 999, torch.randn_like(image)
+                if kind < 0.09:  # the second of two steps
+                    with torch.no_grad(): before = predict(noisy, 999)
+                    t, noisy = SECOND, ways.add_noise(before, torch.randn_like(before), torch.tensor([SECOND]))
+                elif kind < 0.15:
+                    t = int(rng.integers(0, 999))
+                    noisy = ways.add_noise(clean, torch.randn_like(clean), torch.tensor([t]))
+                predicted = predict(noisy, t)
+            made = vae.decode((predicted / scale).contiguous(memory_format=last)).sample.float()
+        sure = mask * with_image
+        parts = pixel_loss(made, wanted, sure)
+        loss = total(parts) + 0.1 * weighted((made - wanted) ** 2, mask * (1 - with_image))
+        if clean is not None and kind >= 0.05: loss = loss + 0.05 * F.mse_loss(predicted, clean)
+        if kind >= 0.15:
+            note.update({k: v.item() for k, v in parts.items()})
+            note["psnr"] = -10 * math.log10(weighted((made.detach() - wanted) ** 2, sure).item() / 4 + 1e-9)
+        strength = 0.02 * min(1, max(0, (run.done - a.critic_from) / 0.1))
+        if run.done > a.critic_from - 0.05 and kind >= 0.09:
+            inside = lambda x: torch.cat([photo, x * mask + wanted * (1 - mask)], 1)
+            with torch.autocast("cpu", torch.bfloat16):
+                judge.requires_grad_(True)
+                said = F.relu(1 - judge(inside(wanted)).float()).mean() + F.relu(1 + judge(inside(made.detach())).float()).mean()
+                judging.zero_grad()
+                said.backward()
+                judging.step()
+                note["judge"] = said.item()
+                judge.requires_grad_(False)
+                if strength: loss = loss - strength * (judge(inside(made)).float() * with_image).mean()
+        if run.descend(loss, note): break
+        if run.step % 500 == 0: torch.save(judge.state_dict(), folder / "critic.pt")
+    run.averaged()
+    unet.save_pretrained(folder / "unet")
+    text.save_pretrained(folder / "text_encoder")
+    vae.save_pretrained(folder / "vae")
