@@ -69,7 +69,7 @@ def hidden(folder):
 def inputs(folder):
     """Fills a folder with photos: `photos/` of four, small enough for many runs."""
     os.makedirs(f"{folder}/photos", exist_ok=True)
-    for index in range(4): shutil.copy(PHOTOS[index % len(PHOTOS)], f"{folder}/photos/{index}.jpg")
+    for index in range(4): shutil.copy2(PHOTOS[index % len(PHOTOS)], f"{folder}/photos/{index}.jpg")
 
 
 def commands(hub=None):

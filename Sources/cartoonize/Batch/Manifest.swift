@@ -13,15 +13,13 @@ final class Manifest: Sendable {
 
     /// Opens this process's file, makes it if need be, and repairs what a killed run left: half a line at the end.
     ///
-    /// - Throws: a `CommandFailure` for anything but a regular file with this one name: a link that somebody planted would
-    ///   have its victim changed.
+    /// - Throws: a `CommandFailure` for what is no regular file.
     init(folder: String, shard: Shard?) throws {
         path = FilePath(folder).appending(Self.name(shard))
-        // O_NONBLOCK: a pipe must fail the check below.
+        try Self.removeForeign(path)
+        // O_NOFOLLOW and O_NONBLOCK, should somebody be quick: a link or a pipe must fail the check below.
         descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o666)
-        guard descriptor >= 0 else {
-            throw errno == ELOOP ? Self.linkFailure(path) : CommandFailure(writing: path, SystemError())
-        }
+        guard descriptor >= 0 else { throw CommandFailure(writing: path, SystemError()) }
         do {
             try prepare()
         } catch {
@@ -34,7 +32,7 @@ final class Manifest: Sendable {
     private func prepare() throws {
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_nlink <= 1 else {
-            throw Self.linkFailure(path)
+            throw Self.foreignFailure(path)
         }
         // A file system without locks has to do without.
         if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
@@ -47,8 +45,20 @@ final class Manifest: Sendable {
         }
     }
 
-    private static func linkFailure(_ path: String) -> CommandFailure {
-        CommandFailure(.output, "\(path) is a link or no regular file; it is not written to: remove it")
+    /// Removes the name of what is no manifest: a link that somebody planted would have what it leads to changed, and a
+    /// pipe or a device keeps nothing.
+    private static func removeForeign(_ path: String) throws {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFDIR,
+            status.st_mode & S_IFMT != S_IFREG || status.st_nlink > 1
+        else { return }
+        let isOther = FileKind(path) == .other
+        guard unlink(path) == 0 else { throw CommandFailure(writing: path, SystemError()) }
+        if isOther { throw foreignFailure(path) }
+    }
+
+    private static func foreignFailure(_ path: String) -> CommandFailure {
+        CommandFailure(.output, "\(path) was no regular file, and nothing can be recorded there; it was removed")
     }
 
     deinit {

@@ -20,8 +20,9 @@ struct PictureMemory {
 
     private var samples: Int { hasAlpha ? 4 : 3 }
 
-    /// The picture at its size, the photo's colours in sRGB, and the photo as it would come back from the size worked at.
-    private var enlarging: Int { output.pixels * (samples + 3 + (hasProfile ? 3 : 0)) }
+    /// The picture at its size, the photo's colours in sRGB, and the photo as it would come back from the size worked at; a
+    /// quarter of a byte a pixel for what is between the two passes of resizing.
+    private var enlarging: Int { output.pixels * (samples + 3 + (hasProfile ? 3 : 0)) + output.pixels / 4 }
 
     /// The picture, side by side with the photo in another copy, and its file: drawings take about half of their pixels.
     private var encoding: Int {

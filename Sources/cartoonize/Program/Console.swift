@@ -11,7 +11,7 @@ enum Console {
     /// Writes one line, below the bar when there is one.
     static func line(_ text: String) {
         barIsShown.withLock { shown in
-            emit((shown ? "\r\u{1B}[K" : "") + "cartoonize: " + shortened(singleLine(text)) + "\n")
+            emit((shown ? "\r\u{1B}[K" : "") + "cartoonize: " + shortened(singleLine(shortened(text))) + "\n")
             shown = false
         }
     }
