@@ -133,6 +133,29 @@ static bool is_available(void) {
     return is_loaded;
 }
 
+// libjxl 0.7 prints what it finds wrong with a file. What it prints to is a variable, which this program itself does not
+// use, and which is another file while at least one thread is in the library.
+static pthread_mutex_t quiet_lock = PTHREAD_MUTEX_INITIALIZER;
+static FILE *printed_to;
+static unsigned threads_inside;
+
+static void enter_library(void) {
+    static FILE *nowhere;
+    pthread_mutex_lock(&quiet_lock);
+    if (!nowhere) nowhere = fopen("/dev/null", "we");
+    if (threads_inside++ == 0) {
+        printed_to = stderr;
+        if (nowhere) stderr = nowhere;
+    }
+    pthread_mutex_unlock(&quiet_lock);
+}
+
+static void leave_library(void) {
+    pthread_mutex_lock(&quiet_lock);
+    if (--threads_inside == 0) stderr = printed_to;
+    pthread_mutex_unlock(&quiet_lock);
+}
+
 static int get_encoding(const void *decoder, colour_encoding_fields *encoding) {
     if (jxl.version() < first_without_format) {
         int (*call)(const void *, const pixel_format *, int, colour_encoding_fields *);
@@ -218,7 +241,9 @@ static void *open_reader(const uint8_t *data, size_t size, cimage_header *header
     if (jxl.subscribe(decoder, basic_info | colour_encoding | full_image) == success &&
         jxl.set_unpremultiply(decoder, 1) == success && jxl.set_input(decoder, data, size) == success) {
         jxl.close_input(decoder);
+        enter_library();
         problem = read_header(reader);
+        leave_library();
     }
     if (problem) {
         set_message(message, problem);
@@ -245,19 +270,26 @@ static bool read_profile(void *opaque, cimage_buffer *profile) {
     return true;
 }
 
-// The first frame; the rest of an animation is not looked at.
-static bool read_pixels(void *opaque, void *pixels, cimage_colours *colours, char message[CIMAGE_MESSAGE_SIZE]) {
-    jxl_reader *reader = opaque;
+static bool read_first_frame(jxl_reader *reader, void *pixels) {
     const cimage_header *header = &reader->header;
     pixel_format format = {header->channels, header->bits == 16 ? type_uint16 : type_uint8, little_endian, 0};
     size_t size = (size_t)header->width * header->height * header->channels * (header->bits / 8), needed = 0;
-    set_message(message, "libjxl cannot read it, or it is cut off");
-    *colours = reader->colours;
     int status = jxl.process(reader->decoder);
     if (status != need_image_out_buffer) return false;
     if (jxl.out_buffer_size(reader->decoder, &format, &needed) != success || needed != size) return false;
     if (jxl.set_out_buffer(reader->decoder, &format, pixels, size) != success) return false;
     return jxl.process(reader->decoder) == full_image;
+}
+
+// The rest of an animation is not looked at.
+static bool read_pixels(void *opaque, void *pixels, cimage_colours *colours, char message[CIMAGE_MESSAGE_SIZE]) {
+    jxl_reader *reader = opaque;
+    *colours = reader->colours;
+    enter_library();
+    bool done = read_first_frame(reader, pixels);
+    leave_library();
+    if (!done) set_message(message, "libjxl cannot read it, or it is cut off");
+    return done;
 }
 
 const cimage_decoder *cimage_jxl_decoder(void) {
@@ -329,6 +361,7 @@ bool cimage_jxl_encode(const cimage_picture *picture, float distance, const uint
             mixed[4 * i + 3] = picture->alpha[i];
         }
     }
+    enter_library();
     void *encoder = jxl.encoder_create(NULL);
     bool done = encoder != NULL;
     if (done && exif) {
@@ -348,6 +381,7 @@ bool cimage_jxl_encode(const cimage_picture *picture, float distance, const uint
         done = collect(encoder, output);
     }
     if (encoder) jxl.encoder_destroy(encoder);
+    leave_library();
     free(mixed);
     return done;
 }
