@@ -63,6 +63,7 @@ static struct {
     int (*process)(void *decoder);
     int (*set_unpremultiply)(void *decoder, int unpremultiply);
     int (*get_basic_info)(const void *decoder, basic_info_fields *info);
+    int (*set_preferred_encoding)(void *decoder, const colour_encoding_fields *encoding);
     void *get_encoding, *get_profile_size, *get_profile;  // by version
     int (*out_buffer_size)(const void *decoder, const pixel_format *format, size_t *size);
     int (*set_out_buffer)(void *decoder, const pixel_format *format, void *buffer, size_t size);
@@ -97,6 +98,7 @@ static void load(void) {
         {"JxlDecoderProcessInput", &jxl.process},
         {"JxlDecoderSetUnpremultiplyAlpha", &jxl.set_unpremultiply},
         {"JxlDecoderGetBasicInfo", &jxl.get_basic_info},
+        {"JxlDecoderSetPreferredColorProfile", &jxl.set_preferred_encoding},
         {"JxlDecoderGetColorAsEncodedProfile", &jxl.get_encoding},
         {"JxlDecoderGetICCProfileSize", &jxl.get_profile_size},
         {"JxlDecoderGetColorAsICCProfile", &jxl.get_profile},
@@ -218,9 +220,18 @@ static const char *read_header(jxl_reader *reader) {
         .is_grey = info.num_color_channels == 1,
     };
     // The numbers are those of ITU-T H.273, but for P3, whose white may be the cinema's.
-    enum { p3 = 11, p3_d65 = 12, white_d65 = 1 };
+    enum { p3 = 11, p3_d65 = 12, white_d65 = 1, linear = 8 };
     colour_encoding_fields encoding = {0};
-    if (get_encoding(decoder, &encoding) == success && encoding.transfer_function < UINT16_MAX) {
+    bool is_known = get_encoding(decoder, &encoding) == success;
+    // Colours that are stored as the eye takes them come in any encoding: 8 bits are too few for a linear one.
+    if (!info.uses_original_profile && (!is_known || encoding.transfer_function == linear)) {
+        colour_encoding_fields wanted = {0};
+        jxl.encoding_to_srgb(&wanted, info.num_color_channels == 1);
+        if (jxl.set_preferred_encoding(decoder, &wanted) == success) {
+            is_known = get_encoding(decoder, &encoding) == success;
+        }
+    }
+    if (is_known && encoding.transfer_function < UINT16_MAX) {
         bool is_p3 = encoding.primaries == p3 && encoding.white_point == white_d65;
         reader->colours = (cimage_colours){(uint16_t)(is_p3 ? p3_d65 : encoding.primaries),
                                            (uint16_t)encoding.transfer_function};
