@@ -63,6 +63,7 @@ static struct {
     int (*process)(void *decoder);
     int (*set_unpremultiply)(void *decoder, int unpremultiply);
     int (*get_basic_info)(const void *decoder, basic_info_fields *info);
+    int (*set_preferred_encoding)(void *decoder, const colour_encoding_fields *encoding);
     void *get_encoding, *get_profile_size, *get_profile;  // by version
     int (*out_buffer_size)(const void *decoder, const pixel_format *format, size_t *size);
     int (*set_out_buffer)(void *decoder, const pixel_format *format, void *buffer, size_t size);
@@ -97,6 +98,7 @@ static void load(void) {
         {"JxlDecoderProcessInput", &jxl.process},
         {"JxlDecoderSetUnpremultiplyAlpha", &jxl.set_unpremultiply},
         {"JxlDecoderGetBasicInfo", &jxl.get_basic_info},
+        {"JxlDecoderSetPreferredColorProfile", &jxl.set_preferred_encoding},
         {"JxlDecoderGetColorAsEncodedProfile", &jxl.get_encoding},
         {"JxlDecoderGetICCProfileSize", &jxl.get_profile_size},
         {"JxlDecoderGetColorAsICCProfile", &jxl.get_profile},
@@ -131,6 +133,29 @@ static bool is_available(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, load);
     return is_loaded;
+}
+
+// libjxl 0.7 prints what it finds wrong with a file. What it prints to is a variable, which this program itself does not
+// use, and which is another file while at least one thread is in the library.
+static pthread_mutex_t quiet_lock = PTHREAD_MUTEX_INITIALIZER;
+static FILE *printed_to;
+static unsigned threads_inside;
+
+static void enter_library(void) {
+    static FILE *nowhere;
+    pthread_mutex_lock(&quiet_lock);
+    if (!nowhere) nowhere = fopen("/dev/null", "we");
+    if (threads_inside++ == 0) {
+        printed_to = stderr;
+        if (nowhere) stderr = nowhere;
+    }
+    pthread_mutex_unlock(&quiet_lock);
+}
+
+static void leave_library(void) {
+    pthread_mutex_lock(&quiet_lock);
+    if (--threads_inside == 0) stderr = printed_to;
+    pthread_mutex_unlock(&quiet_lock);
 }
 
 static int get_encoding(const void *decoder, colour_encoding_fields *encoding) {
@@ -195,9 +220,18 @@ static const char *read_header(jxl_reader *reader) {
         .is_grey = info.num_color_channels == 1,
     };
     // The numbers are those of ITU-T H.273, but for P3, whose white may be the cinema's.
-    enum { p3 = 11, p3_d65 = 12, white_d65 = 1 };
+    enum { p3 = 11, p3_d65 = 12, white_d65 = 1, linear = 8 };
     colour_encoding_fields encoding = {0};
-    if (get_encoding(decoder, &encoding) == success && encoding.transfer_function < UINT16_MAX) {
+    bool is_known = get_encoding(decoder, &encoding) == success;
+    // Colours that are stored as the eye takes them come in any encoding: 8 bits are too few for a linear one.
+    if (!info.uses_original_profile && (!is_known || encoding.transfer_function == linear)) {
+        colour_encoding_fields wanted = {0};
+        jxl.encoding_to_srgb(&wanted, info.num_color_channels == 1);
+        if (jxl.set_preferred_encoding(decoder, &wanted) == success) {
+            is_known = get_encoding(decoder, &encoding) == success;
+        }
+    }
+    if (is_known && encoding.transfer_function < UINT16_MAX) {
         bool is_p3 = encoding.primaries == p3 && encoding.white_point == white_d65;
         reader->colours = (cimage_colours){(uint16_t)(is_p3 ? p3_d65 : encoding.primaries),
                                            (uint16_t)encoding.transfer_function};
@@ -218,7 +252,9 @@ static void *open_reader(const uint8_t *data, size_t size, cimage_header *header
     if (jxl.subscribe(decoder, basic_info | colour_encoding | full_image) == success &&
         jxl.set_unpremultiply(decoder, 1) == success && jxl.set_input(decoder, data, size) == success) {
         jxl.close_input(decoder);
+        enter_library();
         problem = read_header(reader);
+        leave_library();
     }
     if (problem) {
         set_message(message, problem);
@@ -245,19 +281,26 @@ static bool read_profile(void *opaque, cimage_buffer *profile) {
     return true;
 }
 
-// The first frame; the rest of an animation is not looked at.
-static bool read_pixels(void *opaque, void *pixels, cimage_colours *colours, char message[CIMAGE_MESSAGE_SIZE]) {
-    jxl_reader *reader = opaque;
+static bool read_first_frame(jxl_reader *reader, void *pixels) {
     const cimage_header *header = &reader->header;
     pixel_format format = {header->channels, header->bits == 16 ? type_uint16 : type_uint8, little_endian, 0};
     size_t size = (size_t)header->width * header->height * header->channels * (header->bits / 8), needed = 0;
-    set_message(message, "libjxl cannot read it, or it is cut off");
-    *colours = reader->colours;
     int status = jxl.process(reader->decoder);
     if (status != need_image_out_buffer) return false;
     if (jxl.out_buffer_size(reader->decoder, &format, &needed) != success || needed != size) return false;
     if (jxl.set_out_buffer(reader->decoder, &format, pixels, size) != success) return false;
     return jxl.process(reader->decoder) == full_image;
+}
+
+// The rest of an animation is not looked at.
+static bool read_pixels(void *opaque, void *pixels, cimage_colours *colours, char message[CIMAGE_MESSAGE_SIZE]) {
+    jxl_reader *reader = opaque;
+    *colours = reader->colours;
+    enter_library();
+    bool done = read_first_frame(reader, pixels);
+    leave_library();
+    if (!done) set_message(message, "libjxl cannot read it, or it is cut off");
+    return done;
 }
 
 const cimage_decoder *cimage_jxl_decoder(void) {
@@ -329,6 +372,7 @@ bool cimage_jxl_encode(const cimage_picture *picture, float distance, const uint
             mixed[4 * i + 3] = picture->alpha[i];
         }
     }
+    enter_library();
     void *encoder = jxl.encoder_create(NULL);
     bool done = encoder != NULL;
     if (done && exif) {
@@ -348,6 +392,7 @@ bool cimage_jxl_encode(const cimage_picture *picture, float distance, const uint
         done = collect(encoder, output);
     }
     if (encoder) jxl.encoder_destroy(encoder);
+    leave_library();
     free(mixed);
     return done;
 }
