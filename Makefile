@@ -6,33 +6,20 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 PROGRAM := .build/release/cartoonize
-LIBRARIES := lcms2 libcrypto libcurl libpng libjpeg openblas
-DEBIAN_PACKAGES := libcurl4-openssl-dev libjpeg-dev liblcms2-dev libopenblas-dev libpng-dev libssl-dev pkg-config
 
 # The libraries that other packages can use, and the articles of the manual page, in its order.
 DOCUMENTED := StableDiffusion ImageCodecs Checkpoints ModelHub HTTPClient TensorKernels
 ARTICLES := Images Batches Models TimeAndMemory Scripts Environment ExitStatus
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench parity parity-real smoke faults fuzz hard sanitize batch old-processor \
-	install uninstall docs fixtures clean
+.PHONY: help setup build demo test check bench parity parity-real smoke faults fuzz hard sanitize batch arm64 old-processor \
+	install uninstall deb deb-test debian docs fixtures clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## install the libraries that are missing (Debian, Ubuntu) and check the Swift toolchain
-	@if ! command -v $(SWIFT) >/dev/null; then \
-		echo "make: there is no Swift toolchain; install Swift 6 from https://www.swift.org/install" >&2; exit 1; fi
-	@if ! $(SWIFT) --version 2>&1 | grep -Eq 'Swift version ([6-9]|[1-9][0-9]+)\.'; then \
-		echo "make: Swift 6 or later is needed; install it from https://www.swift.org/install" >&2; exit 1; fi
-	@if ! { command -v pkg-config && pkg-config --exists $(LIBRARIES); } >/dev/null 2>&1; then \
-		if ! command -v apt-get >/dev/null; then \
-			echo "make: install the development files of Little CMS, libcurl, OpenSSL, libpng, libjpeg and OpenBLAS, and pkg-config" >&2; exit 1; fi; \
-		if [ "$$(id -u)" -eq 0 ]; then as_root=; elif command -v sudo >/dev/null; then as_root=sudo; else \
-			echo "make: as root, run: apt-get install $(DEBIAN_PACKAGES)" >&2; exit 1; fi; \
-		$$as_root apt-get update -q && \
-		$$as_root env DEBIAN_FRONTEND=noninteractive \
-			apt-get install -q -y --no-install-recommends $(DEBIAN_PACKAGES); fi
+setup: ## install what is missing (Debian, Ubuntu): libraries, and Swift where the distribution has it
+	@SWIFT=$(SWIFT) .debian/setup.sh
 
 build: setup ## build the program, .build/release/cartoonize
 	$(SWIFT) build -c release --product cartoonize
@@ -99,34 +86,51 @@ sanitize: setup ## run the tests under the address, undefined-behaviour and thre
 		-Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined --filter '$(SANITIZED_TESTS)'
 	$(SWIFT) test -c release --scratch-path .build/thread --sanitize thread --filter '$(SANITIZED_TESTS)'
 
+arm64: ## run every kernel beside its definition, here and as on a 64-bit ARM processor (needs qemu-user, a cross libc)
+	Tests/arm64/run.sh
+
 old-processor: setup ## run the kernels' and models' tests as on a processor without AVX2 (needs qemu-user)
 	Tests/old-processor/run.sh
 
-# The installed program carries the Swift libraries with it, so that it outlives the toolchain it was built with.
-INSTALL_BUILD := -c release --scratch-path .build/install --static-swift-stdlib
+# The installed program carries the Swift libraries with it, so that it outlives the toolchain it was built with; Debian's
+# own toolchain has them only as a package of shared ones.
+STATIC = $(if $(wildcard $(shell $(SWIFT) -print-target-info -static-stdlib \
+	| sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p')/linux),--static-swift-stdlib)
+INSTALL_BUILD = -c release --scratch-path .build/install $(STATIC)
+BIN := $(DESTDIR)$(PREFIX)/bin
 SHARE := $(DESTDIR)$(PREFIX)/share
+# Debian's zsh looks into vendor-completions for what packages bring.
+ZSH_COMPLETIONS ?= zsh/site-functions
 
 install: setup ## install the program, its model, completions and manual under PREFIX
 	$(SWIFT) build $(INSTALL_BUILD) --product cartoonize
-	$(SWIFT) package -c release plugin generate-manual
-	install -d "$(DESTDIR)$(PREFIX)/bin" "$(SHARE)/cartoonize" "$(SHARE)/man/man1" \
-		"$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
-	install -s -m 755 .build/install/release/cartoonize "$(DESTDIR)$(PREFIX)/bin/cartoonize"
-	install -d "$(SHARE)/cartoonize/Models"
+	$(SWIFT) build $(INSTALL_BUILD) --product generate-manual
+	install -d "$(BIN)" "$(SHARE)/cartoonize/Models" "$(SHARE)/man/man1" "$(SHARE)/bash-completion/completions" \
+		"$(SHARE)/$(ZSH_COMPLETIONS)" "$(SHARE)/fish/vendor_completions.d"
+	install -s -m 755 .build/install/release/cartoonize "$(BIN)/cartoonize"
 	cp -R Models/cartoonizer-mini "$(SHARE)/cartoonize/Models/"
-	Sources/cartoonize/manual.pl .build/plugins/GenerateManual/outputs/cartoonize/cartoonize.1 \
-		$(ARTICLES:%=Sources/cartoonize/cartoonize.docc/%.md) > "$(SHARE)/man/man1/cartoonize.1"
-	.build/install/release/cartoonize --generate-completion-script bash \
-		> "$(SHARE)/bash-completion/completions/cartoonize"
-	.build/install/release/cartoonize --generate-completion-script zsh > "$(SHARE)/zsh/site-functions/_cartoonize"
-	.build/install/release/cartoonize --generate-completion-script fish \
-		> "$(SHARE)/fish/vendor_completions.d/cartoonize.fish"
+	.build/install/release/generate-manual "$(BIN)/cartoonize" --output-directory .build/install
+	Sources/cartoonize/manual.pl .build/install/cartoonize.1 $(ARTICLES:%=Sources/cartoonize/cartoonize.docc/%.md) \
+		> "$(SHARE)/man/man1/cartoonize.1"
+	"$(BIN)/cartoonize" --generate-completion-script bash > "$(SHARE)/bash-completion/completions/cartoonize"
+	"$(BIN)/cartoonize" --generate-completion-script zsh > "$(SHARE)/$(ZSH_COMPLETIONS)/_cartoonize"
+	"$(BIN)/cartoonize" --generate-completion-script fish > "$(SHARE)/fish/vendor_completions.d/cartoonize.fish"
 
 uninstall: ## remove what `make install` installed
 	rm -rf "$(SHARE)/cartoonize"
-	rm -f "$(DESTDIR)$(PREFIX)/bin/cartoonize" "$(SHARE)/man/man1/cartoonize.1" \
-		"$(SHARE)/bash-completion/completions/cartoonize" "$(SHARE)/zsh/site-functions/_cartoonize" \
+	rm -f "$(BIN)/cartoonize" "$(SHARE)/man/man1/cartoonize.1" \
+		"$(SHARE)/bash-completion/completions/cartoonize" "$(SHARE)/$(ZSH_COMPLETIONS)/_cartoonize" \
 		"$(SHARE)/fish/vendor_completions.d/cartoonize.fish"
+
+deb: setup ## make a Debian package, .build/deb/cartoonize_VERSION_ARCHITECTURE.deb
+	@MAKE=$(MAKE) STATIC=$(STATIC) .debian/package.sh
+
+deb-test: deb ## install the package on clean systems of Debian 12 and 13 and make pictures (root, debootstrap, lintian)
+	$(SWIFT) build $(INSTALL_BUILD) --product image-compare
+	Tests/debian/package.sh
+
+debian: ## run COMMAND on a clean Debian 13 with its own Swift (root, debootstrap; ARCHITECTURE=arm64 under qemu)
+	Tests/debian/build.sh "$(ARCHITECTURE)" "$(COMMAND)"
 
 docs: setup ## build the reference of the program and its libraries
 	CARTOONIZE_DOCS=1 $(SWIFT) package --scratch-path .build/docs generate-documentation \

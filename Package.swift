@@ -17,9 +17,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: [
-        // Dependencies point one way: kernels -> model -> command line.
+        // Dependencies point one way: files, kernels -> model -> command line.
+        .target(name: "Files"),
         .target(name: "CKernels"),
-        .target(name: "TensorKernels", dependencies: ["CKernels"]),
+        .target(name: "TensorKernels", dependencies: ["CKernels", "Files"]),
 
         .target(
             name: "CImageCodecs",
@@ -34,13 +35,13 @@ let package = Package(
         .target(name: "Checkpoints"),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "ModelHub", dependencies: ["CCrypto", "HTTPClient", "Checkpoints"]),
-        .target(name: "StableDiffusion", dependencies: ["TensorKernels", "Checkpoints"]),
+        .target(name: "StableDiffusion", dependencies: ["TensorKernels", "Checkpoints", "Files"]),
 
         .target(name: "CSandbox"),
         .executableTarget(
             name: "cartoonize",
             dependencies: [
-                "CSandbox", "StableDiffusion", "Checkpoints", "ImageCodecs", "ModelHub", "HTTPClient",
+                "CSandbox", "StableDiffusion", "Checkpoints", "Files", "ImageCodecs", "ModelHub", "HTTPClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             exclude: ["manual.pl"]),
@@ -75,7 +76,8 @@ let package = Package(
             name: "StableDiffusionTests", dependencies: ["StableDiffusion", "TestSupport"],
             resources: [.copy("Fixtures")]),
         .testTarget(
-            name: "CartoonizeTests", dependencies: ["cartoonize", "Example", "ImageCodecs", "TestSupport"],
+            name: "CartoonizeTests",
+            dependencies: ["cartoonize", "Example", "ImageCodecs", "TensorKernels", "TestSupport"],
             resources: [.copy("Fixtures")]),
     ]
 )

@@ -265,7 +265,7 @@ const cimage_decoder *cimage_jxl_decoder(void) {
     return &decoder;
 }
 
-static bool set_up(void *encoder, const cimage_picture *picture) {
+static bool set_up(void *encoder, const cimage_picture *picture, bool is_lossless) {
     basic_info_fields info = {0};
     jxl.encoder_init_info(&info);
     info.xsize = picture->width;
@@ -277,8 +277,9 @@ static bool set_up(void *encoder, const cimage_picture *picture) {
         info.num_extra_channels = 1;
         info.alpha_bits = 8;
     }
-    // A profile is kept only where the colours are stored in it.
-    info.uses_original_profile = picture->icc != NULL;
+    // With loss the colours are stored as the eye takes them, and the profile only says what they were before: stored in
+    // the profile's own RGB, they lose more.
+    info.uses_original_profile = is_lossless;
     if (jxl.encoder_set_info(encoder, &info) != encoder_success) return false;
     if (picture->icc) return jxl.encoder_set_profile(encoder, picture->icc, picture->icc_size) == encoder_success;
     colour_encoding_fields encoding = {0};
@@ -335,7 +336,7 @@ bool cimage_jxl_encode(const cimage_picture *picture, float distance, const uint
                jxl.encoder_use_boxes(encoder) == encoder_success &&
                jxl.encoder_add_box(encoder, "Exif", exif, exif_size, 0) == encoder_success;
     }
-    done = done && set_up(encoder, picture);
+    done = done && set_up(encoder, picture, distance <= 0);
     void *settings = done ? jxl.encoder_settings(encoder, NULL) : NULL;
     done = settings && (distance > 0 ? jxl.settings_distance(settings, distance) == encoder_success
                                      : jxl.settings_lossless(settings, 1) == encoder_success);

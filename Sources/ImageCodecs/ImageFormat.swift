@@ -21,8 +21,8 @@ public struct ImageFormat: Sendable {
     let library: ImageLibrary?
 
     init(
-        _ name: String, extensions: [String], maximumSide: Int, library: ImageLibrary? = nil, writer: ImageWriter? = nil,
-        matches: @escaping @Sendable (FileStart) -> Bool,
+        _ name: String, extensions: [String], maximumSide: Int, library: ImageLibrary? = nil,
+        writer: ImageWriter? = nil, matches: @escaping @Sendable (FileStart) -> Bool,
         open: @escaping @Sendable (UnsafeBufferPointer<UInt8>, ImageLimits) throws -> any ImageReader
     ) {
         self.name = name
@@ -126,7 +126,9 @@ struct FileStart {
         if let major = brands.first { return major == "crx " ? "a camera raw picture (Canon CR3)" : "a video" }
         if has("8BPS") { return "a Photoshop document" }
         if has("%PDF") { return "a PDF document" }
-        if has([0, 0, 0, 12, 0x6A, 0x50, 0x20, 0x20]) || has([0xFF, 0x4F, 0xFF, 0x51]) { return "a JPEG 2000 picture" }
+        if has([0, 0, 0, 12, 0x6A, 0x50, 0x20, 0x20]) || has([0xFF, 0x4F, 0xFF, 0x51]) {
+            return "a JPEG 2000 picture"
+        }
         if has([0, 0, 1, 0]) { return "an icon (ICO)" }
         if has([0x76, 0x2F, 0x31, 0x01]) { return "an OpenEXR picture" }
         if has("#?RADIANCE") { return "a Radiance HDR picture" }

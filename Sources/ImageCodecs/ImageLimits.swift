@@ -20,7 +20,7 @@ public struct ImageLimits: Sendable {
     private static let pixelsPerByte = 4096
 
     /// Checks a claimed size. `minimumByteCount` is what no file of this size can be smaller than.
-    func check(width: Int, height: Int, format: ImageFormat, byteCount: Int, minimumByteCount: Int = 0) throws {
+    package func check(width: Int, height: Int, format: ImageFormat, byteCount: Int, minimumByteCount: Int = 0) throws {
         guard width > 0, height > 0 else { throw ImageError.damaged(format, reason: "a size of \(width)x\(height)") }
         if max(width, height) > format.maximumSide {
             throw ImageError.sideTooLong(width: width, height: height, limit: format.maximumSide)

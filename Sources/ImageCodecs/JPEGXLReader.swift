@@ -28,7 +28,9 @@ extension ImageFormat {
         var offset = 0
         while let size = reader.uint32(at: offset), let type = reader.slice(at: offset + 4, count: 4) {
             var (header, length) = (8, size)
-            if size == 1, let high = reader.uint32(at: offset + 8), let low = reader.uint32(at: offset + 12), high < 1 << 16 {
+            if size == 1, let high = reader.uint32(at: offset + 8), let low = reader.uint32(at: offset + 12),
+                high < 1 << 16
+            {
                 (header, length) = (16, high << 32 | low)
             } else if size == 0 {
                 length = bytes.count - offset
@@ -47,15 +49,19 @@ extension ImageFormat {
 
 extension DecodedImage {
     /// Encodes as JPEG XL at a quality of 1 to 100 (by libjxl's own scale) or without loss, with alpha, the ICC profile,
-    /// and the parameters as EXIF user comment.
+    /// and the parameters as EXIF user comment. With loss the colours are stored without regard to the profile, and readers
+    /// get them as sRGB.
     ///
     /// Throws `ImageError.encodingFailed`.
     public func jpegXL(quality: Int, lossless: Bool = false) throws -> Data {
         let quality = Float(quality)
         // JxlEncoderDistanceFromQuality of libjxl 0.9 and later.
-        let distance =
-            quality >= 100
-            ? 0.01 : quality >= 30 ? 0.1 + (100 - quality) * 0.09 : 53 / 3000 * quality * quality - 23 / 20 * quality + 25
+        let distance: Float =
+            switch quality {
+            case 100...: 0.01
+            case 30...: 0.1 + (100 - quality) * 0.09
+            default: 53 / 3000 * quality * quality - 23 / 20 * quality + 25
+            }
         let exif = EXIF.block(userComment: parameters, metadata: metadata).map { [0, 0, 0, 0] + $0 }
         return try encode(as: .jpegXL) { picture, output, message in
             cimage_jxl_encode(

@@ -7,6 +7,8 @@ import Foundation
 struct PNGChunks {
     /// How many bytes the signature and the whole chunks before IEND take.
     private(set) var end = signature.count
+    /// How many bytes the pixels take, deflated.
+    private(set) var pixelBytes = 0
     private(set) var exif: EXIF?
     private(set) var parameters: String?
     private(set) var colours: ColourDescription?
@@ -44,9 +46,13 @@ struct PNGChunks {
             }
             let start = end
             end += 12 + length
-            if name == "IDAT" { hasPixels = true }
+            if name == "IDAT" {
+                hasPixels = true
+                pixelBytes += length
+            }
             guard let first = type.first, first & 0x20 != 0 else { continue }  // libpng checks what a picture needs
-            guard cimage_crc32(bytes.baseAddress! + start + 4, length + 4) == UInt32(sum) else {
+            let summed = UnsafeBufferPointer(rebasing: bytes[start + 4..<start + 8 + length])
+            guard cimage_crc32(summed.baseAddress, summed.count) == UInt32(sum) else {
                 if notes.isEmpty { notes.append("its \(Self.printable(name)) chunk is damaged and was left out") }
                 continue
             }
@@ -56,7 +62,8 @@ struct PNGChunks {
             case "eXIf" where exif == nil: exif = EXIF(chunk)
             case "tEXt", "zTXt", "iTXt": if parameters == nil { parameters = Self.parameters(name, chunk) }
             case "sRGB": isSRGB = true
-            case "gAMA": gamma = values.uint32(at: 0).flatMap { (1000...1_000_000).contains($0) ? Double($0) / 1e5 : nil }
+            case "gAMA":
+                gamma = values.uint32(at: 0).flatMap { (1000...1_000_000).contains($0) ? Double($0) / 1e5 : nil }
             case "cHRM":
                 chromaticities = (0..<8).compactMap { values.uint32(at: 4 * $0).map { Double($0) / 1e5 } }
             case "cICP" where length == 4 && !hasPixels:
@@ -67,7 +74,9 @@ struct PNGChunks {
                 }
             case "pHYs":
                 if let across = values.uint32(at: 0), let down = values.uint32(at: 4), chunk.last == 1 {
-                    resolution = .init(across: Double(across) * 0.0254, down: Double(down) * 0.0254)
+                    // To a hundredth: 300 to an inch are stored as 11811 to a metre.
+                    func perInch(_ perMetre: Int) -> Double { (Double(perMetre) * 2.54).rounded() / 100 }
+                    resolution = .init(across: perInch(across), down: perInch(down))
                 }
             default: break
             }
@@ -81,8 +90,9 @@ struct PNGChunks {
     private static func colours(gamma: Double?, chromaticities: [Double]?) -> ColourDescription? {
         guard let gamma else { return nil }
         let found = chromaticities.flatMap { $0.count == 8 ? $0 : nil } ?? ColourDescription.sRGB
-        let isSRGB = abs(gamma - 0.45455) < 0.005 && zip(found, ColourDescription.sRGB).allSatisfy { abs($0 - $1) < 0.01 }
-        return isSRGB ? nil : ColourDescription(chromaticities: found, transfer: .gamma(1 / gamma))
+        let hasItsPrimaries = zip(found, ColourDescription.sRGB).allSatisfy { abs($0 - $1) < 0.01 }
+        return abs(gamma - 0.45455) < 0.005 && hasItsPrimaries
+            ? nil : ColourDescription(chromaticities: found, transfer: .gamma(1 / gamma))
     }
 
     /// The text of a chunk with the key of the parameters.

@@ -39,7 +39,8 @@ final class PNGReader: ImageReader {
         let bytesPerRow = (width * Int(stored.bits_per_pixel) + 7) / 8
         try limits.check(
             width: width, height: height, format: .png, byteCount: bytes.count,
-            minimumByteCount: bytesPerRow.multipliedCapped(by: height) / Self.maximumCompression)
+            minimumByteCount: bytes.count - chunks.pixelBytes + bytesPerRow.multipliedCapped(by: height)
+                / Self.maximumCompression)
     }
 
     deinit {

@@ -57,10 +57,10 @@ struct PNMReader: ImageReader {
         (self.channels, self.largest) = (channels, largest)
         header = ImageHeader(format: .pnm, width: width, height: height, hasAlpha: channels == 2 || channels == 4)
         let isText = kind <= 3
-        let row = kind == 4 ? (width.multipliedCapped(by: 1) / 8) : width.multipliedCapped(by: channels)
+        let row = kind == 4 ? width / 8 : width.multipliedCapped(by: channels * (!isText && largest > 255 ? 2 : 1))
         try limits.check(
             width: width, height: height, format: .pnm, byteCount: bytes.count,
-            minimumByteCount: row.multipliedCapped(by: max(height, 0)).multipliedCapped(by: !isText && largest > 255 ? 2 : 1))
+            minimumByteCount: row.multipliedCapped(by: height))
     }
 
     private static var damage: ImageError { .damaged(.pnm, reason: "its header is not complete") }

@@ -17,7 +17,8 @@ struct QOIReader: ImageReader {
 
     init(_ data: UnsafeBufferPointer<UInt8>, limits: ImageLimits) throws {
         bytes = ByteReader(bytes: data)
-        guard let width = bytes.uint32(at: 4), let height = bytes.uint32(at: 8), let channels = bytes.byte(at: 12) else {
+        guard let width = bytes.uint32(at: 4), let height = bytes.uint32(at: 8), let channels = bytes.byte(at: 12)
+        else {
             throw Self.cutOff
         }
         guard channels == 3 || channels == 4 else {

@@ -8,8 +8,8 @@ extension ImageFormat {
         extensions: ["dng", "cr2", "nef", "nrw", "arw", "srf", "sr2", "orf", "rw2", "raw", "pef", "srw", "raf"],
         maximumSide: 65_500,
         matches: {
-            $0.has("IIRO") || $0.has("IIRS") || $0.has("MMOR") || $0.has([0x49, 0x49, 0x55, 0]) || $0.has("FUJIFILMCCD-RAW")
-                || $0.has([0x49, 0x49, 0x2A, 0]) && $0.has("CR", at: 8)
+            $0.has("IIRO") || $0.has("IIRS") || $0.has("MMOR") || $0.has([0x49, 0x49, 0x55, 0])
+                || $0.has("FUJIFILMCCD-RAW") || $0.has([0x49, 0x49, 0x2A, 0]) && $0.has("CR", at: 8)
         },
         open: { bytes, limits in
             if let jpeg = RawPreview.fujifilmPreview(bytes) { return try RawPreview(jpeg, .asStored, limits: limits) }
@@ -65,7 +65,8 @@ struct RawPreview: ImageReader {
             if let next = directory.next { offsets.append(next) }
             offsets += directory[Tag.subdirectories]?.integers ?? []
             for place in Self.places(directory) {
-                guard let content = whole.slice(at: place.offset, count: place.count), content.starts(with: [0xFF, 0xD8])
+                guard let content = whole.slice(at: place.offset, count: place.count),
+                    content.starts(with: [0xFF, 0xD8])
                 else { continue }
                 previews.append(UnsafeBufferPointer(rebasing: content))
             }

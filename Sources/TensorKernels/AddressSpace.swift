@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The addresses that this process may use.
@@ -7,11 +8,9 @@ public enum AddressSpace {
     /// Mapped files do not count as data, but are taken to: a run then has less than it might.
     public static var left: Int? {
         guard limit(RLIMIT_AS) != nil || limit(RLIMIT_DATA) != nil else { return nil }
-        // All pages, resident, shared, code, 0, data and stack.
-        let pages = ((try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? "").split(separator: " ")
+        let used = ProcessStatus.memory
         func left(_ limit: Int?, _ field: Int) -> Int? {
-            let used = pages.count > field ? Int(pages[field]) ?? 0 : 0
-            return limit.map { max(0, $0 - used * Int(getpagesize())) }
+            limit.map { max(0, $0 - (used?[field] ?? 0)) }
         }
         return [left(limit(RLIMIT_AS), 0), left(limit(RLIMIT_DATA), 5)].compactMap { $0 }.min()
     }

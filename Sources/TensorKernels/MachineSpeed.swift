@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The seconds that a machine takes for each unit of work, measured by running the kernels themselves for a moment, so that
@@ -42,7 +43,7 @@ public struct MachineSpeed: Equatable, Sendable {
 
     /// Pages of a mapped file: this program's own.
     private mutating func measureMapping() {
-        let descriptor = open("/proc/self/exe", O_RDONLY | O_CLOEXEC)
+        let descriptor = open(ProcessStatus.executable.path, O_RDONLY | O_CLOEXEC)
         defer { close(descriptor) }
         var status = stat()
         guard descriptor >= 0, fstat(descriptor, &status) == 0, status.st_size > 0 else { return }

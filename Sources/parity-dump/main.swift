@@ -30,16 +30,18 @@ struct Run: Decodable {
 }
 
 func stages(of run: Run) throws -> [StageValue] {
-    let request = GenerationRequest(
-        image: PixelImage(
-            width: run.width, height: run.height, rgb: [UInt8](try Data(contentsOf: URL(fileURLWithPath: run.pixels)))),
-        instruction: run.instruction, negativeInstruction: run.negative, steps: run.steps, guidanceScale: run.guidance,
-        imageGuidanceScale: run.imageGuidance, seed: run.seed, sampler: run.sampler.flatMap(SamplerKind.init(name:)))
     let location = URL(fileURLWithPath: run.model)
     let model =
         location.hasDirectoryPath
         ? try ModelDirectory(location)
         : try ModelDirectory(file: location, tokenizer: URL(fileURLWithPath: run.tokenizer))
+    var settings = model.defaults
+    (settings.instruction, settings.negativePrompt, settings.steps) = (run.instruction, run.negative, run.steps)
+    (settings.guidanceScale, settings.imageGuidanceScale) = (run.guidance, run.imageGuidance)
+    settings.sampler = run.sampler.flatMap(SamplerKind.init(name:)) ?? settings.sampler
+    let pixels = [UInt8](try Data(contentsOf: URL(fileURLWithPath: run.pixels)))
+    let request = GenerationRequest(
+        image: PixelImage(width: run.width, height: run.height, rgb: pixels), settings: settings, seed: run.seed)
     let pipeline = try InstructPix2Pix(
         model: model, compute: Compute(threads: run.threads))
     var stages: [StageValue] = []

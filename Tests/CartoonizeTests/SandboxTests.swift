@@ -77,7 +77,12 @@ struct SandboxTests {
     }
 
     /// Whether the system confines a process's files; where it does not, nothing is promised.
-    private static let hasLandlock = syscall(444, 0, 0, 1) > 0
+    private static let hasLandlock: Bool = {
+        // Swift has no variadic functions of C; this call of the system asks for Landlock's version.
+        typealias SystemCall = @convention(c) (Int, UnsafeRawPointer?, Int, UInt32) -> Int
+        guard let function = dlsym(nil, "syscall") else { return false }
+        return unsafeBitCast(function, to: SystemCall.self)(444, nil, 0, 1) > 0
+    }()
 
     @Test(
         .enabled(if: hasLandlock),

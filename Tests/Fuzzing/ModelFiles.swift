@@ -118,8 +118,9 @@ extension FuzzCase {
     @Sendable private static func readScheduler(_ input: [UInt8], scratch: URL) throws {
         let configuration = try SchedulerConfiguration(json: scratch.writing(input, as: "scheduler_config.json"))
         let choice = input.count % (SamplerKind.allCases.count + 2)
-        let kind = choice < SamplerKind.allCases.count ? SamplerKind.allCases[choice] : nil
-        var sampler = try makeSampler(kind: kind, configuration: configuration, steps: 1 + input.count % 23)
+        let kind =
+            try choice < SamplerKind.allCases.count ? SamplerKind.allCases[choice] : configuration.samplerKind()
+        var sampler = try kind.makeSampler(configuration, steps: 1 + input.count % 23)
         var random = TorchRandom(seed: 1)
         var latents = random.normal(count: 4)
         for step in sampler.timesteps.indices {

@@ -4,20 +4,47 @@ import ImageCodecs
 extension FuzzCase {
     private static let fixtures = "Tests/ImageCodecsTests/Fixtures"
 
-    static let pictures = always + (ImageFile.readsWebP ? [webp] : [])
+    /// A case for each format that can be read here, with the fixtures as its seeds, and for what formats share. Raw files of
+    /// cameras are TIFF files on their way.
+    static let pictures =
+        ImageFormat.all.filter { $0.isReadable && $0 != .cameraRaw }.map(reader) + sharedReaders
 
-    private static let webp = FuzzCase(
-        name: "webp", seeds: { try files(in: "\(fixtures)/webp", ".webp") },
-        words: ["VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ANMF", "ICCP", "EXIF", "RIFF", "WEBP"], mend: mendWebP,
-        read: { input, _ in try decode(input) })
+    private static func reader(of format: ImageFormat) -> FuzzCase {
+        FuzzCase(
+            name: format.name.lowercased().filter { $0 != " " },
+            seeds: {
+                let folder = repository.appendingPathComponent(fixtures)
+                let paths = try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted()
+                return try paths.filter { path in
+                    format.fileExtensions.contains { path.hasSuffix("." + $0) }
+                }.map { try file("\(fixtures)/\($0)") }
+            },
+            words: words[format] ?? [], mend: menders[format] ?? { _ in }, read: { input, _ in try decode(input) })
+    }
 
-    private static let always = [
-        FuzzCase(
-            name: "png", seeds: { try files(in: "\(fixtures)/png", ".png") },
-            words: chunkNames, mend: mendPNG, read: { input, _ in try decode(input) }),
-        FuzzCase(
-            name: "jpeg", seeds: { try files(in: "\(fixtures)/jpeg", ".jpg") },
-            words: ["Exif\0\0", "ICC_PROFILE\0", "Adobe", "JFIF\0"], read: { input, _ in try decode(input) }),
+    /// Words that mean something to a format's reader.
+    private static let words: [ImageFormat: [String]] = [
+        .png: chunkNames,
+        .jpeg: ["Exif\0\0", "ICC_PROFILE\0", "Adobe", "JFIF\0"],
+        .webp: ["VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ANMF", "ICCP", "EXIF", "RIFF", "WEBP"],
+        .heic: heifBoxes + ["hvcC", "hvc1", "heic", "grid", "iovl", "iden"],
+        .avif: heifBoxes + ["av1C", "av01", "avif", "avis", "grid"],
+        .jpegXL: ["JXL ", "ftyp", "jxlc", "jxlp", "Exif", "brob", "jbrd"],
+        .tiff: ["II*\0", "MM\0*", "II+\0"],
+        .gif: ["GIF89a", "\u{21}\u{79}\u{4}"],
+        .bmp: ["BM"],
+        .pnm: ["P1", "P3", "P6", "P7\n", "WIDTH ", "HEIGHT ", "DEPTH ", "MAXVAL ", "TUPLTYPE ", "ENDHDR\n", "#"],
+        .qoi: ["qoif"],
+    ]
+
+    private static let heifBoxes = [
+        "ftyp", "meta", "hdlr", "pitm", "iloc", "iinf", "infe", "iref", "dimg", "auxl", "cdsc", "iprp", "ipco", "ipma",
+        "ispe", "irot", "imir", "clap", "colr", "pixi", "auxC", "idat", "mdat", "Exif", "mime",
+    ]
+
+    private static let menders: [ImageFormat: @Sendable (inout [UInt8]) -> Void] = [.png: mendPNG, .webp: mendWebP]
+
+    private static let sharedReaders = [
         FuzzCase(
             name: "exif", seeds: exifBlocks, words: ["UNICODE\0", "ASCII\0\0\0", "II*\0", "MM\0*"],
             read: { input, _ in
@@ -72,7 +99,7 @@ extension FuzzCase {
 
     private static let chunkNames = [
         "IHDR", "PLTE", "IDAT", "IEND", "tRNS", "iCCP", "eXIf", "tEXt", "zTXt", "iTXt", "gAMA", "bKGD", "acTL", "fcTL",
-        "fdAT",
+        "fdAT", "cICP", "cHRM", "sRGB", "pHYs", "CgBI",
     ]
     private static let chunkNameBytes = Set(chunkNames.map { Array($0.utf8) })
 
@@ -109,7 +136,10 @@ extension FuzzCase {
     /// The blocks inside the fixtures that have one, and one of this program's own.
     @Sendable private static func exifBlocks() throws -> [[UInt8]] {
         let signature = Array("Exif\0\0".utf8)
-        var blocks = [Array((EXIF.segment(userComment: "Steps: 20, é") ?? []).dropFirst(signature.count))]
+        var metadata = ImageMetadata()
+        metadata.texts = [.artist: "Anna", .dateTimeOriginal: "2020:05:17 10:11:12"]
+        metadata.resolution = .init(across: 300, down: 72.5)
+        var blocks = [EXIF.block(userComment: "Steps: 20, é", metadata: metadata) ?? []]
         for file in try files(in: "\(fixtures)/jpeg", ".jpg") {
             let data = Data(file)
             guard let found = data.range(of: Data(signature)) else { continue }

@@ -1,5 +1,6 @@
 import Foundation
 import ImageCodecs
+import TestSupport
 import Testing
 
 /// Against Pillow's ImageCms, which is over the same library.
@@ -12,16 +13,16 @@ import Testing
     @Test func convertsAsPillow() throws {
         let profile = try #require(ColourProfile(icc: wide))
         let expected = try #require(ColourFixture.all.first)
-        #expect(largestDifference(profile.toSRGB(pixels), Array(expected.toSRGB)) <= 1)
-        #expect(largestDifference(try #require(profile.fromSRGB(pixels)), Array(expected.fromSRGB)) <= 1)
-        #expect(largestDifference(profile.toSRGB(pixels), pixels) > 30)
+        #expect(differences(profile.toSRGB(pixels), Array(expected.toSRGB), beyond: 1) == nil)
+        #expect(differences(try #require(profile.fromSRGB(pixels)), Array(expected.fromSRGB), beyond: 1) == nil)
+        #expect(differences(profile.toSRGB(pixels), pixels, beyond: 30) != nil)
     }
 
     /// What sRGB holds comes back but for the rounding to 8 bits in between.
     @Test func comesBack() throws {
         let profile = try #require(ColourProfile(icc: wide))
         let back = profile.toSRGB(try #require(profile.fromSRGB(pixels)))
-        #expect(largestDifference(back, pixels) <= 12)  // dark colours lie close in a power law
+        #expect(differences(back, pixels, beyond: 12) == nil)  // dark colours lie close in a power law
         let mean = zip(back, pixels).map { abs(Double($0) - Double($1)) }.reduce(0, +) / Double(pixels.count)
         #expect(mean < 0.5)
     }

@@ -3,9 +3,26 @@ import ImageCodecs
 import Testing
 
 @Suite struct EXIFTests {
+    private func segment(_ comment: String) -> [UInt8]? {
+        EXIF.block(userComment: comment, metadata: ImageMetadata()).flatMap(EXIF.segment)
+    }
+
+    /// As exiftool and Pillow read it: text in its directory, resolution as fractions; places are not among it.
+    @Test func metadataSurvives() throws {
+        var metadata = ImageMetadata()
+        for field in ImageMetadata.Field.allCases { metadata.texts[field] = "text of \(field.rawValue), é" }
+        metadata.resolution = .init(across: 300, down: 72.5)
+        let exif = EXIF(try #require(EXIF.block(userComment: "Steps: 20", metadata: metadata)))
+        #expect(exif.metadata == metadata && exif.userComment == "Steps: 20")
+        #expect(EXIF.block(userComment: nil, metadata: ImageMetadata()) == nil)
+        metadata.texts[.artist] = String(repeating: "a", count: 2000)
+        let long = EXIF(try #require(EXIF.block(userComment: nil, metadata: metadata)))
+        #expect(long.metadata.texts[.artist] == nil && long.metadata.texts[.model] != nil)
+    }
+
     @Test(arguments: ["Steps: 20", "漫画 🎨", "\u{4E00}"])
     func commentSurvives(comment: String) throws {
-        let segment = try #require(EXIF.segment(userComment: comment))
+        let segment = try #require(self.segment(comment))
         #expect(segment.prefix(6).elementsEqual("Exif\0\0".utf8))
         #expect(EXIF(segment.dropFirst(6)).userComment == comment)
     }
@@ -13,13 +30,13 @@ import Testing
     @Test func commentFillsSegmentExactly() {
         let overhead = 6 + 8 + 18 + 18 + 8
         let longest = (0xFFFF - 2 - overhead) / 2
-        #expect(EXIF.segment(userComment: String(repeating: "a", count: longest)) != nil)
-        #expect(EXIF.segment(userComment: String(repeating: "a", count: longest + 1)) == nil)
+        #expect(self.segment(String(repeating: "a", count: longest)) != nil)
+        #expect(self.segment(String(repeating: "a", count: longest + 1)) == nil)
     }
 
     /// Offsets and counts that point outside, or back into the block, count as absent fields.
     @Test func survivesHostileBlocks() throws {
-        let block = Array(try #require(EXIF.segment(userComment: "Steps: 20")).dropFirst(6))
+        let block = Array(try #require(self.segment("Steps: 20")).dropFirst(6))
         for length in 0..<block.count {
             #expect(EXIF(block.prefix(length)).userComment == nil)
         }

@@ -2,7 +2,7 @@ import Foundation
 import ImageCodecs
 import Testing
 
-/// A picture file and what it decodes to: an entry of Fixtures/pictures.json.
+/// A picture file and what it decodes to: an entry of Fixtures/pictures.json or Fixtures/formats.json.
 struct PictureFixture: Decodable, CustomTestStringConvertible {
     let file: String
     let width: Int
@@ -11,18 +11,25 @@ struct PictureFixture: Decodable, CustomTestStringConvertible {
     let alpha: Data?
     let icc: Data?
     let parameters: String?
+    /// How far a value may be off: 1 where a library's own arithmetic may round otherwise.
+    let tolerance: Int?
+    /// The colours in sRGB.
+    let srgb: Data?
+    /// Whether something is wrong with the file that can be repaired.
+    let noted: Bool?
+    /// How many rows are certain; all when nil.
+    let wholeRows: Int?
 
     var testDescription: String { file }
 
     func data() throws -> Data { try fixture(file) }
 
-    /// Those that can be read here: WebP needs libwebp.
-    static let all = load([PictureFixture].self, "pictures.json")
-        .filter { ImageFile.readsWebP || !$0.file.hasSuffix(".webp") }
+    static let stored = load([PictureFixture].self, "pictures.json") + load([PictureFixture].self, "formats.json")
 
-    var format: ImageFormat {
-        file.hasSuffix(".png") ? .png : file.hasSuffix(".jpg") ? .jpeg : .webp
-    }
+    /// Those that can be read here: some formats need libraries.
+    static let all = stored.filter(\.format.isReadable)
+
+    var format: ImageFormat { ImageFormat(fileExtension: String(file.split(separator: ".").last ?? "")) ?? .png }
 
     static func named(_ file: String) throws -> PictureFixture {
         try #require(all.first { $0.file == file })

@@ -32,17 +32,20 @@ private final class ModelCopy {
     init() throws { compute = try Compute(threads: 1) }
 
     private func request(_ model: ModelDirectory, width: Int = 16, height: Int = 16) -> GenerationRequest {
-        GenerationRequest(
+        var settings = model.defaults
+        (settings.instruction, settings.steps, settings.guidanceScale) = ("a cartoon", 1, 2)
+        return GenerationRequest(
             image: PixelImage(
                 width: width, height: height, rgb: Array(repeating: 99, count: max(0, 3 * width * height))),
-            instruction: "a cartoon", steps: 1, guidanceScale: 2, imageGuidanceScale: 1.5, seed: 1)
+            settings: settings, seed: 1)
     }
 
     @Test func recommendationsComeFromTheModelsFile() throws {
         let copy = try ModelCopy()
+        #expect(try ModelDirectory(copy.folder).nativeSize == 512)
         let family = try ModelDirectory(copy.folder).defaults
         #expect(family.instruction == "Cartoonize the following image" && family.steps == 20)
-        #expect(family.guidanceScale == 7.5 && family.imageGuidanceScale == 1.5 && family.nativeSize == 512)
+        #expect(family.guidanceScale == 7.5 && family.imageGuidanceScale == 1.5)
         try Data(#"{"instruction": "Draw it", "steps": 4, "image_guidance_scale": 1}"#.utf8)
             .write(to: copy.file("cartoonize.json"))
         let own = try ModelDirectory(copy.folder).defaults
@@ -54,7 +57,7 @@ private final class ModelCopy {
 
     @Test func namesTheModelsSamplerAndFactor() throws {
         let directories = try ModelFixture.all.map { try ModelDirectory($0.folder) }
-        #expect(directories.map(\.sampler) == [.eulerA, .ddim, .ddim])
+        #expect(directories.map(\.defaults.sampler) == [.eulerA, .ddim, .ddim])
         #expect(directories.map(\.vaeScaleFactor) == [8, 2, 8])
     }
 
@@ -147,8 +150,8 @@ private final class ModelCopy {
             request(model), request(model), request(model), request(model),
         ]
         wrong[5].image.rgb.removeLast()
-        wrong[6].guidanceScale = .nan
-        wrong[7].imageGuidanceScale = .infinity
+        wrong[6].settings.guidanceScale = .nan
+        wrong[7].settings.imageGuidanceScale = .infinity
         wrong[8].image.width = .max
         for request in wrong {
             #expect(throws: GenerationError.self) {
@@ -156,7 +159,7 @@ private final class ModelCopy {
             }
         }
         var steps = request(model)
-        steps.steps = 0
+        steps.settings.steps = 0
         #expect(throws: SamplerError.self) {
             try pipeline.generate(steps, progress: { Issue.record("started: \($0)") })
         }

@@ -41,7 +41,7 @@ import Testing
         let input = zip(clean, noise).map { alpha.squareRoot() * $0 + (1 - alpha).squareRoot() * $1 }
         let picture = maker.picture(prediction: model == "tiny-sample" ? clean : noise, input: input, timestep: 0)
         #expect(picture.width == width && picture.height == height)
-        for (value, expected) in zip(picture.rgb, colours.joined()) { #expect(abs(Int(value) - expected) <= 1) }
+        #expect(differences(picture.rgb.map { Int($0) }, colours.joined(), beyond: 1) == nil)
     }
 
     /// With a tiny autoencoder a preview is what diffusers decodes from the same latents.
@@ -61,9 +61,8 @@ import Testing
             prediction: latents.floats, input: [Float](repeating: 0, count: latents.floats.count), timestep: 500)
         let decoded = image(try golden["decoded"], on: compute)
         #expect(picture.width == decoded.shape[2] && picture.height == decoded.shape[1])
-        for (value, expected) in zip(picture.rgb, decoded.values) {
-            #expect(abs(Float(value) - min(max((expected + 1) * 127.5, 0), 255)) <= 0.51)
-        }
+        let levels = decoded.values.map { min(max(($0 + 1) * 127.5, 0), 255) }
+        #expect(differences(picture.rgb.map { Float($0) }, levels, beyond: 0.51) == nil)
     }
 
     /// A model with a folder `taesd` makes its previews with it, at the picture's size; without it at the latents'.
@@ -72,9 +71,11 @@ import Testing
         try FileManager.default.copyItem(at: ModelFixture(name: "tiny-sd").folder, to: folder)
         defer { try? FileManager.default.removeItem(at: folder) }
         let size = 64
+        var settings = try ModelDirectory(folder).defaults
+        (settings.instruction, settings.steps, settings.guidanceScale) = ("a cat", 2, 1)
         let request = GenerationRequest(
             image: PixelImage(width: size, height: size, rgb: (0..<3 * size * size).map { UInt8($0 % 251) }),
-            instruction: "a cat", steps: 2, guidanceScale: 1, imageGuidanceScale: 1, seed: 1)
+            settings: settings, seed: 1)
         func previews() throws -> (shown: [Int], result: [UInt8]) {
             var shown: [Int] = []
             let pipeline = try InstructPix2Pix(model: ModelDirectory(folder), compute: compute)
@@ -88,7 +89,7 @@ import Testing
         try FileManager.default.copyItem(at: ModelFixture.fixtures.appendingPathComponent("taesd-narrow"), to: tiny)
         let with = try previews()
         #expect(with.shown == [size, size])
-        #expect(with.result == without.result)
+        #expect(differences(with.result, without.result) == nil)
         _ = try ModelSurvey(ModelDirectory(folder))
 
         // One of another number of latent channels is no fit.
@@ -107,6 +108,6 @@ import Testing
             schedule: directory.scheduler, steps: 2, scalingFactor: 1)
         let picture = maker.picture(
             prediction: [Float](repeating: 0.25, count: 16), input: [Float](repeating: 0, count: 16), timestep: 0)
-        #expect(picture.rgb.allSatisfy { abs(Int($0) - 200) <= 1 })
+        #expect(differences(picture.rgb, [UInt8](repeating: 200, count: 48), beyond: 1) == nil)
     }
 }

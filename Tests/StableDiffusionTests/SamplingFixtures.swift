@@ -1,14 +1,17 @@
 import Foundation
 import StableDiffusion
+import Testing
 
 /// Golden files of the samplers and random numbers; `make_sampler_fixtures.py` made them and tells their layout.
 struct SamplingFixtures {
     struct Run {
-        let kind: SamplerKind?
+        let kind: SamplerKind
         let configuration: SchedulerConfiguration
         let steps: Int
         let isEulerAtZeroSNR: Bool
         let name: String
+        /// The sampler, spacing and kind of prediction.
+        let group: String
     }
 
     enum Failure: Error { case malformed }
@@ -29,14 +32,18 @@ struct SamplingFixtures {
             guard let fields = group.object, let config = fields["config"]?.object,
                 case .array(let counts)? = fields["counts"]
             else { throw Failure.malformed }
-            let kind = fields["kind"]?.string.flatMap(SamplerKind.init(name:))
+            let configuration = SchedulerConfiguration(fields: config, file: name)
+            let named = fields["kind"]?.string
+            let kind = try named.map { try #require(SamplerKind(name: $0)) } ?? configuration.samplerKind()
             return try counts.map { count in
                 guard case .number(let steps) = count else { throw Failure.malformed }
                 return Run(
-                    kind: kind, configuration: SchedulerConfiguration(fields: config), steps: Int(steps),
+                    kind: kind, configuration: configuration, steps: Int(steps),
                     isEulerAtZeroSNR: config["rescale_betas_zero_snr"] == .bool(true)
                         && (kind == .euler || kind == .eulerA),
-                    name: "\(kind?.rawValue ?? "the file's own"), \(Int(steps)) steps, \(config)")
+                    name: "\(named ?? "the file's own"), \(Int(steps)) steps, \(config)",
+                    group: [named, config["timestep_spacing"]?.string, config["prediction_type"]?.string]
+                        .map { $0 ?? "" }.joined(separator: " "))
             }
         }
     }

@@ -40,13 +40,14 @@ static const struct { const char *name; int code; } errors[] = {
 static atomic_long calls[function_count];
 static int chosen = -1, error_code;
 static long chosen_call;
-static char log_path[4096];
+static int log_descriptor = -1;
 // The loader and the C library call some of these before `start`.
 static atomic_bool is_ready;
 
 __attribute__((constructor)) static void start(void) {
     const char *log = getenv("FAULT_LOG"), *fault = getenv("FAULT");
-    if (log) snprintf(log_path, sizeof log_path, "%s", log);
+    // Opened now: the program's sandbox will not let it. The number is out of the way of the standard streams.
+    if (log) log_descriptor = fcntl(open(log, O_WRONLY | O_CREAT | O_TRUNC, 0666), F_DUPFD_CLOEXEC, 100);
     char name[32], error[16];
     if (fault && sscanf(fault, "%31[^:]:%ld:%15s", name, &chosen_call, error) == 3) {
         for (int i = 0; i < function_count; i++) {
@@ -60,12 +61,9 @@ __attribute__((constructor)) static void start(void) {
 }
 
 __attribute__((destructor)) static void finish(void) {
-    if (!log_path[0]) return;
     atomic_store(&is_ready, 0);
-    FILE *log = fopen(log_path, "w");
-    if (!log) return;
-    for (int i = 0; i < function_count; i++) fprintf(log, "%s %ld\n", names[i], atomic_load(&calls[i]));
-    fclose(log);
+    if (log_descriptor < 0) return;
+    for (int i = 0; i < function_count; i++) dprintf(log_descriptor, "%s %ld\n", names[i], atomic_load(&calls[i]));
 }
 
 // Whether this call of `function` is the one that fails.

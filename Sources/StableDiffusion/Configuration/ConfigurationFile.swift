@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 
 /// A model folder's small file (JSON, vocabulary, merges) that cannot be used, with a sentence that says why.
@@ -24,7 +25,7 @@ package enum ConfigurationFile {
     package static func bytes(of file: URL, limit: Int) throws -> [UInt8] {
         func failure(_ reason: String) -> ConfigurationError { ConfigurationError(file: file.path, reason: reason) }
         let descriptor = open(file.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure(String(cString: strerror(errno)).lowercased()) }
+        guard descriptor >= 0 else { throw failure(systemMessage().lowercased()) }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
@@ -37,6 +38,7 @@ package enum ConfigurationFile {
         return try [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             while filled < count, let base = buffer.baseAddress {
                 let got = read(descriptor, base + filled, count - filled)
+                if got < 0, errno == EINTR { continue }
                 guard got > 0 else { throw failure("cannot be read to its end") }
                 filled += got
             }

@@ -28,6 +28,23 @@ package enum JSONValue: Equatable, Sendable {
         if case .string(let text) = self { text } else { nil }
     }
 
+    package var boolean: Bool? {
+        if case .bool(let flag) = self { flag } else { nil }
+    }
+
+    package var number: Double? {
+        if case .number(let value) = self { value } else { nil }
+    }
+
+    package var array: [JSONValue]? {
+        if case .array(let elements) = self { elements } else { nil }
+    }
+
+    /// A whole number of a range; nil for any other value.
+    func integer(in range: ClosedRange<Int>) -> Int? {
+        number.flatMap { Int(exactly: $0) }.flatMap { range.contains($0) ? $0 : nil }
+    }
+
     private static func value(_ scanner: inout JSONScanner, depth: Int) throws -> JSONValue {
         guard depth < maximumDepth else { throw scanner.failure("more than \(maximumDepth) nested values") }
         switch scanner.peek() {

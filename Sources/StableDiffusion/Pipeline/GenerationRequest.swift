@@ -2,38 +2,17 @@
 public struct GenerationRequest: Equatable, Sendable {
     /// At the size to work at: sides are multiples of the model's `vaeScaleFactor`.
     public var image: PixelImage
-    /// What to do with the picture; cut off at the tokenizer's `modelMaxLength`.
-    public var instruction: String
-    /// What the picture should not become (the negative prompt); counts only while guidance is on.
-    public var negativeInstruction: String
-    /// 1 to 1000.
-    public var steps: Int
-    /// How strongly the instruction counts: the text scale of InstructPix2Pix. 1 or less turns guidance off.
-    public var guidanceScale: Float
-    /// How strongly the input photo is kept: the image scale of InstructPix2Pix.
-    public var imageGuidanceScale: Float
+    /// How to make it.
+    public var settings: GenerationSettings
     /// The seed of the noise: the numbers of PyTorch's CPU generator.
     public var seed: UInt64
-    /// nil for the one that the model's scheduler file names.
-    public var sampler: SamplerKind?
 
     /// A request; nothing is checked before `InstructPix2Pix.generate`.
-    public init(
-        image: PixelImage, instruction: String, negativeInstruction: String = "", steps: Int, guidanceScale: Float,
-        imageGuidanceScale: Float, seed: UInt64, sampler: SamplerKind? = nil
-    ) {
+    public init(image: PixelImage, settings: GenerationSettings, seed: UInt64) {
         self.image = image
-        self.instruction = instruction
-        self.negativeInstruction = negativeInstruction
-        self.steps = steps
-        self.guidanceScale = guidanceScale
-        self.imageGuidanceScale = imageGuidanceScale
+        self.settings = settings
         self.seed = seed
-        self.sampler = sampler
     }
-
-    /// Which branches the two scales take.
-    public var guidance: Guidance { Guidance(textScale: guidanceScale, imageScale: imageGuidanceScale) }
 }
 
 /// How far a run has come.

@@ -58,7 +58,7 @@ public final class InstructPix2Pix {
         progress: (ProgressEvent) throws -> Void = { _ in }
     ) throws -> GenerationResult {
         try validate(request)
-        let sampler = try makeSampler(kind: request.sampler, configuration: model.scheduler, steps: request.steps)
+        let sampler = try request.settings.sampler.makeSampler(model.scheduler, steps: request.settings.steps)
         var run = Run(observer: observer)
         // Each stage's memory goes back to the system before the next takes its own.
         func trim() { compute.trim(keeping: keptTensorBytes) }
@@ -108,7 +108,7 @@ public final class InstructPix2Pix {
         guard min(width, height) >= smallest else {
             throw GenerationError.invalidRequest("\(width)x\(height) is too small: the model needs \(smallest) pixels")
         }
-        guard request.guidanceScale.isFinite, request.imageGuidanceScale.isFinite else {
+        guard request.settings.guidanceScale.isFinite, request.settings.imageGuidanceScale.isFinite else {
             throw GenerationError.invalidRequest("a guidance scale is not a number")
         }
     }
@@ -131,7 +131,8 @@ public final class InstructPix2Pix {
     private func encodeText(
         of request: GenerationRequest, _ run: inout Run, _ progress: (ProgressEvent) throws -> Void
     ) throws -> Tensor {
-        let texts = [request.instruction] + (request.guidance == .off ? [] : [request.negativeInstruction])
+        let settings = request.settings
+        let texts = [settings.instruction] + (settings.guidance == .off ? [] : [settings.negativePrompt])
         if texts == kept.texts, let embeddings = kept.embeddings { return embeddings }
         try progress(.loading("text encoder"))
         let textModel = try run.timed(\.load) {
@@ -171,7 +172,7 @@ public final class InstructPix2Pix {
         let previewMaker = try preview.map { _ in try self.previewMaker(request, imageLatents, &run, progress) }
         var latents = imageLatents
         let steps = DenoisingSequence(
-            unet: unet, text: TextContext(text), guidance: request.guidance, imageLatents: imageLatents,
+            unet: unet, text: TextContext(text), guidance: request.settings.guidance, imageLatents: imageLatents,
             sampler: sampler, random: TorchRandom(seed: request.seed))
         try progress(.step(0, of: steps.count))
         for step in steps {
@@ -198,14 +199,15 @@ public final class InstructPix2Pix {
     ) throws -> PreviewMaker {
         guard let tiny = model.previewAutoencoder else {
             return try PreviewMaker(
-                imageLatents: imageLatents, image: request.image, schedule: model.scheduler, steps: request.steps,
+                imageLatents: imageLatents, image: request.image, schedule: model.scheduler,
+                steps: request.settings.steps,
                 scalingFactor: model.vae.scalingFactor)
         }
         let decoder = try part(\.previewDecoder, "preview decoder", &run, progress) {
             try ImageDecoder(model.previewWeights(), .tiny(tiny), compute: compute)
         }
         return try PreviewMaker(
-            decoder: decoder, imageLatents: imageLatents, schedule: model.scheduler, steps: request.steps,
+            decoder: decoder, imageLatents: imageLatents, schedule: model.scheduler, steps: request.settings.steps,
             scalingFactor: tiny.scalingFactor)
     }
 

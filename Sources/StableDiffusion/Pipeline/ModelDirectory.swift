@@ -4,22 +4,6 @@ import Foundation
 /// A model whose configurations have been read and checked; weights are only looked for: a folder in diffusers' layout, or
 /// one file of the original layout, seen as such a folder.
 public struct ModelDirectory: Sendable {
-    /// What the model's author recommends, from `cartoonize.json`.
-    public struct Defaults: Equatable, Sendable {
-        /// The instruction for callers who have none.
-        public var instruction = "Cartoonize the following image"
-        /// The number of denoising steps.
-        public var steps = 20
-        /// How strongly the instruction counts.
-        public var guidanceScale: Float = 7.5
-        /// How strongly the input photo is kept.
-        public var imageGuidanceScale: Float = 1.5
-        /// The side in pixels of the pictures that the model was trained on.
-        public var nativeSize = 512
-
-        init() {}
-    }
-
     private enum Source: Sendable {
         case folder(URL)
         case file(URL)
@@ -48,10 +32,10 @@ public struct ModelDirectory: Sendable {
 
     private let source: Source
     private var catalogs: [ModelPart: WeightCatalog] = [:]
-    /// The settings to use where the caller has none.
-    public let defaults: Defaults
-    /// The sampler that the model's scheduler file asks for.
-    public let sampler: SamplerKind
+    /// The sampler that the model's scheduler file asks for, and what its author recommends in `cartoonize.json`.
+    public let defaults: GenerationSettings
+    /// The side in pixels of the pictures that the model was trained on.
+    public let nativeSize: Int
     package let unet: UNetConfiguration
     package let vae: AutoencoderConfiguration
     /// The tiny autoencoder that previews are decoded with, in the folder `taesd` of a model that has one.
@@ -69,7 +53,7 @@ public struct ModelDirectory: Sendable {
     public init(_ folder: URL) throws {
         try self.init(
             .folder(folder), tokenizer: folder.appendingPathComponent("tokenizer"),
-            defaults: Defaults(folder.appendingPathComponent("cartoonize.json"))
+            recommendations: folder.appendingPathComponent("cartoonize.json")
         ) { configuration in
             let file = configuration.file(in: folder)
             return (try ConfigurationFile.fields(of: file), file.path)
@@ -86,7 +70,7 @@ public struct ModelDirectory: Sendable {
     /// - Throws: `ConfigurationError`, `SamplerError` or `CheckpointError` with a sentence that names the file.
     public init(file: URL, tokenizer: URL) throws {
         let checkpoint = try SingleFileCheckpoint(file)
-        try self.init(.file(file), tokenizer: tokenizer, defaults: Defaults()) { configuration in
+        try self.init(.file(file), tokenizer: tokenizer, recommendations: nil) { configuration in
             let path = configuration.path
             let json = checkpoint.configurations[path].map { [UInt8]($0) } ?? []
             return (try JSONValue(parsing: json).object ?? [:], "\(file.path) (\(path))")
@@ -99,7 +83,7 @@ public struct ModelDirectory: Sendable {
     ///   - read: the fields of a configuration, and what errors name it.
     ///   - weights: a part's, their headers read.
     private init(
-        _ source: Source, tokenizer: URL, defaults: Defaults,
+        _ source: Source, tokenizer: URL, recommendations: URL?,
         read: (Configuration) throws -> (fields: [String: JSONValue], file: String),
         weights: (ModelPart) throws -> WeightStore
     ) throws {
@@ -110,7 +94,6 @@ public struct ModelDirectory: Sendable {
             return ConfigurationFields(fields, file: file, defaults: defaults)
         }
         self.source = source
-        self.defaults = defaults
         let tokenizerFiles = ["vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"]
         var configurations: [URL] = []
         if case .folder(let folder) = source {
@@ -125,13 +108,10 @@ public struct ModelDirectory: Sendable {
         vae = try AutoencoderConfiguration(vaeFields.fields, file: vaeFields.file)
         textEncoder = try CLIPTextConfiguration(fields(.part(.textEncoder), CLIPTextConfiguration.defaults))
         self.tokenizer = try CLIPTokenizer(folder: tokenizer)
-        scheduler = try SchedulerConfiguration(fields: read(.scheduler).fields)
-        guard let sampler = scheduler.className.flatMap(SamplerKind.init(name:)) else {
-            throw SamplerError.unknownClass(scheduler.className)
-        }
+        let (schedulerFields, schedulerFile) = try read(.scheduler)
+        scheduler = SchedulerConfiguration(fields: schedulerFields, file: schedulerFile)
+        (defaults, nativeSize) = try Self.defaults(recommendations, sampler: scheduler.samplerKind())
         previewAutoencoder = try Self.previewAutoencoder(source)
-        let usesKarras = try sampler == .dpmSolverMultistep && scheduler.flag("use_karras_sigmas", default: false)
-        self.sampler = usesKarras ? .dpmSolverMultistepKarras : sampler
         try requireFit()
         for part in ModelPart.allCases { catalogs[part] = WeightCatalog(try weights(part)) }
     }
@@ -208,25 +188,26 @@ public struct ModelDirectory: Sendable {
             tokenizer.vocabularySize <= textEncoder.vocabSize, .textEncoder,
             "vocab_size is \(textEncoder.vocabSize), but the tokenizer knows \(tokenizer.vocabularySize) tokens")
     }
-}
 
-extension ModelDirectory.Defaults {
     /// The recommendations in a file, or the family's where it leaves them out or does not exist.
-    fileprivate init(_ file: URL) throws {
-        self.init()
-        guard FileManager.default.fileExists(atPath: file.path) else { return }
+    private static func defaults(
+        _ file: URL?, sampler: SamplerKind
+    ) throws -> (settings: GenerationSettings, nativeSize: Int) {
+        var settings = GenerationSettings(sampler: sampler)
+        let usualSize = 512
+        guard let file, FileManager.default.fileExists(atPath: file.path) else { return (settings, usualSize) }
         let fields = ConfigurationFields(
             try ConfigurationFile.fields(of: file), file: file.path,
             defaults: [
-                "instruction": .string(instruction), "steps": .number(Double(steps)),
-                "guidance_scale": .number(Double(guidanceScale)),
-                "image_guidance_scale": .number(Double(imageGuidanceScale)),
-                "native_size": .number(Double(nativeSize)),
+                "instruction": .string(settings.instruction), "steps": .number(Double(settings.steps)),
+                "guidance_scale": .number(Double(settings.guidanceScale)),
+                "image_guidance_scale": .number(Double(settings.imageGuidanceScale)),
+                "native_size": .number(Double(usualSize)),
             ])
-        instruction = try fields.string("instruction")
-        steps = try fields.integer("steps", in: 1...1000)
-        guidanceScale = try fields.positiveNumber("guidance_scale")
-        imageGuidanceScale = try fields.positiveNumber("image_guidance_scale")
-        nativeSize = try fields.integer("native_size", in: 8...65_536)
+        settings.instruction = try fields.string("instruction")
+        settings.steps = try fields.integer("steps", in: 1...1000)
+        settings.guidanceScale = try fields.positiveNumber("guidance_scale")
+        settings.imageGuidanceScale = try fields.positiveNumber("image_guidance_scale")
+        return (settings, try fields.integer("native_size", in: 8...65_536))
     }
 }

@@ -35,12 +35,12 @@ public struct RunEstimate: Equatable, Sendable {
     ///   - threads: that the run will use.
     /// - Throws: what loading the model's parts throws.
     public init(
-        model: ModelDirectory, width: Int, height: Int, steps: Int, sampler: SamplerKind?, guidance: Guidance,
-        threads: Int
+        model: ModelDirectory, width: Int, height: Int, settings: GenerationSettings, threads: Int
     ) throws {
         let factor = model.vaeScaleFactor
         let (latentWidth, latentHeight) = (width / factor, height / factor)
-        let evaluations = try makeSampler(kind: sampler, configuration: model.scheduler, steps: steps).timesteps.count
+        let evaluations = try settings.sampler.makeSampler(model.scheduler, steps: settings.steps).timesteps.count
+        let guidance = settings.guidance
         let texts = guidance == .off ? 1 : 2
 
         let text = try Stage(.textEncoder, of: model, threads: threads) { compute in

@@ -14,9 +14,9 @@ struct DDIMSampler: Sampler {
         predictionType = try configuration.predictionType(.epsilon, .sample, .velocity)
         clipRange = try configuration.clipRange(clipsByDefault: true)
         alphasCumprod = schedule.alphasCumprod
-        finalAlpha = try configuration.flag("set_alpha_to_one", default: true) ? 1 : alphasCumprod[0]
+        finalAlpha = try configuration.fields.boolean("set_alpha_to_one", default: true) ? 1 : alphasCumprod[0]
         stride = schedule.trainTimesteps / steps
-        let spacing = try configuration.choice("timestep_spacing", default: TimestepSpacing.leading)
+        let spacing = try configuration.fields.choice("timestep_spacing", default: TimestepSpacing.leading)
         indices = try schedule.indices(
             of: spacing.timesteps(steps: steps, of: schedule.trainTimesteps, offset: configuration.stepsOffset()))
         try schedule.checkSignal(at: indices, prediction: predictionType)

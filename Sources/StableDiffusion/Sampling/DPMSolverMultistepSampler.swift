@@ -27,7 +27,7 @@ struct DPMSolverMultistepSampler: Sampler {
         try configuration.refuse("solver_type", unless: ["midpoint", "heun", "logrho", "bh1", "bh2"])
         solverType = configuration.holds("heun", in: "solver_type") ? .heun : .midpoint
         predictionType = try configuration.predictionType(.epsilon, .sample, .velocity)
-        order = try configuration.integer("solver_order", default: 2, in: 1...3)
+        order = try configuration.fields.integer("solver_order", default: 2, in: 1...3)
 
         let schedule = try NoiseSchedule(configuration, steps: steps, lastAlphaOfZeroSNR: 0x1p-24)
         let sigmaSchedule = try SigmaSchedule(
@@ -36,23 +36,21 @@ struct DPMSolverMultistepSampler: Sampler {
             truncatesKarrasTimesteps: configuration.holds("squaredcos_cap_v2", in: "beta_schedule"))
         timesteps = sigmaSchedule.timesteps
         levels = sigmaSchedule.sigmas.map { SolverLevel(sigma: $0) }
-        let lowersFinal = try configuration.flag("lower_order_final", default: true)
+        let lowersFinal = try configuration.fields.boolean("lower_order_final", default: true)
         lowersLastOrders = lowersFinal && steps < 15
         lastIsFirstOrder =
             try lowersLastOrders || sigmaSchedule.sigmas[steps] == 0
-            || configuration.flag("euler_at_final", default: false)
+            || configuration.fields.boolean("euler_at_final", default: false)
     }
 
     /// One past the last timestep whose log signal-to-noise ratio is not below the file's `lambda_min_clipped`.
     private static func end(_ configuration: SchedulerConfiguration, schedule: NoiseSchedule) throws -> Int {
-        let lowest = try configuration.number("lambda_min_clipped", default: -.infinity)
+        let lowest = try configuration.fields.anyNumber("lambda_min_clipped") ?? -.infinity
         let last = schedule.alphasCumprod.lastIndex { alpha in
             log(alpha.squareRoot()) - log((1 - alpha).squareRoot()) >= Float(lowest)
         }
         guard let last else {
-            throw SamplerError.setting(
-                field: "lambda_min_clipped", value: JSONValue.number(lowest).description,
-                expected: "which leaves no timestep to use")
+            throw configuration.fields.refusal("lambda_min_clipped", "which leaves no timestep to use")
         }
         return last + 1
     }

@@ -15,8 +15,8 @@ struct EulerSampler: Sampler {
         let levels = try SigmaSchedule(
             differentialEquation: configuration,
             schedule: NoiseSchedule(configuration, steps: steps, lastAlphaOfZeroSNR: 0x1p-24), steps: steps,
-            usesKarrasSigmas: configuration.flag("use_karras_sigmas", default: false),
-            final: configuration.choice("final_sigmas_type", default: .zero))
+            usesKarrasSigmas: configuration.fields.boolean("use_karras_sigmas", default: false),
+            final: configuration.fields.choice("final_sigmas_type", default: .zero))
         sigmas = levels.sigmas
         timesteps = levels.timesteps
         initialNoiseScale = try levels.initialNoiseScale(configuration)

@@ -18,7 +18,8 @@ struct HeunSampler: Sampler {
         let levels = try SigmaSchedule(
             differentialEquation: configuration,
             schedule: NoiseSchedule(configuration, steps: steps, betaRange: (0.00085, 0.012), canRescale: false),
-            steps: steps, usesKarrasSigmas: configuration.flag("use_karras_sigmas", default: false), final: .zero)
+            steps: steps, usesKarrasSigmas: configuration.fields.boolean("use_karras_sigmas", default: false),
+            final: .zero)
         sigmas = levels.sigmas
         timesteps = levels.timesteps.prefix(1) + levels.timesteps.dropFirst().flatMap { [$0, $0] }
         initialNoiseScale = try levels.initialNoiseScale(configuration)

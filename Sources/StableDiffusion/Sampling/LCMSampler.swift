@@ -13,11 +13,11 @@ struct LCMSampler: Sampler {
             configuration, steps: steps, betaRange: (0.00085, 0.012), betaSchedule: .scaledLinear)
         predictionType = try configuration.predictionType(.epsilon, .sample, .velocity)
         clipRange = try configuration.clipRange(clipsByDefault: false)
-        timestepScaling = Float(try configuration.number("timestep_scaling", default: 10))
+        timestepScaling = Float(try configuration.fields.anyNumber("timestep_scaling") ?? 10)
         alphasCumprod = schedule.alphasCumprod
 
         // The steps are picked from those of the distillation.
-        let originalSteps = try configuration.integer(
+        let originalSteps = try configuration.fields.integer(
             "original_inference_steps", default: 50, in: 1...schedule.trainTimesteps)
         guard steps <= originalSteps else {
             throw SamplerError.steps(steps, reason: "lcm takes at most the \(originalSteps) it was distilled with")

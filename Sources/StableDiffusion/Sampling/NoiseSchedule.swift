@@ -14,6 +14,7 @@ struct NoiseSchedule {
     }
 
     let alphasCumprod: [Float]
+    private let fields: ConfigurationFields
 
     var trainTimesteps: Int { alphasCumprod.count }
 
@@ -29,22 +30,21 @@ struct NoiseSchedule {
         _ configuration: SchedulerConfiguration, steps: Int, betaRange: (start: Double, end: Double) = (0.0001, 0.02),
         betaSchedule: BetaSchedule = .linear, canRescale: Bool = true, lastAlphaOfZeroSNR: Float = 0
     ) throws {
-        let count = try configuration.integer("num_train_timesteps", default: 1000, in: 1...100_000)
+        let count = try configuration.fields.integer("num_train_timesteps", default: 1000, in: 1...100_000)
         guard steps <= count else {
             throw SamplerError.steps(steps, reason: "the model was trained with \(count)")
         }
         var betas: [Float]
-        if let trained = try configuration.numbers("trained_betas") {
+        if let trained = try configuration.fields.numbers("trained_betas") {
             guard trained.count == count else {
-                throw SamplerError.setting(
-                    field: "trained_betas", value: "a list of \(trained.count) values",
-                    expected: "expected one for each of the \(count) training timesteps")
+                throw configuration.fields.refusal(
+                    "trained_betas", "expected one for each of the \(count) training timesteps")
             }
             betas = trained.map { Float($0) }
         } else {
-            let start = try configuration.number("beta_start", default: betaRange.start)
-            let end = try configuration.number("beta_end", default: betaRange.end)
-            switch try configuration.choice("beta_schedule", default: betaSchedule) {
+            let start = try configuration.fields.anyNumber("beta_start") ?? betaRange.start
+            let end = try configuration.fields.anyNumber("beta_end") ?? betaRange.end
+            switch try configuration.fields.choice("beta_schedule", default: betaSchedule) {
             case .linear:
                 betas = NoiseSchedule.torchLinspace(Float(start), Float(end), count: count)
             case .scaledLinear:
@@ -56,21 +56,21 @@ struct NoiseSchedule {
             }
         }
         for beta in betas where !(beta > 0 && beta < 1) {
-            throw SamplerError.setting(
-                field: "beta_start, beta_end or trained_betas", value: "giving a beta of \(beta)",
-                expected: "every beta must lie between 0 and 1")
+            throw configuration.fields.failure(
+                "beta_start, beta_end or trained_betas give a beta of \(beta), but every beta must lie between 0 and 1")
         }
 
-        let rescales = canRescale ? try configuration.flag("rescale_betas_zero_snr", default: false) : false
+        let rescales = canRescale ? try configuration.fields.boolean("rescale_betas_zero_snr", default: false) : false
         if rescales { betas = NoiseSchedule.rescaledToZeroSNR(betas) }
         var products = NoiseSchedule.cumulativeProducts(betas.map { 1 - $0 })
         if rescales { products[count - 1] = lastAlphaOfZeroSNR }
         guard products.dropLast(rescales ? 1 : 0).allSatisfy({ $0 > 0 && $0 < 1 }) else {
-            throw SamplerError.setting(
-                field: "beta_schedule", value: "too steep or too flat",
-                expected: "noise must grow from nearly none to nearly all over the training timesteps")
+            throw configuration.fields.failure(
+                "beta_schedule is too steep or too flat: noise must grow from nearly none to nearly all over the training "
+                    + "timesteps")
         }
         alphasCumprod = products
+        fields = configuration.fields
     }
 
     /// Standard deviations of the noise relative to the clean latents, by timestep.
@@ -94,9 +94,9 @@ struct NoiseSchedule {
     /// Throws when a prediction of the noise would have to be taken from latents that hold nothing else.
     func checkSignal(at indices: [Int], prediction: PredictionType) throws {
         if prediction == .epsilon, indices.contains(where: { alphasCumprod[$0] == 0 }) {
-            throw SamplerError.setting(
-                field: "prediction_type", value: "epsilon with rescale_betas_zero_snr",
-                expected: "this sampler then needs v_prediction or sample")
+            throw fields.failure(
+                "prediction_type is epsilon with rescale_betas_zero_snr; this sampler then needs v_prediction or sample"
+            )
         }
     }
 

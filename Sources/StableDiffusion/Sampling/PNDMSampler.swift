@@ -23,12 +23,12 @@ struct PNDMSampler: Sampler {
         let schedule = try NoiseSchedule(configuration, steps: steps, canRescale: false)
         predictionType = try configuration.predictionType(.epsilon, .velocity)
         alphasCumprod = schedule.alphasCumprod
-        finalAlpha = try configuration.flag("set_alpha_to_one", default: false) ? 1 : alphasCumprod[0]
+        finalAlpha = try configuration.fields.boolean("set_alpha_to_one", default: false) ? 1 : alphasCumprod[0]
         stride = schedule.trainTimesteps / steps
-        let spacing = try configuration.choice("timestep_spacing", default: TimestepSpacing.leading)
+        let spacing = try configuration.fields.choice("timestep_spacing", default: TimestepSpacing.leading)
         let spaced = try schedule.indices(
             of: spacing.timesteps(steps: steps, of: schedule.trainTimesteps, offset: configuration.stepsOffset()))
-        if try configuration.flag("skip_prk_steps", default: false) {
+        if try configuration.fields.boolean("skip_prk_steps", default: false) {
             warmUpCount = 0
             // The second step is made twice; its first time only serves to better the first.
             indices = Array(spaced.prefix(2)) + spaced.dropFirst()

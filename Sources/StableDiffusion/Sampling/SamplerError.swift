@@ -1,7 +1,5 @@
 /// A sampler that cannot be made as asked, with a sentence that says why.
 public enum SamplerError: Error, Equatable, CustomStringConvertible {
-    /// The model's scheduler file asks for something that is not supported, or that is no valid setting.
-    case setting(field: String, value: String, expected: String)
     /// The model's scheduler file names a class that is not supported.
     case unknownClass(String?)
     /// The number of steps does not suit the sampler.
@@ -10,8 +8,6 @@ public enum SamplerError: Error, Equatable, CustomStringConvertible {
     /// One sentence for the user, with the choices where there are any.
     public var description: String {
         switch self {
-        case .setting(let field, let value, let expected):
-            return "the scheduler's \(field) is \(value); \(expected)"
         case .unknownClass(let name):
             let choices = SamplerKind.allCases.map(\.rawValue).joined(separator: ", ")
             let subject =

@@ -27,7 +27,7 @@ struct SigmaSchedule {
         usesKarrasSigmas: Bool, final: FinalSigma
     ) throws {
         let all = schedule.sigmas
-        let timesteps = try configuration.choice("timestep_spacing", default: TimestepSpacing.linspace)
+        let timesteps = try configuration.fields.choice("timestep_spacing", default: TimestepSpacing.linspace)
             .timesteps(steps: steps, of: schedule.trainTimesteps, offset: configuration.stepsOffset())
             .map { Float($0) }
         let spaced = SigmaSchedule.interpolate(all, at: timesteps.map { Double($0) })
@@ -56,7 +56,7 @@ struct SigmaSchedule {
         usesKarrasSigmas: Bool, truncatesKarrasTimesteps: Bool = false, finalIsLastKarras: Bool = false
     ) throws {
         let all = schedule.sigmas
-        let final = try configuration.choice("final_sigmas_type", default: FinalSigma.zero)
+        let final = try configuration.fields.choice("final_sigmas_type", default: FinalSigma.zero)
         let finalSigma = final == .zero ? 0 : Double(all[0])
         if usesKarrasSigmas {
             let karras = try SigmaSchedule.karras(
@@ -68,7 +68,7 @@ struct SigmaSchedule {
                 timesteps: karras.map { Float(SigmaSchedule.timestep(of: $0, logSigmas: logSigmas).rounded(rule)) })
             return
         }
-        let spacing = try configuration.choice("timestep_spacing", default: TimestepSpacing.linspace)
+        let spacing = try configuration.fields.choice("timestep_spacing", default: TimestepSpacing.linspace)
         let timesteps = try spacing.timesteps(
             steps: steps, of: end, points: spacing == .trailing ? steps : steps + 1,
             offset: configuration.stepsOffset()
@@ -81,7 +81,7 @@ struct SigmaSchedule {
     /// What standard normal noise is multiplied by to become the first latents of Euler's and Heun's methods.
     func initialNoiseScale(_ configuration: SchedulerConfiguration) throws -> Float {
         let largest = sigmas[0]
-        switch try configuration.choice("timestep_spacing", default: TimestepSpacing.linspace) {
+        switch try configuration.fields.choice("timestep_spacing", default: TimestepSpacing.linspace) {
         case .linspace, .trailing: return largest
         case .leading: return (largest * largest + 1).squareRoot()
         }
@@ -107,8 +107,8 @@ struct SigmaSchedule {
         _ configuration: SchedulerConfiguration, from largest: Double, to smallest: Double, count: Int
     ) throws -> [Double] {
         let rho = 7.0
-        let last = pow(try configuration.number("sigma_min") ?? smallest, 1 / rho)
-        let first = pow(try configuration.number("sigma_max") ?? largest, 1 / rho)
+        let last = pow(try configuration.fields.anyNumber("sigma_min") ?? smallest, 1 / rho)
+        let first = pow(try configuration.fields.anyNumber("sigma_max") ?? largest, 1 / rho)
         return (0..<count).map { index in
             let ramp = index == 0 ? 0 : index == count - 1 ? 1 : Double(index) * (1 / Double(count - 1))
             return pow(first + ramp * (last - first), rho)

@@ -23,26 +23,28 @@ struct UniPCSampler: Sampler {
         try configuration.refuse("solver_p", unless: [])
         try configuration.refuse("solver_type", unless: ["bh1", "bh2", "midpoint", "heun", "logrho"])
         usesFirstVariant = configuration.holds("bh1", in: "solver_type")
-        guard try configuration.flag("predict_x0", default: true) else {
-            throw SamplerError.setting(field: "predict_x0", value: "false", expected: "only true is supported")
+        guard try configuration.fields.boolean("predict_x0", default: true) else {
+            throw configuration.fields.refusal("predict_x0", "only true is supported")
         }
         predictionType = try configuration.predictionType(.epsilon, .sample, .velocity)
-        order = try configuration.integer("solver_order", default: 2, in: 1...3)
-        uncorrectedSteps = Set(try configuration.numbers("disable_corrector")?.compactMap { Int(exactly: $0) } ?? [])
+        order = try configuration.fields.integer("solver_order", default: 2, in: 1...3)
+        uncorrectedSteps = Set(
+            try configuration.fields.numbers("disable_corrector")?.compactMap { Int(exactly: $0) } ?? [])
 
         let schedule = try NoiseSchedule(configuration, steps: steps, lastAlphaOfZeroSNR: 0x1p-24)
         let sigmaSchedule = try SigmaSchedule(
             multistep: configuration, schedule: schedule, steps: steps, end: schedule.trainTimesteps,
-            usesKarrasSigmas: configuration.flag("use_karras_sigmas", default: false), finalIsLastKarras: true)
+            usesKarrasSigmas: configuration.fields.boolean("use_karras_sigmas", default: false), finalIsLastKarras: true
+        )
         timesteps = sigmaSchedule.timesteps
         levels = sigmaSchedule.sigmas.map { SolverLevel(sigma: $0) }
-        lowersLastOrders = try configuration.flag("lower_order_final", default: true)
+        lowersLastOrders = try configuration.fields.boolean("lower_order_final", default: true)
         // With an order above one the last step would divide by the distance to the final level.
         let final = sigmaSchedule.sigmas[steps]
         guard final < sigmaSchedule.sigmas[steps - 1], final > 0 || lowersLastOrders || order == 1 else {
-            throw SamplerError.setting(
-                field: "final_sigmas_type", value: final > 0 ? "sigma_min" : "zero",
-                expected: "with the file's other settings unipc cannot make its last step")
+            throw configuration.fields.failure(
+                "final_sigmas_type is \(final > 0 ? "sigma_min" : "zero"), with which and its other settings unipc cannot "
+                    + "make its last step")
         }
     }
 

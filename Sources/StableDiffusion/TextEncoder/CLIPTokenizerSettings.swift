@@ -31,33 +31,27 @@ struct CLIPTokenizerSettings {
             fields.merge(map) { $1 }
         }
 
-        func failure(_ reason: String) -> ConfigurationError {
-            ConfigurationError(file: configurationFile.path, reason: reason)
+        let settings = ConfigurationFields(fields, file: configurationFile.path)
+        let length = try settings.optional("model_max_length", "expected a whole number of 2 or more") { value in
+            guard let length = value.number else { return nil as Int? }
+            if length > Double(CLIPTokenizerSettings.longestLength) { return CLIPTokenizerSettings.usualLength }
+            return value.integer(in: 2...CLIPTokenizerSettings.longestLength)
         }
-        switch fields["model_max_length"] {
-        case nil, .null:
-            modelMaxLength = CLIPTokenizerSettings.usualLength
-        case .number(let length) where length > Double(CLIPTokenizerSettings.longestLength):
-            modelMaxLength = CLIPTokenizerSettings.usualLength
-        case .number(let length) where length >= 2 && length == length.rounded():
-            modelMaxLength = Int(length)
-        case .some(let other):
-            throw failure("model_max_length is \(other); expected a whole number of 2 or more")
-        }
+        modelMaxLength = length ?? CLIPTokenizerSettings.usualLength
 
         var tokens: [SpecialToken] = []
         for (id, value) in (declared ?? [:]).sorted(by: { $0.key < $1.key }) {
-            guard let token = try CLIPTokenizerSettings.token(value, failure: failure) else {
-                throw failure("added_tokens_decoder's token \(id) is \(value)")
+            guard let token = try CLIPTokenizerSettings.token(value, settings) else {
+                throw settings.failure("added_tokens_decoder's token \(id) is \(value)")
             }
             tokens.append(token)
         }
         var named: [String: String] = [:]
         for name in ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"] {
-            guard let value = fields[name], value != .null else { continue }
-            guard let token = try CLIPTokenizerSettings.token(value, failure: failure) else {
-                throw failure("\(name) is \(value); expected a token")
+            let token = try settings.optional(name, "expected a token") {
+                try CLIPTokenizerSettings.token($0, settings)
             }
+            guard let token else { continue }
             named[name] = token.content
             if declared == nil || !tokens.contains(where: { $0.content == token.content }) { tokens.append(token) }
         }
@@ -76,15 +70,13 @@ struct CLIPTokenizerSettings {
 
     /// A token given as text, or as an object with flags. Flags that strip white space change nothing, as no white
     /// space becomes a token.
-    private static func token(
-        _ value: JSONValue, failure: (String) -> ConfigurationError
-    ) throws -> SpecialToken? {
+    private static func token(_ value: JSONValue, _ settings: ConfigurationFields) throws -> SpecialToken? {
         if let content = value.string, !content.isEmpty {
             return SpecialToken(content: content, isMatchedNormalized: false)
         }
         guard let fields = value.object, let content = fields["content"]?.string, !content.isEmpty else { return nil }
         if fields["single_word"] == .bool(true) {
-            throw failure("the token “\(content)” is matched as a single word only, which is not supported")
+            throw settings.failure("the token “\(content)” is matched as a single word only, which is not supported")
         }
         return SpecialToken(content: content, isMatchedNormalized: fields["normalized"] == .bool(true))
     }

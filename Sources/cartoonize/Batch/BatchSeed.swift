@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 
 /// The random seed of a batch without `--seed`, kept in the output folder: a batch that goes on after a break, and shards
@@ -35,9 +36,9 @@ enum BatchSeed {
         if let stored = try stored(in: folder) { return stored }
         let path = FilePath(folder).appending(name)
         do {
-            let file = try TemporaryFile(beside: path)
+            let file = try AtomicFile(path)
             try file.write(Data("\(candidate)\n".utf8))
-            try file.move(to: path, replacing: false)
+            try file.commit(replacing: false)
             return candidate
         } catch {
             if error.code == EEXIST, let stored = try stored(in: folder) { return stored }

@@ -36,7 +36,7 @@ final class Ledger: Sendable {
         line.seconds = report.timings.total
         try manifest?.append(line)
         if json {
-            print { try StandardStreams.printResult(report.jsonLine()) }
+            print { try StandardStreams.printResult(Joined(maker.settings.generation, report).jsonLine()) }
         } else if report.output != "-" {
             print { try StandardStreams.printPath(report.output) }
         }

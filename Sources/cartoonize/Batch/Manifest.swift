@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 import Synchronization
 
@@ -19,7 +20,7 @@ final class Manifest: Sendable {
         // O_NONBLOCK: a pipe must fail the check below.
         descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o666)
         guard descriptor >= 0 else {
-            throw errno == ELOOP ? Self.linkFailure(path) : CommandFailure(writing: path, SystemFailure(errno))
+            throw errno == ELOOP ? Self.linkFailure(path) : CommandFailure(writing: path, SystemError())
         }
         do {
             try prepare()
@@ -106,9 +107,9 @@ final class Manifest: Sendable {
         }
         guard text != bytes else { return }
         do {
-            let file = try TemporaryFile(beside: path)
+            let file = try AtomicFile(path)
             try file.write(Data(text))
-            try file.move(to: path, replacing: true)
+            try file.commit()
         } catch {
             throw failure(error.code)
         }
@@ -134,9 +135,10 @@ final class Manifest: Sendable {
 
     private static func readLines(_ bytes: [UInt8]) -> [(line: ManifestLine, bytes: ArraySlice<UInt8>)] {
         var lines: [(line: ManifestLine, bytes: ArraySlice<UInt8>)] = []
+        var settings = ManifestLine.SettingsReader()
         for bytes in bytes.split(separator: UInt8(ascii: "\n")) {
             let bytes = bytes.last == UInt8(ascii: "\r") ? bytes.dropLast() : bytes
-            guard let line = ManifestLine(json: bytes, sharing: lines.last?.line.settings) else { continue }
+            guard let line = ManifestLine(json: bytes, &settings) else { continue }
             lines.append((line, bytes))
         }
         return lines

@@ -1,22 +1,40 @@
 import Checkpoints
+import Foundation
 
 extension ManifestLine {
     /// Reads a line; nil for what is none. Foundation's decoder would take many seconds for a manifest of 300,000 lines.
     ///
-    /// - Parameter settings: those of the line before; a line with the same shares their memory.
-    init?(json: ArraySlice<UInt8>, sharing settings: PictureSettings? = nil) {
-        var reader = Reader(Array(json))
+    /// - Parameter settings: of the lines before.
+    init?(json: ArraySlice<UInt8>, _ settings: inout SettingsReader) {
+        var reader = Reader(Array(json), settings)
         guard let line = try? reader.line(), (try? reader.scanner.expectEnd()) != nil else { return nil }
         self = line
-        if let settings, settings == line.settings { self.settings = settings }
+        settings = reader.settings
+    }
+
+    /// Reads the settings of lines, which are mostly the same as the line's before: those are read once and share their
+    /// memory.
+    struct SettingsReader {
+        private var bytes: ArraySlice<UInt8> = []
+        private var last: PictureSettings?
+
+        mutating func settings(_ json: ArraySlice<UInt8>) throws -> PictureSettings {
+            if let last, json == bytes { return last }
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            let settings = try decoder.decode(PictureSettings.self, from: Data(json))
+            (bytes, last) = (json, settings)
+            return settings
+        }
     }
 
     private struct Reader {
         private let bytes: [UInt8]
         var scanner: JSONScanner
+        var settings: SettingsReader
 
-        init(_ bytes: [UInt8]) {
-            self.bytes = bytes
+        init(_ bytes: [UInt8], _ settings: SettingsReader) {
+            (self.bytes, self.settings) = (bytes, settings)
             scanner = JSONScanner(bytes)
         }
 
@@ -31,7 +49,7 @@ extension ManifestLine {
                 case "input": input = try reader.scanner.string()
                 case "output": output = try reader.scanner.string()
                 case "seed": seed = try reader.unsigned()
-                case "settings": settings = try reader.pictureSettings()
+                case "settings": settings = try reader.settings.settings(reader.value())
                 case "input_bytes": inputBytes = try reader.integer()
                 case "input_modified": inputModified = try reader.scanner.number()
                 case "output_bytes": outputBytes = try reader.integer()
@@ -51,34 +69,12 @@ extension ManifestLine {
                 exitCode: try exitCode.map { try needed(Int32(exactly: $0)) })
         }
 
-        private mutating func pictureSettings() throws -> PictureSettings {
-            var model, modelHash, instruction, negative, sampler, size, format: String?
-            var steps, maxPixels, quality: Int?
-            var guidance, imageGuidance: Double?
-            var compare: Bool?
-            try members { name, reader in
-                switch name {
-                case "model": model = try reader.scanner.string()
-                case "model_hash": modelHash = try reader.scanner.string()
-                case "instruction": instruction = try reader.scanner.string()
-                case "negative": negative = try reader.scanner.string()
-                case "steps": steps = try reader.integer()
-                case "sampler": sampler = try reader.scanner.string()
-                case "guidance": guidance = try reader.scanner.number()
-                case "image_guidance": imageGuidance = try reader.scanner.number()
-                case "size": size = try reader.scanner.string()
-                case "max_pixels": maxPixels = try reader.integer()
-                case "format": format = try reader.scanner.string()
-                case "quality": quality = try reader.integer()
-                case "compare": compare = try reader.flag()
-                default: try reader.scanner.skipValue()
-                }
-            }
-            return PictureSettings(
-                model: try needed(model), modelHash: try needed(modelHash), instruction: try needed(instruction),
-                negative: try needed(negative), steps: try needed(steps), sampler: try needed(sampler),
-                guidance: Float(try needed(guidance)), imageGuidance: Float(try needed(imageGuidance)), size: size,
-                maxPixels: maxPixels, format: try needed(format), quality: quality, compare: try needed(compare))
+        /// A value as it stands in the line.
+        private mutating func value() throws -> ArraySlice<UInt8> {
+            _ = scanner.peek()
+            let start = scanner.offset
+            try scanner.skipValue()
+            return bytes[start..<scanner.offset]
         }
 
         /// Reads an object's members but those that are null.
@@ -94,11 +90,6 @@ extension ManifestLine {
         }
 
         private mutating func integer() throws -> Int { try needed(scanner.integer()) }
-
-        private mutating func flag() throws -> Bool {
-            if scanner.skip(word: "true") { return true }
-            return try needed(scanner.skip(word: "false") ? false : nil)
-        }
 
         /// A number of 64 bits, which a floating-point number would round.
         private mutating func unsigned() throws -> UInt64 {

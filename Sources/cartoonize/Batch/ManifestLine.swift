@@ -1,4 +1,6 @@
+import Files
 import Foundation
+import StableDiffusion
 
 /// What is recorded of one picture of a batch: a line of JSON.
 struct ManifestLine: Encodable, Equatable, Sendable {
@@ -61,16 +63,13 @@ extension ManifestLine {
 }
 
 /// All that decides how a picture comes out, other than photo and seed.
-struct PictureSettings: Encodable, Equatable, Sendable {
+typealias PictureSettings = Joined<GenerationSettings, PictureContext>
+
+/// What decides how a picture comes out beside the settings of its generation: the model and the options of the file.
+struct PictureContext: Codable, Equatable, Sendable {
     var model: String
     /// Which model of that name; see `Settings.modelHash`.
     var modelHash: String
-    var instruction: String
-    var negative: String
-    var steps: Int
-    var sampler: String
-    var guidance: Float
-    var imageGuidance: Float
     /// The options of that name; nil when not given.
     var size: String?
     var maxPixels: Int?

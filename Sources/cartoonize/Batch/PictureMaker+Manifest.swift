@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import ImageCodecs
 import ModelHub
@@ -9,14 +10,14 @@ extension PictureMaker {
     func line(of job: Job, folder: String) -> ManifestLine {
         ManifestLine(
             job: job,
-            settings: PictureSettings(
-                model: settings.modelName, modelHash: settings.modelHash, instruction: settings.instruction,
-                negative: settings.negativeInstruction,
-                steps: settings.steps, sampler: settings.sampler.rawValue, guidance: settings.guidanceScale,
-                imageGuidance: settings.imageGuidanceScale, size: size.size?.description, maxPixels: size.maxPixels,
-                format: job.format.description, quality: job.format.takesQuality && !output.lossless ? quality : nil, compare: compare,
-                lossless: output.lossless ? true : nil,
-                metadata: output.metadata == .keep ? nil : output.metadata.rawValue),
+            settings: Joined(
+                settings.generation,
+                PictureContext(
+                    model: settings.modelName, modelHash: settings.modelHash, size: size.size?.description,
+                    maxPixels: size.maxPixels, format: job.format.description,
+                    quality: job.format.takesQuality && !output.lossless ? quality : nil, compare: compare,
+                    lossless: output.lossless ? true : nil,
+                    metadata: output.metadata == .keep ? nil : output.metadata.rawValue)),
             folder: folder)
     }
 
@@ -37,10 +38,7 @@ extension PictureMaker {
         }
         guard let file = try? InputFile(path: path) else { return .damaged }
         if Digest.sha256(of: file.data) == sum { return .asMade }
-        guard let picture = try? InputPicture(file) else { return .damaged }
-        // A JPEG is decoded as far as it goes.
-        let isCut = picture.format == .jpeg && !file.data.suffix(2).elementsEqual([0xFF, 0xD9])
-        return isCut ? .damaged : .changed
+        return (try? InputPicture(file, strict: true)) == nil ? .damaged : .changed
     }
 
     /// The line of `job` as it is recorded for the file at `path`, if that shows by its parameters, size and age that it

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import ModelHub
 import StableDiffusion
@@ -29,7 +30,8 @@ struct PictureQueue {
                 for note in photo.picture.notes { Console.line("note: \(job.photo.name): \(note)") }
                 progress.expect(try willMake(job, photo))
                 let result = try pipeline.generate(
-                    maker.settings.request(image: photo.source, seed: job.seed), preview: preview(of: job, photo),
+                    GenerationRequest(image: photo.source, settings: maker.settings.generation, seed: job.seed),
+                    preview: preview(of: job, photo),
                     progress: { progress.show($0) })
                 progress.end()
                 try writing?.value()
@@ -82,8 +84,9 @@ struct PictureQueue {
             if verbose { Console.line(timings.summary) }
             try ledger.made(
                 RunReport(
-                    input: job.photo.name, output: job.destination.name, settings: maker.settings, seed: job.seed,
-                    size: photo.sizes.output, timings: timings),
+                    input: job.photo.name, output: job.destination.name, model: maker.settings.modelName,
+                    seed: job.seed,
+                    width: photo.sizes.output.width, height: photo.sizes.output.height, timings: timings),
                 line)
         }
     }

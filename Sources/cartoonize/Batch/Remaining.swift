@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// What of a plan is left to do, after what manifest and folder say was done.

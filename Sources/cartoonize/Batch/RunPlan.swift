@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import ImageCodecs
 
@@ -19,7 +20,8 @@ struct RunPlan {
         }
         if let output = naming.output {
             guard output != "-",
-                FileKind(output) == .folder || ImageFormat(fileExtension: FilePath(output).fileExtension)?.isWritten != true
+                FileKind(output) == .folder
+                    || ImageFormat(fileExtension: FilePath(output).fileExtension)?.isWritten != true
             else {
                 throw CommandFailure(.usage, "several photos need a folder for their pictures; give one with -o")
             }

@@ -1,3 +1,4 @@
+import Files
 import StableDiffusion
 
 /// Tells a person how far a run is. A single photo's steps are told; a batch's on a terminal, too, with the time that all

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Files
 import Foundation
 
 /// Turns weights of any kind into a model folder.
@@ -53,7 +54,7 @@ struct ConvertCommand: ParsableCommand {
         defer { progress.finish() }
         let report = try converter.convert(
             to: URL(fileURLWithPath: destination), progress: { progress.show($0) },
-            started: TemporaryFolders.note)
+            started: { TemporaryPaths.add($0.path) })
         progress.finish()
         report.warnOfOverflows()
         if !quiet {

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Checkpoints
+import Files
 import Foundation
 import ImageCodecs
+import StableDiffusion
 
 /// Tells how a picture was made, from the parameters inside it, or what a model consists of.
 struct InspectCommand: ParsableCommand {
@@ -58,8 +60,8 @@ struct InspectCommand: ParsableCommand {
             let lines = parameters.split(separator: "\n", omittingEmptySubsequences: false)
             try StandardStreams.printResult(lines.map { singleLine(String($0)) }.joined(separator: "\n"))
         } else {
-            Console.line(
-                "\(WebPhoto.shown(subject)): \(inspected.format), \(inspected.width)x\(inspected.height), no parameters inside")
+            let size = "\(inspected.width)x\(inspected.height)"
+            Console.line("\(WebPhoto.shown(subject)): \(inspected.format), \(size), no parameters inside")
         }
     }
 
@@ -81,7 +83,7 @@ struct InspectCommand: ParsableCommand {
             guard let text = picture.parameters else { return }
             let read = GenerationParameters(text: text)
             instruction = read.instruction
-            negative = read.negativeInstruction
+            negative = read.negativePrompt
             parameters = Dictionary(read.fields.map { ($0.name, $0.value) }) { first, _ in first }
         }
     }

@@ -19,9 +19,9 @@ struct InspectedModel {
             facts.append(("source", "\(source.repository) at \(source.commit)"))
         }
         facts += [
-            ("sampler", model.sampler.rawValue), ("instruction", model.defaults.instruction),
+            ("sampler", model.defaults.sampler.rawValue), ("instruction", model.defaults.instruction),
             ("steps", "\(model.defaults.steps)"), ("guidance", "\(model.defaults.guidanceScale)"),
-            ("image guidance", "\(model.defaults.imageGuidanceScale)"), ("native size", "\(model.defaults.nativeSize)"),
+            ("image guidance", "\(model.defaults.imageGuidanceScale)"), ("native size", "\(model.nativeSize)"),
         ]
         self.facts = facts
         parts = try ModelPart.allCases.map { ($0.rawValue, try model.weights(of: $0).tensors) }

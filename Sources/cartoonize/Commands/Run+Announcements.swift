@@ -51,14 +51,15 @@ extension Run {
     }
 
     private func describeSettings(seeds: [UInt64]) -> String {
-        let guidance = settings.guidanceIsOn ? "" : ", guidance off (one pass a step)"
+        let generation = settings.generation
+        let guidance = generation.guidance != .off ? "" : ", guidance off (one pass a step)"
         let seedText = seeds.count == 1 ? "seed \(seeds[0])" : "seeds \(seeds[0]) to \(seeds[seeds.count - 1])"
-        let steps = "\(settings.steps) step\(settings.steps == 1 ? "" : "s")"
-        return "model \(settings.modelName), \(steps) of \(settings.sampler.rawValue)\(guidance), \(seedText)"
+        return "model \(settings.modelName), \(counted(generation.steps, "step")) of \(generation.sampler)\(guidance), "
+            + seedText
     }
 
     private func noteOptionsWithoutEffect() {
-        if !settings.guidanceIsOn, let ignored = generation.optionsWithoutEffectUnguided() {
+        if settings.generation.guidance == .off, let ignored = given.withoutEffectUnguided {
             Console.line(
                 "note: \(ignored) has no effect: guidance is on only above --guidance 1 with --image-guidance 1 or more"
             )

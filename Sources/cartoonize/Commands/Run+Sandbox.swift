@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// What a run still may do once its arguments are settled.

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import StableDiffusion
 import TensorKernels
@@ -8,12 +9,13 @@ struct Run {
     let options: CartoonizeImage
     private let start: ContinuousClock.Instant
     let search: PhotoSearch
-    let generation: GenerationOptions
+    let given: GivenSettings
     let maker: PictureMaker
     private var progress: RunProgress
 
     var output: OutputOptions { options.output }
     var batch: BatchOptions { options.batch }
+    private var generation: GenerationOptions { options.generation }
     var settings: Settings { maker.settings }
 
     /// Finds the photos and the model, and settles what to do with them.
@@ -28,8 +30,8 @@ struct Run {
         progress = RunProgress(style: style, label: (first ?? options.batch.filesFrom) ?? "")
         search = try PhotoSearch(options.photo, options: options.batch)
         try Self.confine(options, search)
-        generation = try options.generation.completed { try InputFile(path: $0).header().parameters }
-        let requested = generation.model ?? environment["CARTOONIZE_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
+        given = try GivenSettings(options.generation) { try InputFile(path: $0).header().parameters }
+        let requested = given.model ?? environment["CARTOONIZE_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
         let models = ModelSearch.forThisProcess()
         let found = try models.locate(requested)
         let model = try found.directory(models)
@@ -41,8 +43,9 @@ struct Run {
                 "note: \(found.location.path) starts faster and takes less memory once converted: cartoonize convert")
         }
         maker = PictureMaker(
-            model: model, settings: try Settings(options: generation, model: model, found: found), size: options.size,
-            output: options.output)
+            model: model,
+            settings: try Settings(given, threads: options.generation.threads, model: model, found: found),
+            size: options.size, output: options.output)
     }
 
     mutating func perform() throws {
@@ -69,7 +72,7 @@ struct Run {
             })
         if output.gallery {
             let path = FilePath(plan.folder).appending(Gallery.name)
-            let count = try Gallery(instruction: settings.instruction).write(plan.jobs, to: path)
+            let count = try Gallery(instruction: settings.generation.instruction).write(plan.jobs, to: path)
             if !output.quiet { Console.line("\(path): \(counted(count, "picture")) before and after") }
         }
         try conclude(ledger.counts, plan, manifest)
@@ -83,11 +86,11 @@ struct Run {
             let naming = OutputNaming(output: output.output, format: output.format, seeds: seeds)
             return (try RunPlan(search: search, naming: naming, arguments: options.photo), seeds)
         }
-        var seed = generation.seed ?? GenerationOptions.randomSeed()
+        var seed = given.seed ?? GenerationOptions.randomSeed()
         var (settled, seeds) = try plan(seed)
         try maker.check(settled.jobs[0].format)
         let folder = settled.folder
-        if settled.isBatch, generation.seed == nil, let stored = try BatchSeed.stored(in: folder) {
+        if settled.isBatch, given.seed == nil, let stored = try BatchSeed.stored(in: folder) {
             seed = stored
             (settled, seeds) = try plan(seed)
         }
@@ -99,7 +102,7 @@ struct Run {
             throw CommandFailure(writing: folder, error)
         }
         let manifest = try Manifest(folder: folder, shard: batch.shard)
-        if generation.seed == nil {
+        if given.seed == nil {
             let agreed = try BatchSeed.agreed(seed, in: folder)
             if agreed != seed { (settled, seeds) = try plan(agreed) }
         }
@@ -134,9 +137,13 @@ struct Run {
 
     private func makeCompute() throws -> Compute {
         let compute = try Compute(threads: settings.threads)
-        if output.verbose, compute.threads < generation.threads ?? settings.threads {
-            let reason = compute.threads < settings.threads ? "more cannot be started" : "more have no processor"
-            Console.line("note: threads: \(compute.threads), as \(reason)")
+        let wanted = generation.threads ?? settings.threads
+        if output.verbose, compute.threads < wanted {
+            let processors =
+                Compute.availableThreads == 1 ? "is one processor" : "are \(Compute.availableThreads) processors"
+            let reason =
+                compute.threads < settings.threads ? "the system starts no more" : "there \(processors) to run on"
+            Console.line("note: \(counted(compute.threads, "thread")) instead of \(wanted): \(reason)")
         }
         return compute
     }
@@ -151,7 +158,7 @@ struct Run {
         var paths = jobs.compactMap(\.destination.file)
         if let interval = output.preview {
             paths += jobs.flatMap { job in
-                stride(from: interval, through: settings.steps, by: interval).map {
+                stride(from: interval, through: settings.generation.steps, by: interval).map {
                     job.previewDestination(step: $0).name
                 }
             }
@@ -160,7 +167,7 @@ struct Run {
         if plan.isBatch {
             paths += [Gallery.name, BatchSeed.name].map { FilePath(plan.folder).appending($0) }
         }
-        TemporaryFile.removeLeftovers(of: paths)
+        TemporaryPaths.removeLeftovers(of: paths)
     }
 
     private func dryRun(_ jobs: [Job], _ plan: RunPlan) throws {

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import ImageCodecs
 
@@ -89,4 +90,3 @@ extension InputFile {
         }
     }
 }
-

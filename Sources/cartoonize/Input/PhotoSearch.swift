@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import ImageCodecs
 
@@ -112,7 +113,8 @@ struct PhotoSearch {
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         var start = [UInt8](repeating: 0, count: ImageFormat.signatureLength)
-        let count = read(descriptor, &start, start.count)
+        var count = 0
+        repeat { count = read(descriptor, &start, start.count) } while count < 0 && errno == EINTR
         return count > 0 && ImageFormat(start: start.prefix(count)) != nil
     }
 

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import StableDiffusion
 import TensorKernels
@@ -80,7 +81,7 @@ final class Forecast {
             $0 - AddressBudget.ownBytes(threads: settings.threads) - compute.workingAddressBytes
         }
         tensorCapacity = addresses == nil ? compute.capacityBytes : .max
-        let resident = residentBytes() ?? 0
+        let resident = ProcessStatus.residentBytes ?? 0
         ownBytes = resident + Self.libraryBytes
         self.available = available.map { $0 + resident }
     }
@@ -135,8 +136,7 @@ final class Forecast {
     private func estimate(_ size: PixelSize) throws -> RunEstimate {
         if let estimate = known[size] { return estimate }
         let estimate = try RunEstimate(
-            model: model, width: size.width, height: size.height, steps: settings.steps, sampler: settings.sampler,
-            guidance: Guidance(textScale: settings.guidanceScale, imageScale: settings.imageGuidanceScale),
+            model: model, width: size.width, height: size.height, settings: settings.generation,
             threads: settings.threads)
         known[size] = estimate
         return estimate

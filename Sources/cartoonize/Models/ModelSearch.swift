@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 import StableDiffusion
 
@@ -64,8 +65,7 @@ struct ModelSearch {
 
     /// The search that this process's environment and executable give.
     static func forThisProcess() -> ModelSearch {
-        let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        return ModelSearch(environment: ProcessInfo.processInfo.environment, executable: executable)
+        ModelSearch(environment: ProcessInfo.processInfo.environment, executable: ProcessStatus.executable)
     }
 
     /// `<prefix>/share/cartoonize/Models` for an installed program, and for one in a build folder `Models` of the

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Where one picture goes.
@@ -31,9 +32,9 @@ enum Destination: Equatable, Sendable {
         case .file(let path):
             do {
                 try makeFolder(FilePath(path).folder)
-                let file = try TemporaryFile(beside: path)
+                let file = try AtomicFile(path)
                 try file.write(bytes)
-                try file.move(to: path, replacing: replacing)
+                try file.commit(replacing: replacing)
             } catch {
                 if error.code == EEXIST { throw Self.existsFailure(path) }
                 throw CommandFailure(writing: path, error)
@@ -47,7 +48,7 @@ enum Destination: Equatable, Sendable {
 
     private static func writeDevice(_ bytes: Data, _ path: String) throws {
         let descriptor = open(path, O_WRONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw CommandFailure(writing: path, SystemFailure(errno)) }
+        guard descriptor >= 0 else { throw CommandFailure(writing: path, SystemError()) }
         defer { close(descriptor) }
         guard !StandardStreams.isTerminal(descriptor) else {
             throw CommandFailure(.usage, "a picture is not written to a terminal; name a file with -o")
@@ -55,15 +56,15 @@ enum Destination: Equatable, Sendable {
         switch writeAll(bytes, to: descriptor) {
         case 0: return
         case EPIPE: throw ClosedPipe()
-        case let code: throw CommandFailure(writing: path, SystemFailure(code))
+        case let code: throw CommandFailure(writing: path, SystemError(code))
         }
     }
 }
 
 extension CommandFailure {
     /// A file that could not be written.
-    init(writing path: String, _ failure: SystemFailure) {
-        self.init(.output, "cannot write \(path): \(failure.message)")
+    init(writing path: String, _ failure: SystemError) {
+        self.init(.output, "cannot write \(path): \(failure)")
         // What is wrong with the disk is wrong for every picture to come.
         stopsBatch = [ENOSPC, EDQUOT, EROFS].contains(failure.code)
     }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import ImageCodecs
 
@@ -16,7 +17,7 @@ struct Gallery {
     func write(_ jobs: [Job], to path: String) throws -> Int {
         var count = 0
         do {
-            let file = try TemporaryFile(beside: path)
+            let file = try AtomicFile(path)
             try file.write(Data(head.utf8))
             for job in jobs {
                 guard let output = job.destination.file, let figure = try? figure(of: job.photo.path, output) else {
@@ -26,7 +27,7 @@ struct Gallery {
                 count += 1
             }
             try file.write(Data("</main>\n</html>\n".utf8))
-            try file.move(to: path, replacing: true)
+            try file.commit()
         } catch {
             throw CommandFailure(writing: path, error)
         }

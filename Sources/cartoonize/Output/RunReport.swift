@@ -1,21 +1,16 @@
+import Files
 import Foundation
 import StableDiffusion
 
-/// What `--json` prints for a picture; times are in seconds.
+/// What `--json` prints for a picture beside the settings; times are in seconds.
 struct RunReport: Encodable {
     var input: String
     var output: String
     var model: String
-    var instruction: String
-    var negative: String
     var seed: UInt64
-    var steps: Int
-    var sampler: String
-    var guidance: Float
-    var imageGuidance: Float
     var width: Int
     var height: Int
-    var peakRssBytes: Int?
+    var peakRssBytes = ProcessStatus.peakResidentBytes
     var timings: Timings
 
     struct Timings: Encodable {
@@ -32,19 +27,6 @@ struct RunReport: Encodable {
         /// From the start, or the end of the picture before, to the end. In a batch, photos are read and pictures written
         /// beside the model's work on others.
         var total: Double
-    }
-}
-
-extension RunReport {
-    init(
-        input: String, output: String, settings: Settings, seed: UInt64, size: PixelSize, timings: Timings
-    ) {
-        self.init(
-            input: input, output: output, model: settings.modelName, instruction: settings.instruction,
-            negative: settings.negativeInstruction, seed: seed, steps: settings.steps,
-            sampler: settings.sampler.rawValue, guidance: settings.guidanceScale,
-            imageGuidance: settings.imageGuidanceScale, width: size.width, height: size.height,
-            peakRssBytes: peakResidentBytes(), timings: timings)
     }
 }
 

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import ImageCodecs
 
@@ -46,8 +47,7 @@ enum Interruption {
             var number: UInt8 = 0
             while read(wakeSource, &number, 1) != 1 {}
             Console.clearBar()
-            TemporaryFolders.removeAll()
-            TemporaryFile.removeAllAndExit(128 + Int32(number))
+            TemporaryPaths.removeAllAndExit(128 + Int32(number))
         }
         // Without a thread signals end the program at once, and the next run removes what is left.
         if let waiting { waiting.detach() } else { wakeDescriptor = -1 }

@@ -58,13 +58,3 @@ func shortened(_ text: String) -> String {
     guard scalars.count > most else { return text }
     return String(scalars.prefix(head)) + " ... " + String(scalars.suffix(tail))
 }
-
-extension Encodable {
-    /// One line of JSON with snake-case keys in alphabetical order.
-    func jsonLine() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
-}

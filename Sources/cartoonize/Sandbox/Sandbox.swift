@@ -1,4 +1,5 @@
 import CSandbox
+import Files
 import Foundation
 
 /// What the program gives up before it reads what strangers made: decoders of pictures have had faults that let a file

@@ -63,22 +63,23 @@ struct GenerationOptions: ParsableArguments {
         guard (1...10_000).contains(count) else {
             throw ValidationError("--count takes a number from 1 to 10000, not \(count)")
         }
-        if let reason = outOfRange() { throw ValidationError(reason) }
+        if let reason = outOfRange(changes, seed: seed) { throw ValidationError(reason) }
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads takes a number from 1 to 1024, not \(threads)")
         }
     }
 
-    /// What is wrong with a setting that may also come from `--params-from`; nil when nothing is.
-    func outOfRange() -> String? {
-        if let steps, !(1...1000).contains(steps) {
-            return "--steps takes a number from 1 to 1000, not \(steps)"
-        }
-        for (name, value) in [("--guidance", guidance), ("--image-guidance", imageGuidance)] {
-            if let value, !(0...1000).contains(value) {
-                return "\(name) takes a number from 0 to 1000, not \(value)"
-            }
-        }
+    /// The settings that the options give.
+    var changes: [GenerationSettings.Change] {
+        [
+            .init(\.instruction, instruction), .init(\.negativePrompt, negative), .init(\.steps, steps),
+            .init(\.sampler, sampler), .init(\.guidanceScale, guidance), .init(\.imageGuidanceScale, imageGuidance),
+        ].compactMap { $0 }
+    }
+
+    /// What is wrong with settings that may also come from `--params-from`; nil when nothing is.
+    func outOfRange(_ changes: [GenerationSettings.Change], seed: UInt64?) -> String? {
+        if let reason = GenerationSettings(sampler: .ddim).applying(changes).outOfRange { return "--" + reason }
         if let seed, seed.addingReportingOverflow(UInt64(count - 1)).overflow {
             return "--seed \(seed) is too large for --count \(count): the last seed would pass \(UInt64.max)"
         }
@@ -91,15 +92,6 @@ struct GenerationOptions: ParsableArguments {
     /// The seeds of a photo's pictures.
     func seeds(from first: UInt64) -> [UInt64] {
         (0..<UInt64(count)).map { first + $0 }
-    }
-
-    /// The options that were given but do nothing while guidance is off; nil when there are none.
-    func optionsWithoutEffectUnguided() -> String? {
-        var options: [String] = []
-        if negative?.isEmpty == false { options.append("--negative") }
-        if let guidance, guidance > 1 { options.append("--guidance") }
-        if let imageGuidance, imageGuidance != 1 { options.append("--image-guidance") }
-        return options.isEmpty ? nil : options.joined(separator: ", ")
     }
 }
 

@@ -15,6 +15,7 @@ extension ImageFormat {
     /// What can be said of a name whose extension does not settle the format.
     static var howToChoose: String {
         let extensions = writable.map { "." + $0.fileExtension }
-        return "end it in \(extensions.dropLast().joined(separator: ", ")) or \(extensions.last ?? ""), or give --format"
+        let first = extensions.dropLast().joined(separator: ", ")
+        return "end it in \(first) or \(extensions.last ?? ""), or give --format"
     }
 }

@@ -86,7 +86,8 @@ struct OutputOptions: ParsableArguments {
     func check(_ format: ImageFormat, parameters: String) throws {
         guard format.isWritten else {
             throw CommandFailure(
-                .usage, "\(format) pictures are only read; what is written is \(ImageFormat.list(ImageFormat.writable, "or"))")
+                .usage,
+                "\(format) pictures are only read; what is written is \(ImageFormat.list(ImageFormat.writable, "or"))")
         }
         if quality != nil, !format.takesQuality {
             let formats = ImageFormat.writable.filter(\.takesQuality)

@@ -14,6 +14,7 @@ Writes, all little-endian:
   samplers-timesteps.bin  for each run: the timesteps (uint16)
 """
 
+import inspect
 import json
 import os
 import random
@@ -89,7 +90,8 @@ def run(kind, config, steps):
     out = [scale.reshape(1).numpy(), scheduler.timesteps.to(torch.float32).numpy()]
     for step, timestep in enumerate(scheduler.timesteps):
         prediction = model(scheduler.scale_model_input(latents, timestep), step)
-        options = {"generator": generator} if type(scheduler).__name__.startswith(("EulerA", "LCM")) else {}
+        takes_generator = "generator" in inspect.signature(scheduler.step).parameters
+        options = {"generator": generator} if takes_generator else {}
         latents = scheduler.step(prediction, timestep, latents, **options).prev_sample
         out.append(latents.flatten().numpy())
     out.append(torch.randn(16, generator=generator)[:1].numpy())

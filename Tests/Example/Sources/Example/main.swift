@@ -7,10 +7,7 @@ import TensorKernels
 let paths = CommandLine.arguments.dropFirst().map { URL(fileURLWithPath: $0) }
 let model = try ModelDirectory(paths[0])
 let photo = try ImageFile.decode(Data(contentsOf: paths[1])).resized(width: 256, height: 256)
-let settings = model.defaults
 let request = GenerationRequest(
-    image: PixelImage(width: photo.width, height: photo.height, rgb: photo.rgb), instruction: settings.instruction,
-    steps: settings.steps, guidanceScale: settings.guidanceScale, imageGuidanceScale: settings.imageGuidanceScale,
-    seed: 1)
+    image: PixelImage(width: photo.width, height: photo.height, rgb: photo.rgb), settings: model.defaults, seed: 1)
 let image = try InstructPix2Pix(model: model, compute: Compute()).generate(request).image
 try DecodedImage(width: image.width, height: image.height, rgb: image.rgb).png().write(to: paths[2])

@@ -1,12 +1,12 @@
 import Foundation
 
 /// What is at a path; nil for nothing.
-enum FileKind {
+package enum FileKind {
     case file, folder
     /// A pipe, a device or a socket.
     case other
 
-    init?(_ path: String, followingLinks: Bool = true) {
+    package init?(_ path: String, followingLinks: Bool = true) {
         var status = stat()
         guard (followingLinks ? stat(path, &status) : lstat(path, &status)) == 0 else { return nil }
         switch status.st_mode & S_IFMT {
@@ -18,18 +18,18 @@ enum FileKind {
 }
 
 /// Which file a name means, whatever the name.
-struct FileIdentity: Hashable {
+package struct FileIdentity: Hashable {
     private let device: dev_t
     private let inode: ino_t
 
     /// nil when there is nothing.
-    init?(_ path: String) {
+    package init?(_ path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
         (device, inode) = (status.st_dev, status.st_ino)
     }
 
-    init?(descriptor: Int32) {
+    package init?(descriptor: Int32) {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return nil }
         (device, inode) = (status.st_dev, status.st_ino)
@@ -38,17 +38,9 @@ struct FileIdentity: Hashable {
 
 extension stat {
     /// The time of the last change of the content, in seconds since 1970.
-    var modified: Double { Self.seconds(st_mtim) }
+    package var modified: Double { Self.seconds(st_mtim) }
     /// The time of the last change of anything, which nobody can set, in seconds since 1970.
-    var touched: Double { Self.seconds(st_ctim) }
+    package var touched: Double { Self.seconds(st_ctim) }
 
     private static func seconds(_ time: timespec) -> Double { Double(time.tv_sec) + Double(time.tv_nsec) / 1e9 }
-}
-
-/// Makes a folder and those above it, unless they exist.
-func makeFolder(_ path: String) throws(SystemFailure) {
-    if FileKind(path) == .folder { return }
-    let parent = FilePath(path).withoutLastSlash.folder
-    if parent != path { try makeFolder(parent) }
-    guard mkdir(path, 0o777) == 0 || FileKind(path) == .folder else { throw SystemFailure(errno) }
 }

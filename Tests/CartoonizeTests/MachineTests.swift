@@ -1,0 +1,63 @@
+import Foundation
+import TensorKernels
+import TestSupport
+import Testing
+
+/// What is made of the processors and threads that there are.
+@Suite struct MachineTests {
+    private func folderWithPhoto() throws -> TemporaryFolder {
+        let folder = try TemporaryFolder()
+        try folder.write("a.png", SamplePicture.png(width: 64, height: 64))
+        return folder
+    }
+
+    /// Empty, misspelt, and of other processors.
+    @Test(
+        arguments: ["", "avx3"] + KernelSet.names.filter { name in !KernelSet.available.contains { $0.name == name } })
+    func kernelsThatAreNotThereAreRefused(name: String) throws {
+        let folder = try folderWithPhoto()
+        let outcome = try Program.run(["a.png"], in: folder, environment: ["CARTOONIZE_KERNELS": name])
+        #expect(outcome.status == 2)
+        #expect(outcome.errorLines.count == 1, "\(outcome.errors)")
+        #expect(outcome.errors.contains("CARTOONIZE_KERNELS is \"\(name)\", but the kernels that can run here are "))
+        #expect(KernelSet.available.allSatisfy { outcome.errors.contains($0.name) })
+        #expect(outcome.output.isEmpty && folder.contents == ["a.png"])
+    }
+
+    /// The same bytes for any number of threads, whatever kernels; those of AVX2 and of others may differ.
+    @Test(arguments: KernelSet.available.map(\.name)) func kernelsMakePictures(name: String) throws {
+        let folder = try folderWithPhoto()
+        for threads in ["1", "2"] {
+            let outcome = try Program.run(
+                ["a.png", "-o", "\(threads).png", "--seed", "1", "--steps", "2", "--threads", threads], in: folder,
+                environment: ["CARTOONIZE_KERNELS": name])
+            #expect(outcome.status == 0, "\(outcome.errors)")
+        }
+        #expect(try differences(folder.data("1.png"), folder.data("2.png")) == nil)
+    }
+
+    @Test func moreThreadsThanProcessorsAreNotStarted() throws {
+        let folder = try folderWithPhoto()
+        let outcome = try Program.runShell(
+            "taskset -c $(taskset -cp $$ | sed 's/.*[ ,-]//') $program a.png --threads 64 -v --steps 2", in: folder)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.errors.contains("note: 1 thread instead of 64: there is one processor to run on\n"))
+        #expect(outcome.errors.contains(", 1 threads\n"), "\(outcome.errors)")
+    }
+
+    /// Where the system starts no thread at all, the first one does everything, photos of a batch and their writing, too.
+    @Test(.enabled(if: getuid() == 0, "only root can run as somebody who has no other processes"))
+    func noThreadsAreNeeded() throws {
+        let folder = try folderWithPhoto()
+        _ = try Program.runShell("chmod -R a+rwX .; chmod a+rx ..", in: folder)
+        let limited = "setpriv --reuid 64321 --regid 64321 --clear-groups bash -c"
+        let outcome = try Program.runShell(
+            "\(limited) 'ulimit -u 1; HOME=. timeout 60 '$program' a.png -o out.png --threads 2 --steps 2 -v'",
+            in: folder)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(
+            outcome.errors.contains("note: 1 thread instead of 2: the system starts no more\n")
+                || Compute.availableThreads == 1, "\(outcome.errors)")
+        #expect(try folder.picture("out.png").width == 64)
+    }
+}
