@@ -134,7 +134,8 @@ debian: ## run COMMAND on a clean Debian 13 with its own Swift (root, debootstra
 
 docs: setup ## build the reference of the program and its libraries
 	CARTOONIZE_DOCS=1 $(SWIFT) package --scratch-path .build/docs generate-documentation \
-		$(addprefix --target ,$(DOCUMENTED) cartoonize) --warnings-as-errors
+		$(addprefix --target ,$(DOCUMENTED) cartoonize) \
+		--symbol-graph-minimum-access-level public --warnings-as-errors
 
 fixtures: ## make all golden files again (PYTHON with Tests/parity/requirements.txt)
 	for script in Tests/*/Fixtures/make_*.py Tests/smoke/make_expected.py; do \

@@ -31,7 +31,10 @@ public struct GenerationParameters: Equatable, Sendable {
     /// The parameters of a picture that was made with settings and a seed.
     ///
     /// - Parameters:
-    ///   - width: of the picture worked at, in pixels, as is `height`.
+    ///   - settings: all but the seed.
+    ///   - seed: of the noise.
+    ///   - width: of the picture worked at, in pixels.
+    ///   - height: of the picture worked at, in pixels.
     ///   - more: fields that come last.
     public init(_ settings: GenerationSettings, seed: UInt64, width: Int, height: Int, more: [Field] = []) {
         instruction = settings.instruction

@@ -29,9 +29,7 @@ public struct RunEstimate: Equatable, Sendable {
     ///   - model: whose configuration and headers are read, not its weights.
     ///   - width: of the picture worked at, a multiple of the model's factor, as is `height`.
     ///   - height: a multiple of the same factor.
-    ///   - steps: 1 to 1000.
-    ///   - sampler: nil for the model's own.
-    ///   - guidance: which branches each step takes.
+    ///   - settings: of the run.
     ///   - threads: that the run will use.
     /// - Throws: what loading the model's parts throws.
     public init(

@@ -72,7 +72,9 @@ public struct SamplerKind: RawRepresentable, CaseIterable, Codable, Hashable, Se
     /// A sampler with the settings of the model's file, and of what is absent there the defaults of the sampler's own
     /// class, as in diffusers' `from_config`.
     ///
-    /// - Parameter steps: 1 to 1000, no more than the training had.
+    /// - Parameters:
+    ///   - configuration: the model's scheduler file.
+    ///   - steps: 1 to 1000, no more than the training had.
     /// - Throws: `SamplerError` for steps that the sampler does not support, `ConfigurationError` for such settings.
     public func makeSampler(_ configuration: SchedulerConfiguration, steps: Int) throws -> any Sampler {
         guard 1...1000 ~= steps else { throw SamplerError.steps(steps, reason: "ask for 1 to 1000") }
