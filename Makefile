@@ -123,7 +123,7 @@ uninstall: ## remove what `make install` installed
 		"$(SHARE)/fish/vendor_completions.d/cartoonize.fish"
 
 deb: setup ## make a Debian package, .build/deb/cartoonize_VERSION_ARCHITECTURE.deb
-	@MAKE=$(MAKE) STATIC=$(STATIC) .debian/package.sh
+	@STATIC=$(STATIC) .debian/package.sh
 
 deb-test: deb ## install the package on clean systems of Debian 12 and 13 and make pictures (root, debootstrap, lintian)
 	$(SWIFT) build $(INSTALL_BUILD) --product image-compare

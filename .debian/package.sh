@@ -19,7 +19,7 @@ work=.build/deb
 tree=$work/tree
 rm -rf "$work"
 mkdir -p "$work/debian" "$tree/DEBIAN"
-"${MAKE:-make}" --no-print-directory install PREFIX=/usr DESTDIR="$tree" ZSH_COMPLETIONS=zsh/vendor-completions
+make --no-print-directory install PREFIX=/usr DESTDIR="$tree" ZSH_COMPLETIONS=zsh/vendor-completions
 
 version=$("$tree/usr/bin/cartoonize" --version | sed "s/.* //")
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
