@@ -3,12 +3,14 @@ import Foundation
 /// A folder being filled under a temporary name beside its destination, which it takes only when complete and synced.
 ///
 /// Dropped without `commit`, it is removed; a killed process leaves a hidden `.partial` folder, never a destination that
-/// looks complete.
+/// looks complete, and the next one with the same destination removes it.
 final class AtomicFolder {
     private let destination: URL
     let temporary: URL
     private var isCommitted = false
     private var subfolders: Set<String> = []
+    /// The temporary folder, locked as long as this process fills it.
+    private let lock: Int32
 
     /// - Throws: `CheckpointError.destinationExists` when there is anything but an empty folder, `.cannotWrite` when the
     ///   parent cannot be written to or has less than `expectedBytes` of space.
@@ -33,13 +35,40 @@ final class AtomicFolder {
                     file: destination.path, reason: "\(expectedBytes) bytes are needed and \(free) are free")
             }
         }
+        Self.removeLeftovers(of: standardized.lastPathComponent, in: parent)
         guard mkdir(temporary.path, 0o777) == 0 else {
             throw CheckpointError.cannotWrite(file: destination.path, reason: systemReason())
+        }
+        lock = open(temporary.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard lock >= 0, flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            let reason = systemReason()
+            rmdir(temporary.path)
+            throw CheckpointError.cannotWrite(file: destination.path, reason: reason)
         }
     }
 
     deinit {
         if !isCommitted { try? FileManager.default.removeItem(at: temporary) }
+        if lock >= 0 { close(lock) }
+    }
+
+    /// Removes the temporary folders for this name that nobody fills: their processes were killed.
+    private static func removeLeftovers(of name: String, in parent: URL) {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? []
+        for leftover in names where leftover.hasPrefix(".\(name).") && leftover.hasSuffix(".partial") {
+            let suffix = leftover.dropFirst(name.utf8.count + 2).dropLast(".partial".count)
+            guard suffix.allSatisfy({ $0.isASCII && ($0.isNumber || $0.isLowercase) }) else { continue }
+            let folder = parent.appendingPathComponent(leftover)
+            let descriptor = open(folder.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            guard descriptor >= 0 else { continue }
+            defer { close(descriptor) }
+            var status = stat()
+            // A folder made this minute may not be locked yet.
+            guard fstat(descriptor, &status) == 0, status.st_mtim.tv_sec < time(nil) - 60 || status.st_nlink > 2,
+                flock(descriptor, LOCK_EX | LOCK_NB) == 0
+            else { continue }
+            try? FileManager.default.removeItem(at: folder)
+        }
     }
 
     /// Where the file of that relative path is to be written; its folder exists.

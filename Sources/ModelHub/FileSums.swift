@@ -4,8 +4,12 @@ import Foundation
 /// The file `SHA256SUMS` beside a model, as `sha256sum` writes and checks it: what each of its files has to be.
 public enum FileSums {
     public static let name = "SHA256SUMS"
+    /// A model has some twenty files.
+    private static let limit = 1 << 20
 
-    /// The SHA-256 sum of a file.
+    /// The SHA-256 sum of a regular file.
+    ///
+    /// - Throws: `HubError.unreadable`.
     public static func sum(of file: URL) throws -> String {
         let digest = Digest.sha256()
         try reading(file) { try digest.update(contentsOf: $0) }
@@ -41,12 +45,23 @@ public enum FileSums {
             sums[path] = String(name)
         }
         let file = folder.appendingPathComponent(name)
-        guard FileManager.default.fileExists(atPath: file.path) else { return sums }
-        let text = try String(contentsOf: file, encoding: .utf8)
+        var status = stat()
+        guard lstat(file.path, &status) == 0 else { return sums }
+        guard let bytes = smallFile(at: file.path, limit: limit), let text = String(validating: bytes, as: UTF8.self)
+        else {
+            throw HubError.unreadable(file: file.path, reason: "it is no regular text file of up to \(limit) bytes")
+        }
         for line in text.split(separator: "\n") {
             let parts = line.split(separator: " ", maxSplits: 1)
             guard parts.count == 2, isSum(parts[0]) else { throw HubError.damaged(file.path) }
-            sums[parts[1].drop { $0 == " " || $0 == "*" }.description] = String(parts[0])
+            let path = parts[1].drop { $0 == " " || $0 == "*" }.description
+            // A sum is of a file of this model: no other file of the machine is opened because a list names it.
+            guard !path.isEmpty, !path.hasPrefix("/"), !path.utf8.contains(0),
+                !path.split(separator: "/", omittingEmptySubsequences: false).contains("..")
+            else {
+                throw HubError.unreadable(file: file.path, reason: "it names a file outside of the model's folder")
+            }
+            sums[path] = String(parts[0])
         }
         return sums
     }
@@ -56,10 +71,18 @@ public enum FileSums {
     }
 
     private static func reading(_ file: URL, _ body: (Int32) throws -> Void) throws {
-        let descriptor = open(file.path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw HubError.disk("\(file.path): \(systemMessage())") }
+        let descriptor = open(file.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { throw HubError.unreadable(file: file.path, reason: systemMessage()) }
         defer { close(descriptor) }
-        try body(descriptor)
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw HubError.unreadable(file: file.path, reason: "it is no regular file")
+        }
+        do {
+            try body(descriptor)
+        } catch HubError.disk(let reason) {
+            throw HubError.unreadable(file: file.path, reason: reason)
+        }
     }
 }
 

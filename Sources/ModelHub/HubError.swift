@@ -9,6 +9,10 @@ public enum HubError: Error, CustomStringConvertible {
     case noRepository(String, hasToken: Bool)
     case noRevision(String, repository: String)
     case gated(String, page: String, hasToken: Bool)
+    /// The hub forbids it for a reason of its own; `reason` is the hub's sentence.
+    case forbidden(String, reason: String, page: String, hasToken: Bool)
+    /// The repository is there and a file of it is not.
+    case noFile(String, repository: String)
     case badToken
     /// The hub answered with something that is not what it documents.
     case badAnswer(String)
@@ -19,6 +23,8 @@ public enum HubError: Error, CustomStringConvertible {
     case wrongContent(file: String, reason: String)
     case noSpace(needed: Int, free: Int, folder: String)
     case disk(String)
+    /// A file that is there, or should be, cannot be read.
+    case unreadable(file: String, reason: String)
     case damaged(String)
     case busy(String)
     case installed(folder: String, revision: String?)
@@ -38,7 +44,17 @@ public enum HubError: Error, CustomStringConvertible {
             hasToken
                 ? "\(name) is gated and your token has no access: ask for it at \(page)"
                 : "\(name) is gated: accept its conditions at \(page), then set HF_TOKEN to a token of your account"
-        case .badToken: "the hub does not accept the token in HF_TOKEN"
+        case .forbidden(let name, let reason, let page, let hasToken):
+            "the hub refuses \(name): \(reason)"
+                + (reason.lowercased().contains("disabled")
+                    ? ""
+                    : hasToken
+                        ? "; the token may lack the permission to read it (a fine-grained token needs this "
+                            + "repository, or gated ones, ticked), see \(page)"
+                        : "; if it asks for conditions, accept them at \(page) and set HF_TOKEN")
+        case .noFile(let file, let repository):
+            "\(repository) has no file \(file) any more: the hub lists it and does not give it"
+        case .badToken: "the hub does not accept the token (HF_TOKEN, or the one that 'hf auth login' stored)"
         case .badAnswer(let reason): "the hub's answer makes no sense: \(reason)"
         case .notThisKind(let repository, let reason): "\(repository) cannot be used: \(reason)"
         case .network(let error): "\(error)"
@@ -48,6 +64,7 @@ public enum HubError: Error, CustomStringConvertible {
         case .noSpace(let needed, let free, let folder):
             "\(needed) bytes of disk are needed in \(folder), and \(free) are free"
         case .disk(let reason): "cannot write: \(reason)"
+        case .unreadable(let file, let reason): "\(file) cannot be read: \(reason)"
         case .damaged(let file): "\(file) is damaged"
         case .busy(let folder): "another pull is at work in \(folder)"
         case .installed(let folder, let revision):

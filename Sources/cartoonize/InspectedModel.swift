@@ -19,10 +19,12 @@ struct InspectedModel {
             facts.append(("source", "\(source.repository) at \(source.commit)"))
         }
         facts += [
-            ("sampler", model.sampler.rawValue), ("instruction", model.defaults.instruction),
+            ("sampler", (try? model.sampler.rawValue) ?? "none that is known here; --sampler chooses one"),
+            ("instruction", model.defaults.instruction),
             ("steps", "\(model.defaults.steps)"), ("guidance", "\(model.defaults.guidanceScale)"),
             ("image guidance", "\(model.defaults.imageGuidanceScale)"), ("native size", "\(model.defaults.nativeSize)"),
         ]
+        facts += model.notes.map { ("note", $0) }
         self.facts = facts
         parts = try ModelPart.allCases.map { ($0.rawValue, try model.weights(of: $0).tensors) }
     }

@@ -4,6 +4,14 @@ import Foundation
 private nonisolated(unsafe) var wakeDescriptor: Int32 = -1
 private nonisolated(unsafe) var signalsReceived: Int32 = 0
 
+/// A page of a mapped file is no longer there: somebody cut the file short. The thread cannot go on; the one that waits on
+/// the pipe says so and ends the program.
+private func noteLostPage(_ number: Int32) {
+    var byte = UInt8(truncatingIfNeeded: number)
+    guard wakeDescriptor >= 0, write(wakeDescriptor, &byte, 1) == 1 else { _exit(ExitStatus.model.rawValue) }
+    while true { pause() }
+}
+
 private func noteSignal(_ number: Int32) {
     let savedError = errno
     signalsReceived += 1
@@ -13,7 +21,7 @@ private func noteSignal(_ number: Int32) {
     errno = savedError
 }
 
-/// What SIGINT, SIGTERM and a closed pipe do.
+/// What SIGINT, SIGTERM, a closed pipe and a weight file that shrinks do.
 enum Interruption {
     /// From here on SIGINT and SIGTERM remove the temporary files and end the program with 130 or 143, and a second
     /// one ends it at once; a closed pipe and a file size limit are errors of `write` instead of a death.
@@ -31,8 +39,14 @@ enum Interruption {
             var number: UInt8 = 0
             while read(wakeSource, &number, 1) != 1 {}
             Console.clearBar()
+            if Int32(number) == SIGBUS {
+                Console.line(
+                    "error: a file was cut short or removed from its disk while it was in use (the model's weights, most "
+                        + "likely); nothing half-made is kept")
+            }
             TemporaryFolders.removeAll()
-            TemporaryFile.removeAllAndExit(128 + Int32(number))
+            let status = Int32(number) == SIGBUS ? ExitStatus.model.rawValue : 128 + Int32(number)
+            TemporaryFile.removeAllAndExit(status)
         }
         for number in [SIGINT, SIGTERM] {
             var action = sigaction()
@@ -40,6 +54,9 @@ enum Interruption {
             action.sa_flags = SA_RESTART
             sigaction(number, &action, nil)
         }
+        var lostPage = sigaction()
+        lostPage.__sigaction_handler.sa_handler = noteLostPage
+        sigaction(SIGBUS, &lostPage, nil)
         unblock([SIGINT, SIGTERM])
     }
 

@@ -29,7 +29,7 @@ struct Settings: Sendable {
         guidanceScale = options.guidance ?? model.defaults.guidanceScale
         imageGuidanceScale = options.imageGuidance ?? model.defaults.imageGuidanceScale
         requestedSampler = options.sampler
-        sampler = options.sampler ?? model.sampler
+        sampler = try options.sampler ?? model.sampler
         threads = options.threads ?? ProcessInfo.processInfo.activeProcessorCount
         do {
             _ = try makeSampler(kind: options.sampler, configuration: model.scheduler, steps: steps)

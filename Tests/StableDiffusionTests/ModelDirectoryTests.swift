@@ -52,7 +52,7 @@ private final class ModelCopy {
 
     @Test func namesTheModelsSamplerAndFactor() throws {
         let directories = try ModelFixture.all.map { try ModelDirectory($0.folder) }
-        #expect(directories.map(\.sampler) == [.eulerA, .ddim, .ddim])
+        #expect(try directories.map { try $0.sampler } == [.eulerA, .ddim, .ddim])
         #expect(directories.map(\.vaeScaleFactor) == [8, 2, 8])
     }
 
@@ -101,6 +101,22 @@ private final class ModelCopy {
             guard let error = $0 as? ConfigurationError else { return false }
             return error.reason.contains(field) && error.file.hasSuffix(path)
         }
+    }
+
+    /// An index that names another pipeline or scheduler than the parts are of: the UNet decides the one, the index the other.
+    @Test func oddIndicesAreNoted() throws {
+        let copy = try ModelCopy()
+        #expect(try ModelDirectory(copy.folder).notes.isEmpty)
+        try copy.set("_class_name", to: "StableDiffusionPipeline", in: "model_index.json")
+        try copy.set("_class_name", to: "LMSDiscreteScheduler", in: "scheduler/scheduler_config.json")
+        try copy.set("scheduler", to: ["diffusers", "HeunDiscreteScheduler"], in: "model_index.json")
+        let model = try ModelDirectory(copy.folder)
+        #expect(try model.sampler == .heun)
+        #expect(model.notes.count == 2 && model.notes[0].contains("the index decides"), "\(model.notes)")
+        try copy.set("scheduler", to: ["diffusers", "LMSDiscreteScheduler"], in: "model_index.json")
+        let other = try ModelDirectory(copy.folder)
+        #expect(throws: SamplerError.self) { try other.sampler }
+        _ = try makeSampler(kind: .euler, configuration: other.scheduler, steps: 3)
     }
 
     @Test func anotherKindOfPipelineIsRefused() throws {

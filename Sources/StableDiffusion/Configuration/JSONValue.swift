@@ -19,6 +19,11 @@ package enum JSONValue: Equatable, Sendable {
         try scanner.expectEnd()
     }
 
+    /// Takes the next value off a text.
+    init(_ scanner: inout JSONScanner) throws {
+        self = try JSONValue.value(&scanner, depth: 0)
+    }
+
     /// The fields of an object; nil for any other value.
     package var object: [String: JSONValue]? {
         if case .object(let fields) = self { fields } else { nil }
@@ -26,6 +31,11 @@ package enum JSONValue: Equatable, Sendable {
 
     package var string: String? {
         if case .string(let text) = self { text } else { nil }
+    }
+
+    /// The texts of a list; nil for any other value.
+    package var strings: [String]? {
+        if case .array(let elements) = self { elements.compactMap(\.string) } else { nil }
     }
 
     private static func value(_ scanner: inout JSONScanner, depth: Int) throws -> JSONValue {

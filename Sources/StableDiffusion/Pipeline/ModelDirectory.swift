@@ -45,8 +45,8 @@ public struct ModelDirectory: Sendable {
     private let source: Source
     private var catalogs: [ModelPart: WeightCatalog] = [:]
     public let defaults: Defaults
-    /// The sampler that the model's scheduler file asks for.
-    public let sampler: SamplerKind
+    /// What is odd about the model and does no harm, as sentences.
+    public let notes: [String]
     package let unet: UNetConfiguration
     package let vae: AutoencoderConfiguration
     /// The tiny autoencoder that previews are decoded with, in the folder `taesd` of a model that has one.
@@ -57,44 +57,78 @@ public struct ModelDirectory: Sendable {
     /// Beside the weights, what decides how the model works; those of the tokenizer's may be missing that it can do without.
     let identifyingFiles: [URL]
 
+    /// The sampler that the model asks for.
+    ///
+    /// - Throws: `SamplerError` when it is none of those here: another one has to be chosen.
+    public var sampler: SamplerKind {
+        get throws {
+            guard let sampler = scheduler.className.flatMap(SamplerKind.init(name:)) else {
+                throw SamplerError.unknownClass(scheduler.className)
+            }
+            let usesKarras = try sampler == .dpmSolverMultistep && scheduler.flag("use_karras_sigmas", default: false)
+            return usesKarras ? .dpmSolverMultistepKarras : sampler
+        }
+    }
+
     /// The sides of pictures are multiples of this.
     public var vaeScaleFactor: Int { vae.scaleFactor }
 
+    /// - Parameter tokenizer: the folder of the tokenizer; the model's own if left out.
     /// - Throws: `ConfigurationError`, `SamplerError` or `CheckpointError` with a sentence that names the file.
-    public init(_ folder: URL) throws {
-        try self.init(
-            .folder(folder), tokenizer: folder.appendingPathComponent("tokenizer"),
-            defaults: Defaults(folder.appendingPathComponent("cartoonize.json"))
-        ) { configuration in
-            let file = configuration.file(in: folder)
-            return (try ConfigurationFile.fields(of: file), file.path)
-        } weights: {
+    public init(_ folder: URL, tokenizer: URL? = nil) throws {
+        try self.init(folder, tokenizer: tokenizer) {
             try WeightStore(folder: folder.appendingPathComponent($0.rawValue), name: $0.weightName)
         }
     }
 
+    /// Checks a folder's configurations, whether its weights are there or not.
+    ///
+    /// - Throws: `ConfigurationError` or `SamplerError` for what is no model of the kind that works here.
+    public static func requireSupported(_ folder: URL) throws {
+        _ = try ModelDirectory(folder, tokenizer: nil, weights: nil)
+    }
+
+    /// Checks the name of a pipeline, which a `model_index.json` tells, as far as a name can tell.
+    ///
+    /// - Throws: `ConfigurationError` for one of another kind than works here.
+    public static func requireSupported(index file: URL) throws {
+        _ = try PipelineIndex(ConfigurationFile.fields(of: file), file: file.path)
+    }
+
+    private init(_ folder: URL, tokenizer: URL?, weights: ((ModelPart) throws -> WeightStore)?) throws {
+        try self.init(
+            .folder(folder), tokenizer: tokenizer ?? folder.appendingPathComponent("tokenizer"),
+            defaults: Defaults(folder.appendingPathComponent("cartoonize.json")),
+            read: { configuration in
+                let file = configuration.file(in: folder)
+                return (try ConfigurationFile.fields(of: file), file.path)
+            }, weights: weights)
+    }
+
     /// A model in one file of the original layout, in float32 or half, `.ckpt` or `.safetensors`.
     ///
-    /// - Parameter tokenizer: the folder with the `vocab.json` and `merges.txt` that such a file lacks.
+    /// - Parameters:
+    ///   - tokenizer: the folder with the tokenizer that such a file lacks.
+    ///   - useEMA: whether to take the averaged UNet weights instead of the last ones.
     /// - Throws: `ConfigurationError`, `SamplerError` or `CheckpointError` with a sentence that names the file.
-    public init(file: URL, tokenizer: URL) throws {
-        let checkpoint = try SingleFileCheckpoint(file)
-        try self.init(.file(file), tokenizer: tokenizer, defaults: Defaults()) { configuration in
-            let path = configuration.path
-            let json = checkpoint.configurations[path].map { [UInt8]($0) } ?? []
-            return (try JSONValue(parsing: json).object ?? [:], "\(file.path) (\(path))")
-        } weights: {
-            checkpoint.weightStore($0)
-        }
+    public init(file: URL, tokenizer: URL, useEMA: Bool = false) throws {
+        let checkpoint = try SingleFileCheckpoint(file, useEMA: useEMA)
+        try self.init(
+            .file(file), tokenizer: tokenizer, defaults: Defaults(),
+            read: { configuration in
+                let path = configuration.path
+                let json = checkpoint.configurations[path].map { [UInt8]($0) } ?? []
+                return (try JSONValue(parsing: json).object ?? [:], "\(file.path) (\(path))")
+            }, weights: { checkpoint.weightStore($0) })
     }
 
     /// - Parameters:
     ///   - read: the fields of a configuration, and what errors name it.
-    ///   - weights: a part's, their headers read.
+    ///   - weights: a part's, their headers read; nil for a model that has none yet.
     private init(
         _ source: Source, tokenizer: URL, defaults: Defaults,
         read: (Configuration) throws -> (fields: [String: JSONValue], file: String),
-        weights: (ModelPart) throws -> WeightStore
+        weights: ((ModelPart) throws -> WeightStore)?
     ) throws {
         func fields(
             _ configuration: Configuration, _ defaults: [String: JSONValue]
@@ -104,35 +138,58 @@ public struct ModelDirectory: Sendable {
         }
         self.source = source
         self.defaults = defaults
-        let tokenizerFiles = ["vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"]
         var configurations: [URL] = []
         if case .folder(let folder) = source {
             configurations = [Configuration.part(.unet), .part(.vae), .part(.textEncoder), .scheduler]
                 .map { $0.file(in: folder) }
         }
-        identifyingFiles = configurations + tokenizerFiles.map(tokenizer.appendingPathComponent)
-        let pipeline = try fields(.pipeline, ["_class_name": "StableDiffusionInstructPix2PixPipeline"])
-        try pipeline.requireDefaults(of: ["_class_name"])
+        identifyingFiles = configurations + CLIPTokenizer.files.map(tokenizer.appendingPathComponent)
+        let pipeline = try read(.pipeline)
+        let index = try PipelineIndex(pipeline.fields, file: pipeline.file)
+        var notes: [String] = []
         unet = try UNetConfiguration(fields(.part(.unet), UNetConfiguration.defaults))
         let vaeFields = try read(.part(.vae))
         vae = try AutoencoderConfiguration(vaeFields.fields, file: vaeFields.file)
         textEncoder = try CLIPTextConfiguration(fields(.part(.textEncoder), CLIPTextConfiguration.defaults))
         self.tokenizer = try CLIPTokenizer(folder: tokenizer)
-        scheduler = try SchedulerConfiguration(fields: read(.scheduler).fields)
-        guard let sampler = scheduler.className.flatMap(SamplerKind.init(name:)) else {
-            throw SamplerError.unknownClass(scheduler.className)
+        var schedulerFields = try read(.scheduler).fields
+        if let named = index.schedulerClass, let own = schedulerFields["_class_name"]?.string, named != own {
+            // As diffusers: the index says which class reads the file.
+            notes.append(
+                "the model's index names the scheduler \(named.prefix(60)) and its scheduler file \(own.prefix(60)); "
+                    + "the index decides")
+            schedulerFields["_class_name"] = .string(named)
         }
+        scheduler = SchedulerConfiguration(fields: schedulerFields)
         previewAutoencoder = try Self.previewAutoencoder(source)
-        let usesKarras = try sampler == .dpmSolverMultistep && scheduler.flag("use_karras_sigmas", default: false)
-        self.sampler = usesKarras ? .dpmSolverMultistepKarras : sampler
+        if let other = index.otherPipeline {
+            notes.append("the model's index calls it a \(other.prefix(60)), but its UNet is that of InstructPix2Pix")
+        }
+        var stores: [ModelPart: WeightStore] = [:]
+        if let weights {
+            for part in ModelPart.allCases { stores[part] = try weights(part) }
+        }
+        for part in ModelPart.allCases {
+            guard let extra = stores[part]?.bystanders, !extra.isEmpty else { continue }
+            let more = extra.count > 3 ? ", ..." : ""
+            notes.append(
+                "\(part.rawValue) holds \(extra.count) tensors that no picture needs: "
+                    + extra.prefix(3).joined(separator: ", ") + more)
+        }
+        self.notes = notes
+        catalogs = stores.mapValues { WeightCatalog($0) }
         try requireFit()
-        for part in ModelPart.allCases { catalogs[part] = WeightCatalog(try weights(part)) }
     }
 
     /// The weights of a part. The files stay mapped as long as the store or a weight from it lives.
     ///
     /// - Throws: `CheckpointError` if they cannot be mapped, or have changed since the model was looked at.
     package func weights(of part: ModelPart) throws -> WeightStore { try catalog(of: part).open() }
+
+    /// - Throws: `CheckpointError.changed` if a file of weights is no longer what it was when the model was looked at.
+    public func requireUnchanged() throws {
+        for catalog in catalogs.values { try catalog.requireUnchanged() }
+    }
 
     /// The addresses that a part's files take while they are mapped.
     func fileBytes(of part: ModelPart) -> Int { catalog(of: part).fileBytes }
@@ -185,7 +242,8 @@ public struct ModelDirectory: Sendable {
         }
         try require(
             unet.inChannels == 2 * latents, .unet,
-            "in_channels is \(unet.inChannels), but an image-editing model takes twice the autoencoder's \(latents)")
+            "in_channels is \(unet.inChannels), but an InstructPix2Pix model takes twice the autoencoder's \(latents)"
+                + (kindOfUNet(channels: unet.inChannels, latentChannels: latents).map { ": \($0)" } ?? ""))
         try require(
             unet.outChannels == latents, .unet,
             "out_channels is \(unet.outChannels), but the autoencoder's latents have \(latents)")
