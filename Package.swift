@@ -32,7 +32,8 @@ let package = Package(
         .target(name: "CHTTP", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "HTTPClient", dependencies: ["CHTTP"]),
 
-        .target(name: "Checkpoints"),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "Checkpoints", dependencies: ["CZlib"]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "ModelHub", dependencies: ["CCrypto", "HTTPClient", "Checkpoints"]),
         .target(name: "StableDiffusion", dependencies: ["TensorKernels", "Checkpoints", "Files"]),

@@ -84,6 +84,7 @@ static void set_options(CURL *handle, const chttp_request *request) {
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(handle, CURLOPT_HTTP09_ALLOWED, 0L);
     curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(handle, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, 262144L);
     curl_easy_setopt(handle, CURLOPT_USERAGENT, request->user_agent);
     curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, request->connect_seconds);
@@ -99,7 +100,9 @@ static void set_options(CURL *handle, const chttp_request *request) {
 chttp_result chttp_get(chttp_session *session, const chttp_request *request) {
     chttp_result result = {CHTTP_OTHER, "out of memory"};
     char message[CURL_ERROR_SIZE] = "";
-    struct curl_slist *headers = NULL;
+    // What is asked for is unpacked; a proxy may pack it all the same, which set_options has undone.
+    struct curl_slist *headers = curl_slist_append(NULL, "Accept-Encoding: identity");
+    if (!headers) return result;
     for (size_t i = 0; i < request->header_count; i++) {
         struct curl_slist *longer = curl_slist_append(headers, request->headers[i]);
         if (!longer) {

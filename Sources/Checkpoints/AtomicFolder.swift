@@ -3,7 +3,7 @@ import Foundation
 /// A folder being filled under a temporary name beside its destination, which it takes only when complete and synced.
 ///
 /// Dropped without `commit`, it is removed; a killed process leaves a hidden `.partial` folder, never a destination that
-/// looks complete.
+/// looks complete, and the next one with the same destination removes it.
 final class AtomicFolder {
     private let destination: URL
     let temporary: URL

@@ -77,7 +77,7 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
                 + "weights and configuration do not belong together."
         case .unsupportedDataType(let key, let file, let dataType):
             "\(printable(file)): tensor \(printable(key)) is stored as \(printable(dataType)); "
-                + "weights must be F32, F16 or BF16."
+                + "weights must be floating-point numbers of 64, 32, 16 or 8 bits."
         case .unreadTensors(let file, let keys):
             "\(printable(file)) holds \(keys.count) tensor\(keys.count == 1 ? "" : "s") that the configuration has no "
                 + "place for: \(list(keys.prefix(5)))\(keys.count > 5 ? ", ..." : "")."

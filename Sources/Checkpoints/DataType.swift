@@ -48,7 +48,7 @@ public enum DataType: String, Sendable, CaseIterable {
     /// Whether a model's weights may be stored so; the other types are read in headers only.
     public var isWeightType: Bool {
         switch self {
-        case .float32, .float16, .bfloat16: true
+        case .float64, .float32, .float16, .bfloat16, .float8e4m3, .float8e5m2: true
         default: false
         }
     }

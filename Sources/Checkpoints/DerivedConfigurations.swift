@@ -36,7 +36,8 @@ struct DerivedConfigurations {
             throw CheckpointError.unsupported(
                 file: shapes.file,
                 reason: "its UNet takes \(convIn[1]) channels where InstructPix2Pix takes \(2 * vae.latentChannels): "
-                    + "it does not edit pictures by instruction")
+                    + (kindOfUNet(channels: convIn[1], latentChannels: vae.latentChannels)
+                        ?? "it does not edit pictures by instruction"))
         }
         let levels = shapes.count("down_blocks.%.resnets.0.conv1.weight")
         var channels: [Int] = []

@@ -63,6 +63,75 @@ package enum FloatConversion {
         }
     }
 
+    /// Narrows float64 to float32 and returns how many finite values became infinite.
+    package static func narrowToFloat32(
+        _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer
+    ) -> Int {
+        narrowFloat64(source, into: target, size: 4) { target, offset, value in
+            let narrow = Float(value)
+            target.storeBytes(of: narrow.bitPattern, toByteOffset: offset, as: UInt32.self)
+            return narrow.isInfinite
+        }
+    }
+
+    /// Narrows float64 to float16, rounded once, and returns how many finite values became infinite.
+    package static func narrowFloat64(
+        _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer
+    ) -> Int {
+        narrowFloat64(source, into: target, size: 2) { target, offset, value in
+            // Rounding to odd first keeps the second rounding from going wrong (Boldo and Melquiond, 2008).
+            var word = Float(value).bitPattern
+            let back = Double(Float(bitPattern: word))
+            if back != value, value.isFinite {
+                if abs(back) > abs(value) { word &-= 1 }
+                word |= 1
+            }
+            let half = float16(word)
+            target.storeBytes(of: UInt16(truncatingIfNeeded: half), toByteOffset: offset, as: UInt16.self)
+            return half & 0x7FFF == 0x7C00
+        }
+    }
+
+    private static func narrowFloat64(
+        _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, size: Int,
+        store: (UnsafeMutableRawPointer, Int, Double) -> Bool
+    ) -> Int {
+        let (from, to, count) = bases(source, 8, target, size)
+        guard let from, let to else { return 0 }
+        var overflows = 0
+        for index in 0..<count {
+            let value = Double(bitPattern: from.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self))
+            if store(to, index * size, value), value.isFinite { overflows += 1 }
+        }
+        return overflows
+    }
+
+    /// Widens one of the eight-bit formats to float16, which holds all their values.
+    package static func widenFloat8(
+        _ source: UnsafeRawBufferPointer, _ format: DataType, into target: UnsafeMutableRawBufferPointer
+    ) {
+        let (from, to, count) = bases(source, 1, target, 2)
+        guard let from, let to else { return }
+        let table = (0...255).map { float16(ofFloat8: UInt8($0), format) }
+        for index in 0..<count {
+            let pattern = from.load(fromByteOffset: index, as: UInt8.self)
+            to.storeBytes(of: table[Int(pattern)], toByteOffset: index * 2, as: UInt16.self)
+        }
+    }
+
+    /// The float16 pattern of an eight-bit one. E5M2 is float16 cut short; E4M3 has no infinities, one pattern that is no
+    /// number, and a bias of 7 (Micikevicius et al., "FP8 formats for deep learning", 2022).
+    private static func float16(ofFloat8 pattern: UInt8, _ format: DataType) -> UInt16 {
+        if format == .float8e5m2 { return UInt16(pattern) << 8 }
+        let sign = UInt16(pattern & 0x80) << 8
+        if pattern & 0x7F == 0x7F { return sign | 0x7E00 }
+        let (exponent, fraction) = (Int(pattern >> 3 & 15), Float(pattern & 7))
+        // Exact in float32, and in float16: the smallest step is 2^-9.
+        let scale = Float(sign: .plus, exponent: max(exponent, 1) - 7, significand: 1)
+        let size = (exponent == 0 ? fraction / 8 : 1 + fraction / 8) * scale
+        return sign | UInt16(truncatingIfNeeded: float16(size.bitPattern))
+    }
+
     /// How many patterns have all bits of the exponent set, which infinities and what is no number have.
     static func nonFiniteCount<Pattern: FixedWidthInteger & UnsignedInteger>(
         _ source: UnsafeRawBufferPointer, _ type: Pattern.Type, exponent: Pattern

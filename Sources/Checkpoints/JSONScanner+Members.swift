@@ -5,7 +5,7 @@ extension JSONScanner {
     private static let depthLimit = 64
 
     /// Reads `{ "name": value, ... }`; `member` must consume exactly the value of the name it is given.
-    mutating func object(_ member: (inout JSONScanner, String) throws -> Void) throws {
+    package mutating func object(_ member: (inout JSONScanner, String) throws -> Void) throws {
         try expect("{")
         if skip("}") { return }
         repeat {
@@ -17,7 +17,7 @@ extension JSONScanner {
     }
 
     /// Reads `[ value, ... ]`; `element` must consume exactly one value a call.
-    mutating func array(_ element: (inout JSONScanner) throws -> Void) throws {
+    package mutating func array(_ element: (inout JSONScanner) throws -> Void) throws {
         try expect("[")
         if skip("]") { return }
         repeat { try element(&self) } while skip(",")

@@ -99,8 +99,7 @@ enum KeyLayout {
             case "block_1": return vaeResnet(inner.dropFirst(), in: "\(side).mid_block.resnets.0")
             case "block_2": return vaeResnet(inner.dropFirst(), in: "\(side).mid_block.resnets.1")
             case "attn_1":
-                let names = ["norm": "group_norm", "q": "to_q", "k": "to_k", "v": "to_v", "proj_out": "to_out.0"]
-                return renamed(inner.dropFirst(), names).map { "\(side).mid_block.attentions.0.\($0)" }
+                return vaeAttention(inner.dropFirst()).map { "\(side).mid_block.attentions.0.\($0)" }
             default: return nil
             }
         case "down" where side == "encoder", "up" where side == "decoder":
@@ -116,6 +115,17 @@ enum KeyLayout {
         default:
             return nil
         }
+    }
+
+    /// The attention's layers in the original's spelling, and in both of diffusers', which some merges have.
+    private static func vaeAttention(_ parts: ArraySlice<Substring>) -> String? {
+        let names = [
+            "norm": "group_norm", "group_norm": "group_norm", "q": "to_q", "query": "to_q", "to_q": "to_q", "k": "to_k",
+            "key": "to_k", "to_k": "to_k", "v": "to_v", "value": "to_v", "to_v": "to_v", "proj_out": "to_out.0",
+            "proj_attn": "to_out.0",
+        ]
+        if parts.starts(with: ["to_out", "0"]) { return joined("to_out.0", parts.dropFirst(2)) }
+        return renamed(parts, names)
     }
 
     /// The number of the decoder's levels: one more than the highest `decoder.up.N`.

@@ -2,6 +2,7 @@ import Foundation
 
 /// A whole file mapped read-only into memory; the mapping lives as long as the object.
 ///
+/// Its bytes are reached through `FileBytes`, which hold the file, and through closures: no address outlives the mapping.
 /// Its size is taken from the open file at mapping time and every reader checks its ranges against it. A file that
 /// another process shrinks *afterwards* raises SIGBUS on access, as any mapping does: weight files are written to a
 /// temporary name and renamed (see `AtomicFile`), never changed in place, and so must be those of others.
@@ -10,7 +11,9 @@ public final class MappedFile: @unchecked Sendable {  // immutable after `init`,
     public let path: String
     /// The file's state when it was mapped, by which a changed one is noticed.
     let state: State
-    let bytes: UnsafeRawBufferPointer
+    /// Whether the memory is that of a file; else it was unpacked from one, and cannot be mapped again.
+    let isFileBacked: Bool
+    private let memory: UnsafeRawBufferPointer
 
     /// Which file it is, how long, and when it was last changed.
     struct State: Equatable, Sendable {
@@ -49,27 +52,106 @@ public final class MappedFile: @unchecked Sendable {  // immutable after `init`,
             if errno == ENOMEM { throw CheckpointError.noAddresses(file: path, bytes: size) }
             throw CheckpointError.unreadable(file: path, reason: systemReason())
         }
-        bytes = UnsafeRawBufferPointer(start: base, count: size)
+        memory = UnsafeRawBufferPointer(start: base, count: size)
         state = State(status)
+        isFileBacked = true
+    }
+
+    /// Memory that stands for a file's unpacked content.
+    ///
+    /// - Parameters:
+    ///   - original: the file that it is unpacked from.
+    ///   - fill: is given the memory, zeros at first, once.
+    init(
+        unpackedFrom original: MappedFile, count: Int, fill: (UnsafeMutableRawBufferPointer) throws -> Void
+    ) throws {
+        path = original.path
+        state = original.state
+        isFileBacked = false
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS
+        guard let base = mmap(nil, max(count, 1), PROT_READ | PROT_WRITE, flags, -1, 0), base != MAP_FAILED else {
+            throw CheckpointError.noAddresses(file: original.path, bytes: count)
+        }
+        memory = UnsafeRawBufferPointer(start: base, count: max(count, 1))
+        do {
+            try fill(UnsafeMutableRawBufferPointer(start: base, count: count))
+        } catch {
+            munmap(base, max(count, 1))
+            throw error
+        }
     }
 
     deinit {
-        munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
+        munmap(UnsafeMutableRawPointer(mutating: memory.baseAddress), memory.count)
+    }
+
+    var count: Int { memory.count }
+
+    /// The whole file.
+    var bytes: FileBytes { FileBytes(self, 0..<count) }
+
+    /// The bytes of `range`, which the caller has checked to lie in the file.
+    func slice(_ range: Range<Int>) -> FileBytes { FileBytes(self, range) }
+
+    /// Calls `body` with the bytes of `range`; the address is valid in it only.
+    func withBytes<Result>(_ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "\(range) of \(count) mapped bytes")
+        return try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(rebasing: memory[range])) }
+    }
+
+    fileprivate func byte(_ offset: Int) -> UInt8 { withExtendedLifetime(self) { memory[offset] } }
+
+    /// - Throws: `CheckpointError.changed` unless the path still leads to the file that was mapped, unchanged.
+    static func requireUnchanged(_ path: String, _ state: State) throws {
+        var status = stat()
+        guard stat(path, &status) == 0, State(status) == state else { throw CheckpointError.changed(file: path) }
     }
 
     /// Lets the system forget the pages of `range`, which are read from the file again when needed: a file that is walked
     /// through once need not stay in memory as a whole.
     func release(_ range: Range<Int>) {
+        guard isFileBacked, let base = memory.baseAddress else { return }
         let page = Int(getpagesize())
         let start = range.lowerBound / page * page
-        madvise(
-            UnsafeMutableRawPointer(mutating: bytes.baseAddress)?.advanced(by: start), range.upperBound - start,
-            MADV_DONTNEED)
+        madvise(UnsafeMutableRawPointer(mutating: base + start), range.upperBound - start, MADV_DONTNEED)
+    }
+}
+
+/// A range of a mapped file, which stays mapped as long as this value is there. Every access is checked.
+struct FileBytes: RandomAccessCollection, Sendable {
+    let file: MappedFile
+    let startIndex: Int
+    let endIndex: Int
+
+    fileprivate init(_ file: MappedFile, _ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= file.count, "\(range) of \(file.count) mapped bytes")
+        self.file = file
+        (startIndex, endIndex) = (range.lowerBound, range.upperBound)
     }
 
-    /// The bytes of `range`, which the caller has checked to lie in the file.
-    func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer {
-        precondition(range.upperBound <= bytes.count, "\(range) of \(bytes.count) mapped bytes")
-        return UnsafeRawBufferPointer(rebasing: bytes[range])
+    /// The offset is one in the file.
+    subscript(offset: Int) -> UInt8 {
+        precondition(offset >= startIndex && offset < endIndex, "\(offset) outside of \(startIndex)..<\(endIndex)")
+        return file.byte(offset)
     }
+
+    subscript(range: Range<Int>) -> FileBytes {
+        precondition(range.lowerBound >= startIndex && range.upperBound <= endIndex, "\(range) of \(indices)")
+        return FileBytes(file, range)
+    }
+
+    /// Calls `body` with the bytes; the address is valid in it only.
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try file.withBytes(startIndex..<endIndex, body)
+    }
+
+    /// The little-endian integer at an offset in the file.
+    func load<Value: FixedWidthInteger>(_ type: Value.Type, at offset: Int) -> Value {
+        self[offset..<offset + MemoryLayout<Value>.size].withBytes {
+            Value(littleEndian: $0.loadUnaligned(as: Value.self))
+        }
+    }
+
+    /// A copy of the bytes.
+    var array: [UInt8] { withBytes { [UInt8]($0) } }
 }

@@ -31,6 +31,10 @@ public struct ModelConverter {
     public let outputBytes: Int
     /// Whether averaged weights were there beside the last ones (single files only).
     public let hasEMA: Bool
+    /// Whether the source is one file of the original layout.
+    public let isSingleFile: Bool
+    /// Whether the source has a tokenizer of its own.
+    public let hasTokenizer: Bool
     private let parts: [PartConverter]
     private let smallFiles: [SmallFile]
 
@@ -46,25 +50,29 @@ public struct ModelConverter {
     ///   - source: a diffusers folder, or one file of the original layout.
     ///   - precision: of the weights that are written.
     ///   - useEMA: of a single file, the averaged UNet weights instead of the last ones.
-    ///   - tokenizer: the folder whose `vocab.json` and `merges.txt` a source without them is given: single files have
-    ///     none.
+    ///   - tokenizer: the folder whose tokenizer a source without one is given: single files have none.
     /// - Throws: `CheckpointError`.
     public init(source: URL, precision: WeightPrecision, useEMA: Bool = false, tokenizer: URL? = nil) throws {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: source.path, isDirectory: &isFolder) else {
             throw CheckpointError.missingFile(file: source.path)
         }
+        isSingleFile = !isFolder.boolValue
         if isFolder.boolValue {
             if useEMA {
                 throw CheckpointError.unsupported(
                     file: source.path, reason: "averaged weights are chosen in single files only, and it is a folder")
             }
             hasEMA = false
+            let ownTokenizer = source.appendingPathComponent("tokenizer")
+            hasTokenizer = Self.tokenizerFileSets.contains { Self.missing($0, in: ownTokenizer) == nil }
             parts = try Self.parts(of: source, precision: precision)
-            smallFiles = try Self.smallFiles(of: source, tokenizer: tokenizer)
+            smallFiles = try Self.smallFiles(
+                of: source, tokenizer: hasTokenizer ? ownTokenizer : tokenizer ?? ownTokenizer)
         } else {
             let single = try SingleFileCheckpoint(source, useEMA: useEMA)
             hasEMA = single.hasEMA
+            hasTokenizer = false
             parts = try ModelPart.allCases.map {
                 try PartConverter(
                     folder: $0.rawValue, weightName: $0.weightName, store: single.weightStore($0), precision: precision)
@@ -121,7 +129,7 @@ public struct ModelConverter {
     }
 
     /// The JSON and text files at the top of a diffusers folder and in its parts.
-    private static func smallFiles(of source: URL, tokenizer: URL?) throws -> [SmallFile] {
+    private static func smallFiles(of source: URL, tokenizer: URL) throws -> [SmallFile] {
         let needed =
             ["model_index.json", "scheduler/scheduler_config.json"]
             + ModelPart.allCases.map { "\($0.rawValue)/config.json" }
@@ -131,23 +139,24 @@ public struct ModelConverter {
                 throw CheckpointError.missingFile(file: url.path)
             }
         }
-        let ownTokenizer = source.appendingPathComponent("tokenizer")
-        let hasTokenizer = FileManager.default.fileExists(
-            atPath: ownTokenizer.appendingPathComponent("vocab.json").path)
         let folders = ["unet", "vae", "text_encoder", "scheduler", "safety_checker", "feature_extractor", "taesd"]
         return try smallFiles(in: source, path: "")
             + folders.flatMap { try smallFiles(in: source.appendingPathComponent($0), path: "\($0)/") }
-            + tokenizerFiles(of: hasTokenizer ? ownTokenizer : tokenizer ?? ownTokenizer)
+            + tokenizerFiles(of: tokenizer)
     }
 
+    /// What a tokenizer takes: two files, or the one that newer versions of transformers write.
+    private static let tokenizerFileSets = [["vocab.json", "merges.txt"], ["tokenizer.json"]]
+
     private static func tokenizerFiles(of folder: URL) throws -> [SmallFile] {
-        for name in ["vocab.json", "merges.txt"] {
-            let url = folder.appendingPathComponent(name)
-            guard FileManager.default.fileExists(atPath: url.path) else {
-                throw CheckpointError.missingFile(file: url.path)
-            }
-        }
+        let missing = tokenizerFileSets.map { Self.missing($0, in: folder) }
+        if !missing.contains(nil), let file = missing[0] { throw CheckpointError.missingFile(file: file) }
         return try smallFiles(in: folder, path: "tokenizer/")
+    }
+
+    /// The first of these files that a folder lacks.
+    private static func missing(_ names: [String], in folder: URL) -> String? {
+        names.map { folder.appendingPathComponent($0).path }.first { !FileManager.default.fileExists(atPath: $0) }
     }
 
     private static func smallFiles(in folder: URL, path: String) throws -> [SmallFile] {
@@ -157,10 +166,10 @@ public struct ModelConverter {
                 !name.hasPrefix(".")
             else { return nil }
             let file = try MappedFile(folder.appendingPathComponent(name))
-            guard file.bytes.count <= 1 << 25 else {
+            guard file.count <= 1 << 25 else {
                 throw CheckpointError.unsupported(file: file.path, reason: "it is too large for a configuration file")
             }
-            return SmallFile(path: path + name, contents: Data(file.bytes))
+            return SmallFile(path: path + name, contents: Data(file.bytes.array))
         }
     }
 }

@@ -10,16 +10,14 @@ package struct PartConverter {
     private let tensors: [TensorEntry]
     private let precision: WeightPrecision
 
-    /// - Throws: `CheckpointError.unsupportedDataType` for float formats that have no conversion.
+    /// Tensors that have no part in making pictures are left out.
+    ///
+    /// - Throws: `CheckpointError` for a tensor too large to be one.
     package init(folder: String, weightName: String, store: WeightStore, precision: WeightPrecision) throws {
         self.folder = folder
         self.precision = precision
         path = "\(folder)/\(weightName).safetensors"
         tensors = store.weights
-        for tensor in tensors where [.float64, .float8e4m3, .float8e5m2, .complex64].contains(tensor.dataType) {
-            throw CheckpointError.unsupportedDataType(
-                key: tensor.key, file: tensor.file.path, dataType: tensor.dataType.rawValue)
-        }
         outputBytes = try tensors.reduce(0) { sum, tensor in
             guard let size = byteCount(of: tensor.shape, Self.targetType(tensor, precision)) else {
                 throw CheckpointError.malformed(file: tensor.file.path, reason: "\(printable(tensor.key)) is too large")
@@ -45,6 +43,11 @@ package struct PartConverter {
             if overflows > 0 { report.overflows["\(folder)/\(target.key)"] = overflows }
             report.tensorCount += 1
         }
+        for (path, state) in Dictionary(
+            tensors.map { ($0.file.path, $0.file.state) }, uniquingKeysWith: { first, _ in first })
+        {
+            try MappedFile.requireUnchanged(path, state)
+        }
         try writer.finish()
     }
 
@@ -59,20 +62,20 @@ package struct PartConverter {
     ) throws -> Int {
         // Small enough to stay in the processor's cache between the conversion and the copy into the file.
         let chunk = 1 << 20
-        let stored = entry.stored()
         let from = entry.dataType.byteCount
         let to = target.byteCount
         var overflows = 0
-        try withUnsafeTemporaryAllocation(byteCount: chunk / from * to, alignment: 64) { buffer in
-            for start in stride(from: 0, to: stored.bytes.count, by: chunk) {
-                let source = UnsafeRawBufferPointer(
-                    rebasing: stored.bytes[start..<min(start + chunk, stored.bytes.count)])
-                if entry.dataType == target {
-                    try append(source)
-                } else {
-                    let converted = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(source.count / from * to)])
-                    overflows += convert(source, entry.dataType, into: converted, target)
-                    try append(UnsafeRawBufferPointer(converted))
+        try entry.stored().withBytes { values in
+            try withUnsafeTemporaryAllocation(byteCount: chunk / from * to, alignment: 64) { buffer in
+                for start in stride(from: 0, to: values.count, by: chunk) {
+                    let source = UnsafeRawBufferPointer(rebasing: values[start..<min(start + chunk, values.count)])
+                    if entry.dataType == target {
+                        try append(source)
+                    } else {
+                        let converted = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(source.count / from * to)])
+                        overflows += convert(source, entry.dataType, into: converted, target)
+                        try append(UnsafeRawBufferPointer(converted))
+                    }
                 }
             }
         }
@@ -84,6 +87,15 @@ package struct PartConverter {
         _ source: UnsafeRawBufferPointer, _ from: DataType, into target: UnsafeMutableRawBufferPointer, _ to: DataType
     ) -> Int {
         switch (from, to) {
+        case (.float64, .float16): return FloatConversion.narrowFloat64(source, into: target)
+        case (.float64, .float32): return FloatConversion.narrowToFloat32(source, into: target)
+        case (.float8e4m3, .float16), (.float8e5m2, .float16): FloatConversion.widenFloat8(source, from, into: target)
+        case (.float8e4m3, .float32), (.float8e5m2, .float32):
+            // By way of float16, which holds every value.
+            withUnsafeTemporaryAllocation(byteCount: source.count * 2, alignment: 64) { halves in
+                FloatConversion.widenFloat8(source, from, into: halves)
+                FloatConversion.widen(UnsafeRawBufferPointer(halves), into: target)
+            }
         case (.float32, .float16): return FloatConversion.narrow(source, into: target)
         case (.bfloat16, .float16): return FloatConversion.narrowBFloat16(source, into: target)
         case (.float16, .float32): FloatConversion.widen(source, into: target)

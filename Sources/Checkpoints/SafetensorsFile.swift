@@ -11,10 +11,12 @@ public struct SafetensorsFile: Sendable {
     /// A hundred times what the largest diffusion models hold; bounds the memory a hostile header can take.
     private static let tensorLimit = 100_000
     private static let rankLimit = 16
+    /// Notes beyond so many are left out: a header can hold nine million.
+    private static let metadataLimit = 10_000
 
     /// The tensors in the order of their data.
     public let tensors: [TensorEntry]
-    /// The header's `__metadata__`, empty if it has none.
+    /// The header's `__metadata__`, what whoever wrote the file noted: up to ten thousand notes, empty if it has none.
     public let metadata: [String: String]
 
     /// - Throws: `CheckpointError` for a file that cannot be read or breaks the format in any way.
@@ -23,17 +25,17 @@ public struct SafetensorsFile: Sendable {
     }
 
     init(_ file: MappedFile) throws {
-        guard file.bytes.count >= 8 else {
-            throw CheckpointError.truncated(file: file.path, expectedBytes: 8, foundBytes: file.bytes.count)
+        guard file.count >= 8 else {
+            throw CheckpointError.truncated(file: file.path, expectedBytes: 8, foundBytes: file.count)
         }
-        let length = UInt64(littleEndian: file.bytes.loadUnaligned(as: UInt64.self))
+        let length = file.bytes.load(UInt64.self, at: 0)
         guard length <= UInt64(Self.headerLimit) else {
             throw CheckpointError.malformed(
                 file: file.path, reason: "its header claims \(length) bytes, more than \(Self.headerLimit)")
         }
         let dataStart = 8 + Int(length)
-        guard dataStart <= file.bytes.count else {
-            throw CheckpointError.truncated(file: file.path, expectedBytes: dataStart, foundBytes: file.bytes.count)
+        guard dataStart <= file.count else {
+            throw CheckpointError.truncated(file: file.path, expectedBytes: dataStart, foundBytes: file.count)
         }
         var header = Header()
         try header.read(file.slice(8..<dataStart), file: file.path)
@@ -60,19 +62,22 @@ public struct SafetensorsFile: Sendable {
         // and a file that holds both is refused.
         private var keys: Set<String> = []
 
-        mutating func read(_ bytes: UnsafeRawBufferPointer, file: String) throws {
+        mutating func read(_ bytes: FileBytes, file: String) throws {
             // Spaces may pad the end, not the start: '{' at byte 8 is how the format is recognised.
             guard bytes.first == UInt8(ascii: "{") else {
                 throw CheckpointError.malformed(file: file, reason: "its header does not start with '{'")
             }
-            var scanner = JSONScanner([UInt8](bytes))
+            var scanner = JSONScanner(bytes.array)
             try JSONScanner.reading(file) {
                 try scanner.object { scanner, key in
                     guard keys.insert(key).inserted else {
                         throw CheckpointError.malformed(file: file, reason: "it describes \(printable(key)) twice")
                     }
                     if key == "__metadata__" {
-                        try scanner.object { scanner, name in metadata[name] = try scanner.string() }
+                        try scanner.object { scanner, name in
+                            let value = try scanner.string()
+                            if metadata.count < metadataLimit { metadata[name] = value }
+                        }
                         return
                     }
                     guard tensors.count < tensorLimit else {
@@ -123,7 +128,7 @@ public struct SafetensorsFile: Sendable {
 
     /// Each tensor's byte range in the file, in the order given, once they are known to cover the data exactly.
     private static func dataRanges(_ tensors: [Description], start: Int, file: MappedFile) throws -> [Range<Int>] {
-        let available = file.bytes.count - start
+        let available = file.count - start
         func malformed(_ tensor: Description, _ reason: String) -> CheckpointError {
             .malformed(file: file.path, reason: "tensor \(printable(tensor.key)) \(reason)")
         }
@@ -146,7 +151,7 @@ public struct SafetensorsFile: Sendable {
         if position > available {
             let (whole, overflow) = start.addingReportingOverflow(position)
             throw CheckpointError.truncated(
-                file: file.path, expectedBytes: overflow ? Int.max : whole, foundBytes: file.bytes.count)
+                file: file.path, expectedBytes: overflow ? Int.max : whole, foundBytes: file.count)
         }
         guard position == available else {
             throw CheckpointError.malformed(

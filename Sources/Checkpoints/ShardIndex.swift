@@ -5,6 +5,8 @@ import Foundation
 struct ShardIndex {
     private static let shardLimit = 1_000
     private static let byteLimit = 100 << 20
+    /// As many as a file of weights may hold.
+    private static let tensorLimit = 100_000
 
     let tensors: [TensorEntry]
 
@@ -12,28 +14,8 @@ struct ShardIndex {
     ///   shard's name points outside the index's folder.
     init(_ url: URL) throws {
         let file = try MappedFile(url)
-        guard file.bytes.count <= Self.byteLimit else {
-            throw CheckpointError.malformed(
-                file: file.path, reason: "it has \(file.bytes.count) bytes, and no index has over \(Self.byteLimit)")
-        }
-        var shardOfKey: [String: String] = [:]
-        var scanner = JSONScanner([UInt8](file.bytes))
-        try JSONScanner.reading(file.path) {
-            try scanner.object { scanner, name in
-                guard name == "weight_map" else { return try scanner.skipValue() }
-                try scanner.object { scanner, key in
-                    guard shardOfKey.updateValue(try scanner.string(), forKey: key) == nil else {
-                        throw CheckpointError.malformed(file: file.path, reason: "it lists \(printable(key)) twice")
-                    }
-                }
-            }
-            try scanner.expectEnd()
-        }
-
+        var shardOfKey = try Self.weightMap(of: file)
         let shards = Set(shardOfKey.values)
-        guard (1...Self.shardLimit).contains(shards.count) else {
-            throw CheckpointError.malformed(file: file.path, reason: "its weight_map names \(shards.count) files")
-        }
         let folder = url.deletingLastPathComponent()
         var tensors: [TensorEntry] = []
         for shard in shards.sorted() {
@@ -56,5 +38,39 @@ struct ShardIndex {
             throw CheckpointError.missingTensor(key: key, file: shardURL.path, nearNames: [])
         }
         self.tensors = tensors
+    }
+
+    /// The names of the files that an index names.
+    static func shards(of url: URL) throws -> [String] {
+        Set(try weightMap(of: MappedFile(url)).values).sorted()
+    }
+
+    private static func weightMap(of file: MappedFile) throws -> [String: String] {
+        guard file.count <= Self.byteLimit else {
+            throw CheckpointError.malformed(
+                file: file.path, reason: "it has \(file.count) bytes, and no index has over \(Self.byteLimit)")
+        }
+        var shardOfKey: [String: String] = [:]
+        var scanner = JSONScanner(file.bytes.array)
+        try JSONScanner.reading(file.path) {
+            try scanner.object { scanner, name in
+                guard name == "weight_map" else { return try scanner.skipValue() }
+                try scanner.object { scanner, key in
+                    guard shardOfKey.count < Self.tensorLimit else {
+                        throw CheckpointError.malformed(
+                            file: file.path, reason: "it lists more than \(Self.tensorLimit) tensors")
+                    }
+                    guard shardOfKey.updateValue(try scanner.string(), forKey: key) == nil else {
+                        throw CheckpointError.malformed(file: file.path, reason: "it lists \(printable(key)) twice")
+                    }
+                }
+            }
+            try scanner.expectEnd()
+        }
+        let shards = Set(shardOfKey.values).count
+        guard (1...Self.shardLimit).contains(shards) else {
+            throw CheckpointError.malformed(file: file.path, reason: "its weight_map names \(shards) files")
+        }
+        return shardOfKey
     }
 }

@@ -32,11 +32,14 @@ public struct SingleFileCheckpoint {
     ///   know, or is another kind of model than InstructPix2Pix with CLIP ViT.
     public init(_ url: URL, useEMA: Bool = false) throws {
         let file = url.path
-        let all = try readTensors(url)
-        func under(_ prefix: String) -> [(key: String, entry: TensorEntry)] {
-            all.filter { $0.key.hasPrefix(prefix) }.map { (String($0.key.dropFirst(prefix.count)), $0) }
-        }
+        let all = Self.unwrapped(try readTensors(url))
         func unsupported(_ reason: String) -> CheckpointError { .unsupported(file: file, reason: reason) }
+        if let kind = WeightKind(all) { throw kind.refusal(file: file) }
+        func under(_ prefix: String) -> [(key: String, entry: TensorEntry)] {
+            all.filter { $0.key.hasPrefix(prefix) }
+                .map { (String($0.key.dropFirst(prefix.count)), $0) }
+                .filter { key, entry in !isBystander(entry.renamed(key)) }
+        }
 
         var unet = under(KeyLayout.unetPrefix)
         guard !unet.isEmpty else {
@@ -54,11 +57,17 @@ public struct SingleFileCheckpoint {
                 return (key, entry)
             }
         }
-        let vae = under(KeyLayout.vaePrefix).filter { !$0.key.hasPrefix("loss.") }  // of the VAE's own training
+        let vae = under(KeyLayout.vaePrefix)
         let text = under(KeyLayout.textPrefix)
         if text.isEmpty {
             throw unsupported(
-                "it holds no \(KeyLayout.textPrefix)*: models with another text encoder are not supported")
+                "it holds no text encoder (no \(KeyLayout.textPrefix)*), and no picture is made without one")
+        }
+        for side in ["encoder", "decoder"] where !vae.contains(where: { $0.key.hasPrefix("\(side).") }) {
+            throw unsupported(
+                vae.isEmpty
+                    ? "it holds no VAE (no \(KeyLayout.vaePrefix)*): take a version of the model with its VAE"
+                    : "its VAE has no \(side): take a version of the model with its whole VAE")
         }
 
         func renamed(
@@ -76,16 +85,26 @@ public struct SingleFileCheckpoint {
             }
         }
         let layers = KeyLayout.layersPerBlock(unet.lazy.map(\.key))
+        guard layers > 0 else { throw unsupported("its UNet's levels have no layers") }
         let levels = KeyLayout.vaeLevels(vae.lazy.map(\.key))
         tensors = [
             .unet: try renamed(unet, prefix: KeyLayout.unetPrefix) { KeyLayout.unet($0, layersPerBlock: layers) },
             .vae: try renamed(vae, prefix: KeyLayout.vaePrefix) { KeyLayout.vae($0, levels: levels) }
                 // Attention is written as 1x1 convolutions, and is a linear layer.
-                .map { $0.key.contains(".attentions.") ? $0.dropping(trailingAxesBeyond: 2) : $0 },
+                .map { $0.key.contains(".attentions.") ? $0.shaped(Array($0.shape.prefix(2))) ?? $0 : $0 },
             .textEncoder: text.map { $0.entry.renamed($0.key) },
         ]
         configurations = try DerivedConfigurations(tensors, file: file).files
         self.file = file
+    }
+
+    /// The tensors without a prefix that every key of a wrapped model has.
+    private static func unwrapped(_ tensors: [TensorEntry]) -> [TensorEntry] {
+        for prefix in ["module.", "_orig_mod.", "state_dict."]
+        where tensors.contains(where: { $0.key.hasPrefix(prefix + KeyLayout.unetPrefix) }) {
+            return tensors.map { $0.key.hasPrefix(prefix) ? $0.renamed(String($0.key.dropFirst(prefix.count))) : $0 }
+        }
+        return tensors
     }
 
     /// A part's tensors, ready to be loaded.

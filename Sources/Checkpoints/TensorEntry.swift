@@ -40,13 +40,13 @@ public struct TensorEntry: Sendable {
         self.strides = Self.isContiguous(shape, strides) ? nil : zip(shape, strides).map { $0 == 1 ? 0 : $1 }
     }
 
-    private init(_ entry: TensorEntry, key: String, shape: [Int]) {
+    private init(_ entry: TensorEntry, key: String, shape: [Int], strides: [Int]?) {
         self.key = key
         self.shape = shape
+        self.strides = strides
         dataType = entry.dataType
         file = entry.file
         byteRange = entry.byteRange
-        strides = shape == entry.shape ? entry.strides : nil
     }
 
     /// Where a tensor lies in a file, which need not be mapped.
@@ -68,34 +68,47 @@ public struct TensorEntry: Sendable {
 
     /// The same tensor under another key.
     func renamed(_ key: String) -> TensorEntry {
-        TensorEntry(self, key: key, shape: shape)
+        TensorEntry(self, key: key, shape: shape, strides: strides)
     }
 
-    /// The same tensor without its last axes of length 1 beyond `rank`; other tensors are left alone.
-    func dropping(trailingAxesBeyond rank: Int) -> TensorEntry {
-        guard strides == nil, shape.count > rank, shape[rank...].allSatisfy({ $0 == 1 }) else { return self }
-        return TensorEntry(self, key: key, shape: Array(shape[..<rank]))
+    /// The same tensor in `shape`, or nil unless the two differ in trailing axes of length 1 alone: a matrix may be stored
+    /// as a convolution of one pixel and the other way round. A vector is no matrix.
+    func shaped(_ shape: [Int]) -> TensorEntry? {
+        func matrix(_ shape: [Int]) -> ArraySlice<Int> {
+            let kept = shape.lastIndex { $0 != 1 } ?? -1
+            return shape.prefix(max(2, kept + 1))
+        }
+        guard shape != self.shape else { return self }
+        guard min(shape.count, self.shape.count) >= 2, matrix(shape) == matrix(self.shape) else { return nil }
+        let common = min(shape.count, self.shape.count)
+        return TensorEntry(
+            self, key: key, shape: shape,
+            strides: strides.map { Array($0.prefix(common)) + repeatElement(0, count: shape.count - common) })
     }
 
     /// The tensor's values: in place in the mapped file, or gathered into memory when they are not in row-major order.
     public func stored() -> StoredTensor {
         let source = file.slice(byteRange)
         guard let strides else {
-            return StoredTensor(key: key, dataType: dataType, shape: shape, bytes: source, owner: file)
+            return StoredTensor(key: key, dataType: dataType, shape: shape, storage: .file(source))
         }
         let copy = GatheredBytes(source, shape: shape, strides: strides, valueSize: dataType.byteCount)
-        return StoredTensor(key: key, dataType: dataType, shape: shape, bytes: copy.bytes, owner: copy)
+        return StoredTensor(key: key, dataType: dataType, shape: shape, storage: .gathered(copy))
     }
 
     /// How many values are infinite or no number; of types other than weights none. The pages read are let go of.
     public func nonFiniteCount() -> Int {
         defer { file.release(byteRange) }
-        let bytes = stored().bytes
-        switch dataType {
-        case .float32: return FloatConversion.nonFiniteCount(bytes, UInt32.self, exponent: 0x7F80_0000)
-        case .float16: return FloatConversion.nonFiniteCount(bytes, UInt16.self, exponent: 0x7C00)
-        case .bfloat16: return FloatConversion.nonFiniteCount(bytes, UInt16.self, exponent: 0x7F80)
-        default: return 0
+        return stored().withBytes { bytes in
+            switch dataType {
+            case .float64: FloatConversion.nonFiniteCount(bytes, UInt64.self, exponent: 0x7FF0_0000_0000_0000)
+            case .float32: FloatConversion.nonFiniteCount(bytes, UInt32.self, exponent: 0x7F80_0000)
+            case .float16: FloatConversion.nonFiniteCount(bytes, UInt16.self, exponent: 0x7C00)
+            case .bfloat16: FloatConversion.nonFiniteCount(bytes, UInt16.self, exponent: 0x7F80)
+            case .float8e5m2: FloatConversion.nonFiniteCount(bytes, UInt8.self, exponent: 0x7C)
+            case .float8e4m3: FloatConversion.nonFiniteCount(bytes, UInt8.self, exponent: 0x7F)
+            default: 0
+            }
         }
     }
 
@@ -111,43 +124,69 @@ public struct TensorEntry: Sendable {
     }
 }
 
-/// A tensor's values, row-major and little-endian, not necessarily aligned to their size.
-public struct StoredTensor {
+/// A tensor's values, row-major and little-endian, not necessarily aligned to their size. What holds them lives as long as
+/// this value, and their address is given to closures only.
+public struct StoredTensor: Sendable {
+    fileprivate enum Storage: Sendable {
+        case file(FileBytes)
+        case gathered(GatheredBytes)
+    }
+
     /// The tensor's full name in the file.
     public let key: String
     /// The type of its values as stored.
     public let dataType: DataType
     /// Its sides, outermost first; empty for a single value.
     public let shape: [Int]
-    /// Valid as long as `owner` lives.
-    public let bytes: UnsafeRawBufferPointer
-    /// The mapped file, or the copy of a strided view, that `bytes` lies in.
-    public let owner: AnyObject
+    private let storage: Storage
+
+    fileprivate init(key: String, dataType: DataType, shape: [Int], storage: Storage) {
+        (self.key, self.dataType, self.shape, self.storage) = (key, dataType, shape, storage)
+    }
+
+    /// Whether the values are those of a file, mapped read-only, whose pages may be let go of.
+    public var isMapped: Bool {
+        if case .file(let bytes) = storage { bytes.file.isFileBacked } else { false }
+    }
+
+    /// Calls `body` with the values' bytes. They stay where they are as long as this value is there; in other hands the
+    /// address is good for nothing.
+    public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        switch storage {
+        case .file(let bytes): try bytes.withBytes(body)
+        case .gathered(let bytes): try bytes.withBytes(body)
+        }
+    }
 }
 
 /// The values of a strided view, copied into row-major order.
-private final class GatheredBytes {
-    private let storage: UnsafeMutableRawBufferPointer
-    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(storage) }
+private final class GatheredBytes: @unchecked Sendable {  // immutable after `init`
+    private let memory: UnsafeMutableRawBufferPointer
 
-    init(_ source: UnsafeRawBufferPointer, shape: [Int], strides: [Int], valueSize: Int) {
+    init(_ source: FileBytes, shape: [Int], strides: [Int], valueSize: Int) {
         let count = shape.reduce(1, *)
-        storage = UnsafeMutableRawBufferPointer.allocate(byteCount: count * valueSize, alignment: 64)
-        var index = [Int](repeating: 0, count: shape.count)
-        var from = 0
-        for to in 0..<count {
-            for byte in 0..<valueSize { storage[to * valueSize + byte] = source[from * valueSize + byte] }
-            for axis in shape.indices.reversed() {  // the next index, as an odometer counts
-                index[axis] += 1
-                from += strides[axis]
-                if index[axis] < shape[axis] { break }
-                from -= shape[axis] * strides[axis]
-                index[axis] = 0
+        memory = UnsafeMutableRawBufferPointer.allocate(byteCount: count * valueSize, alignment: 64)
+        source.withBytes { source in
+            var index = [Int](repeating: 0, count: shape.count)
+            var from = 0
+            for to in 0..<count {
+                for byte in 0..<valueSize { memory[to * valueSize + byte] = source[from * valueSize + byte] }
+                for axis in shape.indices.reversed() {  // the next index, as an odometer counts
+                    index[axis] += 1
+                    from += strides[axis]
+                    if index[axis] < shape[axis] { break }
+                    from -= shape[axis] * strides[axis]
+                    index[axis] = 0
+                }
             }
         }
     }
 
-    deinit { storage.deallocate() }
+    deinit { memory.deallocate() }
+
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(memory)) }
+    }
 }
 
 /// The bytes that `shape` takes in `dataType`, or nil when that overflows.

@@ -16,6 +16,7 @@ struct TorchCheckpoint {
 
     init(zip file: MappedFile) throws {
         let archive = try ZipArchive(file)
+        let file = archive.contents
         let pickles = archive.entries.keys.filter { $0.hasSuffix("/data.pkl") && $0.split(separator: "/").count == 2 }
         guard pickles.count == 1, let name = pickles.first, let pickle = archive.entries[name] else {
             throw CheckpointError.unsupported(
@@ -26,18 +27,18 @@ struct TorchCheckpoint {
         if let order = archive.entries["\(root)byteorder"], !file.slice(order).elementsEqual("little".utf8) {
             throw CheckpointError.unsupported(file: file.path, reason: "it was written on a big-endian machine")
         }
-        var machine = PickleMachine(file.slice(pickle), file: file.path)
+        var machine = PickleMachine(file.slice(pickle))
         let contents = try machine.run()
         let storages = try machine.storages.map { storage in
             guard let range = archive.entries["\(root)data/\(storage.key)"] else {
                 throw CheckpointError.malformed(
                     file: file.path, reason: "it lacks the storage \(printable(storage.key))")
             }
-            guard byteCount(of: [storage.count], storage.dataType) == range.count else {
+            guard storage.byteCount == range.count else {
                 throw CheckpointError.malformed(
                     file: file.path,
                     reason: "the storage \(printable(storage.key)) has \(range.count) bytes, "
-                        + "which is not what \(storage.count) values of \(storage.dataType.rawValue) take")
+                        + "which is not what its \(storage.count) values take")
             }
             return range
         }
@@ -50,7 +51,7 @@ struct TorchCheckpoint {
         func malformed(_ reason: String) -> CheckpointError { .malformed(file: file.path, reason: reason) }
         var position = Self.legacyMagic.count
         func nextPickle() throws -> (PickleValue, PickleMachine) {
-            var machine = PickleMachine(file.bytes, from: position, file: file.path)
+            var machine = PickleMachine(file.bytes, from: position)
             let value = try machine.run()
             position = machine.position
             return (value, machine)
@@ -74,14 +75,13 @@ struct TorchCheckpoint {
                 throw malformed("its list of storages does not fit its contents")
             }
             let storage = machine.storages[index]
-            guard let size = byteCount(of: [storage.count], storage.dataType), file.bytes.count - position >= 8,
-                size <= file.bytes.count - position - 8
+            guard let size = storage.byteCount, file.count - position >= 8, size <= file.count - position - 8
             else {
                 throw CheckpointError.malformed(
                     file: file.path,
                     reason: "the storage \(printable(key)) reaches beyond the file's end: it was probably cut short")
             }
-            let count = Int64(littleEndian: file.bytes.loadUnaligned(fromByteOffset: position, as: Int64.self))
+            let count = file.bytes.load(Int64.self, at: position)
             guard count == storage.count else {
                 throw malformed("the storage \(printable(key)) has \(count) values instead of \(storage.count)")
             }
@@ -89,43 +89,41 @@ struct TorchCheckpoint {
             position += 8 + size
         }
         let storages = ranges.compactMap { $0 }
-        guard storages.count == ranges.count, position == file.bytes.count else {
+        guard storages.count == ranges.count, position == file.count else {
             throw malformed("its list of storages does not fit its contents")
         }
         tensors = try Self.stateDictionary(contents, machine, storages: storages, file: file)
     }
 
-    /// The tensors of the outermost dictionary, or of the `state_dict` in it that training frameworks write.
+    /// The tensors of the outermost dictionary, or of the one inside it that training frameworks put them in.
     private static func stateDictionary(
         _ contents: PickleValue, _ machine: PickleMachine, storages: [Range<Int>], file: MappedFile
     ) throws -> [TensorEntry] {
-        guard case .dictionary(var index) = contents else {
+        guard case .dictionary(let outermost) = contents else {
             throw CheckpointError.unsupported(file: file.path, reason: "it holds no dictionary of tensors")
         }
-        if case .dictionary(let inner)? = machine.dictionaries[index].first(where: { $0.key.isText("state_dict") })?
-            .value
-        {
-            index = inner
+        if let kind = WeightKind(pickledKeys: machine.dictionaries[outermost].map(\.key)) {
+            throw kind.refusal(file: file.path)
         }
         var entries: [TensorEntry] = []
         var keys: Set<String> = []
         var total = 0
-        for case (.text(let key), .tensor(let tensorIndex)) in machine.dictionaries[index] {
+        for case (.text(let key), .tensor(let tensorIndex)) in machine.dictionaries[weights(in: outermost, machine)] {
             let tensor = machine.tensors[tensorIndex]
             guard keys.insert(key).inserted else {
                 throw CheckpointError.malformed(file: file.path, reason: "it holds \(printable(key)) twice")
             }
-            let dataType = machine.storages[tensor.storage].dataType
             // A view may repeat its storage without bound (stride 0); shared storages hardly repeat anything.
-            let (sum, overflow) = total.addingReportingOverflow(byteCount(of: tensor.shape, dataType) ?? Int.max)
-            guard !overflow, sum / 4 <= file.bytes.count else {
+            let size = byteCount(of: tensor.shape, tensor.dataType) ?? Int.max
+            let (sum, overflow) = total.addingReportingOverflow(size)
+            guard !overflow, sum / 4 <= file.count else {
                 throw CheckpointError.unsupported(
                     file: file.path, reason: "its tensors would take more than four times the file's size")
             }
             total = sum
             entries.append(
                 TensorEntry(
-                    key: key, dataType: dataType, shape: tensor.shape, strides: tensor.strides, file: file,
+                    key: key, dataType: tensor.dataType, shape: tensor.shape, strides: tensor.strides, file: file,
                     storage: storages[tensor.storage], offset: tensor.offset))
         }
         guard !entries.isEmpty else {
@@ -133,10 +131,36 @@ struct TorchCheckpoint {
         }
         return entries
     }
+
+    /// The dictionary of weights in a dictionary: under `state_dict`, where training frameworks put it; else that one, of
+    /// it and those in it, which holds most tensors (`{"model": ...}`, `{"ema": ..., "epoch": ...}`).
+    private static func weights(in outermost: Int, _ machine: PickleMachine) -> Int {
+        func tensors(_ index: Int) -> Int {
+            machine.dictionaries[index].count { if case (.text, .tensor) = $0 { true } else { false } }
+        }
+        var index = outermost
+        // Three wrappers at most; a dictionary may also hold itself.
+        for _ in 0..<3 {
+            var best = (index: index, count: tensors(index))
+            for (key, value) in machine.dictionaries[index] {
+                guard case .dictionary(let inner) = value, inner != index else { continue }
+                if key.isText("state_dict") {
+                    best = (inner, Int.max)
+                    break
+                }
+                // What lies deeper counts as well: {"model": {"state_dict": ...}}.
+                let count = max(tensors(inner), key.isText("model") || key.isText("module") ? 1 : 0)
+                if count > best.count { best = (inner, count) }
+            }
+            if best.index == index { break }
+            index = best.index
+        }
+        return index
+    }
 }
 
 extension PickleValue {
-    fileprivate func isText(_ wanted: String) -> Bool {
+    func isText(_ wanted: String) -> Bool {
         if case .text(let text) = self { text == wanted } else { false }
     }
 }

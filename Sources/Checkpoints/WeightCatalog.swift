@@ -15,6 +15,13 @@ public final class WeightCatalog: Sendable {
 
     private struct Mapping {
         weak var file: MappedFile?
+        /// What was unpacked from a file stays: it cannot be mapped again.
+        let unpacked: MappedFile?
+
+        init(_ file: MappedFile) {
+            self.file = file
+            unpacked = file.isFileBacked ? nil : file
+        }
     }
 
     /// Takes what a store knows of its files.
@@ -31,8 +38,8 @@ public final class WeightCatalog: Sendable {
         }
         name = store.file
         self.files = files.map { ($0.path, $0.state) }
-        fileBytes = files.reduce(0) { $0 + $1.bytes.count }
-        mapped = Mutex(files.map { Mapping(file: $0) })
+        fileBytes = files.reduce(0) { $0 + $1.count }
+        mapped = Mutex(files.map { Mapping($0) })
     }
 
     /// The tensors, none of which counts as read.
@@ -49,5 +56,10 @@ public final class WeightCatalog: Sendable {
             }
         }
         return WeightStore(file: name, tensors: tensors.map { TensorEntry($0.place, in: current[$0.file]) })
+    }
+
+    /// - Throws: `CheckpointError.changed` if one of the files is no longer what it was when its header was read.
+    public func requireUnchanged() throws {
+        for file in files { try MappedFile.requireUnchanged(file.path, file.state) }
     }
 }

@@ -63,7 +63,7 @@ public struct WeightStore {
     /// The tensor of that name, which is then counted as read.
     ///
     /// - Throws: `CheckpointError` naming the full key and the file when it is missing (with near names), has another
-    ///   shape, or is not F32, F16 or BF16.
+    ///   shape, or is no float format.
     public func tensor(_ key: String, shape: [Int]) throws -> StoredTensor {
         let key = prefix + key
         guard let entry = contents.tensors[key] else {
@@ -73,11 +73,11 @@ public struct WeightStore {
         guard entry.dataType.isWeightType else {
             throw CheckpointError.unsupportedDataType(key: key, file: contents.file, dataType: entry.dataType.rawValue)
         }
-        guard entry.shape == shape else {
+        guard let shaped = entry.shaped(shape) else {
             throw CheckpointError.misshapenTensor(key: key, file: contents.file, expected: shape, found: entry.shape)
         }
         contents.readKeys.insert(key)
-        return entry.stored()
+        return shaped.stored()
     }
 
     /// All tensors of the part, under this view's prefix, sorted by key.
@@ -85,15 +85,19 @@ public struct WeightStore {
         contents.tensors.values.filter { $0.key.hasPrefix(prefix) }.sorted { $0.key < $1.key }
     }
 
-    /// `tensors` without those buffers that are no weights.
-    package var weights: [TensorEntry] { tensors.filter { !isPositionBuffer($0.key) } }
+    /// `tensors` without those that have no part in making pictures.
+    package var weights: [TensorEntry] { tensors.filter { !isBystander($0) } }
+
+    /// The keys of float tensors that are known to have no part in making pictures.
+    package var bystanders: [String] {
+        tensors.filter { isBystander($0) && $0.dataType.isWeightType && !isPositionBuffer($0.key) }.map(\.key)
+    }
 
     /// The weights under this view's prefix that nobody has read: what the configuration has no place for.
     public var unreadKeys: [String] {
-        contents.tensors.keys
-            .filter { $0.hasPrefix(prefix) && !contents.readKeys.contains($0) }
-            .filter { !isPositionBuffer($0) }
-            .sorted()
+        contents.tensors.values
+            .filter { $0.key.hasPrefix(prefix) && !contents.readKeys.contains($0.key) && !isBystander($0) }
+            .map(\.key).sorted()
     }
 
     /// Throws `CheckpointError.unreadTensors` unless everything was read.
@@ -103,9 +107,4 @@ public struct WeightStore {
         let keys = unreadKeys.filter { key in !others.contains { key.hasPrefix($0) } }
         guard keys.isEmpty else { throw CheckpointError.unreadTensors(file: contents.file, keys: keys) }
     }
-}
-
-/// Whether a key is no weight but a `position_ids` buffer: older text encoders store the numbers from 0 to 76.
-func isPositionBuffer(_ key: String) -> Bool {
-    key.split(separator: ".").last == "position_ids"
 }

@@ -1,13 +1,21 @@
-/// The entries of a zip archive as `torch.save` writes it: stored, never compressed, so each entry is a range of the file.
+/// The entries of a zip archive as `torch.save` writes it, each a range of the file; or as a packer of files made it anew,
+/// compressed, and then unpacked into memory here.
 ///
-/// Only the central directory is believed, and only as far as it agrees with itself: entries that are compressed,
-/// encrypted, named twice, overlapping or outside the file are refused, which leaves nothing a zip bomb could use.
-/// Checksums are not computed: reading gigabytes twice would double the time to load.
+/// Only the central directory is believed, and only as far as it agrees with itself: entries that are encrypted, named
+/// twice, overlapping or outside the file are refused, and those that are compressed when all together would take more
+/// than four times the file's size, which leaves nothing a zip bomb could use. Checksums are not computed: reading
+/// gigabytes twice would double the time to load.
 /// Format: PKWARE APPNOTE 6.3, sections 4.3 and 4.5.3 (zip64).
 struct ZipArchive {
     private static let entryLimit = 100_000
+    /// Compressed weights are hardly smaller than the weights.
+    private static let expansionLimit = 4
+    /// What no model exceeds that somebody compressed.
+    private static let unpackedLimit = 32 << 30
 
-    /// The bytes of each entry in the file, by name.
+    /// What holds the entries: the file, or their unpacked content.
+    let contents: MappedFile
+    /// The bytes of each entry in `contents`, by name.
     let entries: [String: Range<Int>]
 
     init(_ file: MappedFile) throws {
@@ -17,14 +25,14 @@ struct ZipArchive {
             throw reader.malformed("its zip directory lists \(directory.count) entries")
         }
         reader.position = directory.range.lowerBound
-        var entries: [String: Range<Int>] = [:]
+        var entries: [String: ZipEntry] = [:]
         var extents: [Range<Int>] = []
         for _ in 0..<directory.count {
-            let entry = try reader.directoryEntry(before: directory.range)
-            guard entries.updateValue(entry.data, forKey: entry.name) == nil else {
-                throw reader.malformed("its zip directory lists \(printable(entry.name)) twice")
+            let (name, entry, extent) = try reader.directoryEntry(before: directory.range)
+            guard entries.updateValue(entry, forKey: name) == nil else {
+                throw reader.malformed("its zip directory lists \(printable(name)) twice")
             }
-            extents.append(entry.extent)
+            extents.append(extent)
         }
         guard reader.position == directory.range.upperBound else {
             throw reader.malformed("its zip directory has another length than it claims")
@@ -33,8 +41,55 @@ struct ZipArchive {
         for (extent, next) in zip(extents, extents.dropFirst()) where extent.upperBound > next.lowerBound {
             throw reader.malformed("entries of its zip archive overlap")
         }
-        self.entries = entries
+        guard entries.values.contains(where: \.isCompressed) else {
+            contents = file
+            self.entries = entries.mapValues(\.data)
+            return
+        }
+        (contents, self.entries) = try Self.unpacked(entries, of: file)
     }
+
+    /// All entries in one run of memory.
+    private static func unpacked(
+        _ entries: [String: ZipEntry], of file: MappedFile
+    ) throws -> (MappedFile, [String: Range<Int>]) {
+        let limit = min(file.count * expansionLimit, unpackedLimit)
+        var ranges: [String: Range<Int>] = [:]
+        var end = 0
+        for (name, entry) in entries.sorted(by: { $0.value.data.lowerBound < $1.value.data.lowerBound }) {
+            let start = (end + 63) / 64 * 64
+            guard entry.size <= limit, start <= limit - entry.size else {
+                throw CheckpointError.unsupported(
+                    file: file.path, reason: "unpacked it would take more than \(expansionLimit) times its size")
+            }
+            ranges[name] = start..<start + entry.size
+            end = start + entry.size
+        }
+        let contents = try MappedFile(unpackedFrom: file, count: end) { memory in
+            for (name, range) in ranges {
+                guard let entry = entries[name] else { continue }
+                let target = UnsafeMutableRawBufferPointer(rebasing: memory[range])
+                try file.withBytes(entry.data) { source in
+                    if !entry.isCompressed {
+                        target.copyMemory(from: source)
+                    } else if !inflate(source, into: target) {
+                        throw CheckpointError.malformed(
+                            file: file.path, reason: "its entry \(printable(name)) cannot be unpacked")
+                    }
+                }
+            }
+        }
+        return (contents, ranges)
+    }
+}
+
+/// What the directory tells of an entry.
+private struct ZipEntry {
+    /// Its bytes in the file.
+    let data: Range<Int>
+    let isCompressed: Bool
+    /// Bytes unpacked.
+    let size: Int
 }
 
 /// Reads little-endian fields of a zip archive with every access checked against the file.
@@ -47,9 +102,9 @@ private struct ZipReader {
     }
 
     private func field<T: FixedWidthInteger>(_ type: T.Type, at offset: Int) throws -> T {
-        guard offset >= 0, file.bytes.count >= MemoryLayout<T>.size, offset <= file.bytes.count - MemoryLayout<T>.size
+        guard offset >= 0, file.count >= MemoryLayout<T>.size, offset <= file.count - MemoryLayout<T>.size
         else { throw malformed("its zip archive is cut short") }
-        return T(littleEndian: file.bytes.loadUnaligned(fromByteOffset: offset, as: T.self))
+        return file.bytes.load(T.self, at: offset)
     }
 
     private func short(_ offset: Int) throws -> Int { Int(try field(UInt16.self, at: offset)) }
@@ -68,7 +123,7 @@ private struct ZipReader {
 
     /// Where the central directory lies and how many entries it lists, from the record at the file's end.
     func centralDirectory() throws -> (range: Range<Int>, count: Int) {
-        let size = file.bytes.count
+        let size = file.count
         // The record has 22 bytes and a comment of up to 65,535.
         let first = max(0, size - 22 - 65_535)
         for offset in stride(from: size - 22, through: first, by: -1)
@@ -93,7 +148,7 @@ private struct ZipReader {
 
     /// Reads the directory entry at `position` and moves on.
     mutating func directoryEntry(before directory: Range<Int>) throws -> (
-        name: String, data: Range<Int>, extent: Range<Int>
+        name: String, entry: ZipEntry, extent: Range<Int>
     ) {
         _ = try range(from: position, length: 46, limit: directory.upperBound, "a directory entry")
         guard try word(position) == 0x0201_4B50 else { throw malformed("its zip directory is damaged") }
@@ -109,7 +164,7 @@ private struct ZipReader {
             from: position + 46, length: nameLength + extraLength + commentLength, limit: directory.upperBound,
             "a directory entry")
         let nameBytes = file.slice(tail.lowerBound..<tail.lowerBound + nameLength)
-        guard let name = String(validating: nameBytes, as: UTF8.self) else {
+        guard let name = nameBytes.withBytes({ String(validating: $0, as: UTF8.self) }) else {
             throw malformed("its zip archive holds a name that is not valid UTF-8")
         }
 
@@ -137,11 +192,9 @@ private struct ZipReader {
         guard flags & 1 == 0 else {
             throw CheckpointError.unsupported(file: file.path, reason: "its entry \(printable(name)) is encrypted")
         }
-        guard method == 0, stored == original else {
+        guard method == 8 || (method == 0 && stored == original) else {
             throw CheckpointError.unsupported(
-                file: file.path,
-                reason:
-                    "its entry \(printable(name)) is compressed, which torch.save never does: unpack and save it again")
+                file: file.path, reason: "its entry \(printable(name)) is packed by a method other than deflate")
         }
         // Nothing is ever extracted to a path; a name that tries is a sign of a file that is no checkpoint.
         guard !name.hasPrefix("/"), !name.contains("\\"), !name.utf8.contains(0),
@@ -159,6 +212,6 @@ private struct ZipReader {
         guard file.slice(header + 30..<header + 30 + nameLength).elementsEqual(nameBytes) else {
             throw malformed("\(printable(name)) has another name in the zip directory")
         }
-        return (name, data, header..<data.upperBound)
+        return (name, ZipEntry(data: data, isCompressed: method == 8, size: original), header..<data.upperBound)
     }
 }

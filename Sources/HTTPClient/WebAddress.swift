@@ -15,6 +15,9 @@ public struct WebAddress: Sendable, Equatable {
     /// Whether the host is this machine.
     public let isLoopback: Bool
 
+    /// Whether both have one scheme, host and port.
+    public func hasOrigin(of other: WebAddress) -> Bool { origin == other.origin }
+
     /// nil unless `text` is a sound http or https URL, which may be relative to `base`.
     public init?(_ text: String, relativeTo base: WebAddress? = nil) {
         var parts = chttp_url()

@@ -41,6 +41,7 @@ struct FileDownload {
         if isComplete { return try progress(file.size) }
         var attempts = retry.start(for: file.path)
         var wrongSums = 0
+        var refusals = 0
         while true {
             let before = bytesPresent
             do {
@@ -58,6 +59,16 @@ struct FileDownload {
                     retry.note("\(file.path) cannot be continued; downloading it again")
                     continue
                 }
+                // The store that the hub sends us to forbids: its address has expired, or it takes no ranges. A new request
+                // to the hub brings a new address.
+                if case .status(let response, _) = error, response.status == 403, isElsewhere(response), refusals < 3 {
+                    refusals += 1
+                    if before > 0, refusals > 1 { discard() }
+                    retry.note(
+                        "\(file.path): \(response.address.display) refuses (status 403); asking the hub again"
+                            + (before > 0 && refusals > 1 ? ", from the start" : ""))
+                    continue
+                }
                 if bytesPresent - before >= Self.progressStep { attempts.progressed() }
                 try attempts.pauseOrThrow(after: error, sentence(error))
             } catch Mismatch.startAgain(let reason) {
@@ -70,6 +81,11 @@ struct FileDownload {
                 throw HubError.wrongContent(file: file.path, reason: "it is longer than \(file.size) bytes")
             }
         }
+    }
+
+    /// Whether an answer comes from another host than the one that was asked.
+    private func isElsewhere(_ response: HTTPResponse) -> Bool {
+        WebAddress(url).map { !$0.hasOrigin(of: response.address) } ?? false
     }
 
     /// Gathers what is missing in one request; returns the sum of the whole.
@@ -114,7 +130,10 @@ struct FileDownload {
                         digest = file.digest.sum
                         try keepMark(response["etag"])
                     }
-                    if let length = response.contentLength, length != file.size - present {
+                    // The length of a packed body is another, and only its end shows whether it is whole.
+                    if response["content-encoding"] == nil, let length = response.contentLength,
+                        length != file.size - present
+                    {
                         throw Mismatch.startAgain(
                             "the server sends \(length) bytes where the hub lists \(file.size - present)")
                     }

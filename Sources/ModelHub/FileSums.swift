@@ -6,7 +6,9 @@ public enum FileSums {
     /// The file's name in a model's folder.
     public static let name = "SHA256SUMS"
 
-    /// The SHA-256 sum of a file.
+    /// The SHA-256 sum of a regular file.
+    ///
+    /// - Throws: `HubError.unreadable`.
     public static func sum(of file: URL) throws -> String {
         let digest = Digest.sha256()
         try reading(file) { try digest.update(contentsOf: $0) }
@@ -48,21 +50,24 @@ public enum FileSums {
         } catch  where error.isAbsence {
             return sums
         } catch {
-            throw HubError.damaged(file)
+            throw HubError.unreadable(file: file, reason: error.description)
         }
         for line in content.split(separator: UInt8(ascii: "\n")) {
             guard let text = String(validating: line, as: UTF8.self) else { throw HubError.damaged(file) }
             let parts = text.split(separator: " ", maxSplits: 1)
             guard parts.count == 2, isSum(parts[0]) else { throw HubError.damaged(file) }
             let path = parts[1].drop { $0 == " " || $0 == "*" }
-            guard isInside(path) else { throw HubError.damaged(file) }
+            // A sum is of a file of this model: no other file of the machine is opened because a list names it.
+            guard isInside(path) else {
+                throw HubError.unreadable(file: file, reason: "it names a file outside of the model's folder")
+            }
             sums[String(path)] = String(parts[0])
         }
         return sums
     }
 
-    /// More than the files of any model need.
-    private static let listLimit = 16 << 20
+    /// A model has some twenty files.
+    private static let listLimit = 1 << 20
 
     /// Whether a path stays within the folder that it is relative to.
     private static func isInside(_ path: Substring) -> Bool {
@@ -75,13 +80,14 @@ public enum FileSums {
     }
 
     private static func reading(_ file: URL, _ body: (Int32) throws -> Void) throws {
-        let opened: RegularFile
         do {
-            opened = try RegularFile(file.path)
-        } catch {
-            throw HubError.disk("\(file.path): \(error)")
+            let opened = try RegularFile(file.path)
+            try body(opened.descriptor)
+        } catch let error as RegularFile.Failure {
+            throw HubError.unreadable(file: file.path, reason: error.description)
+        } catch HubError.disk(let reason) {
+            throw HubError.unreadable(file: file.path, reason: reason)
         }
-        try body(opened.descriptor)
     }
 }
 

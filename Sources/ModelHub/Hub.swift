@@ -16,8 +16,8 @@ public struct Hub: Sendable {
     private let patience: HTTPClient.Patience
 
     /// - Parameters:
-    ///   - environment: `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE` are read. The token goes to an encrypted
-    ///     endpoint or to this machine, and nowhere else.
+    ///   - environment: `HF_ENDPOINT`, `HF_HUB_OFFLINE`, `HF_HUB_DOWNLOAD_TIMEOUT` and the places of a token are read. The
+    ///     token goes to an encrypted endpoint or to this machine, and nowhere else.
     ///   - userAgent: how the program names itself, such as `cartoonize/1.0`.
     ///   - patience: when to give a server up.
     /// - Throws: `HubError.offline` or `.badEndpoint`.
@@ -31,7 +31,7 @@ public struct Hub: Sendable {
         var endpoint = value("HF_ENDPOINT") ?? Self.defaultEndpoint
         while endpoint.hasSuffix("/") { endpoint.removeLast() }
         guard let address = WebAddress(endpoint) else { throw .badEndpoint(WebAddress.redacted(endpoint)) }
-        let token = value("HF_TOKEN")?.trimmingCharacters(in: .whitespacesAndNewlines)
+        let token = Self.token(value)
         // A line end inside would add headers of its own.
         if let token, token.contains(where: { $0.isNewline || $0.isWhitespace }) { throw .badToken }
         self.endpoint = endpoint
@@ -42,18 +42,51 @@ public struct Hub: Sendable {
                 + (token == nil ? "" : ", so the token is not sent")
         self.token = address.isEncrypted || address.isLoopback ? token : nil
         self.userAgent = userAgent
+        var patience = patience
+        if let seconds = value("HF_HUB_DOWNLOAD_TIMEOUT").flatMap({ Double($0) }), (1...86_400).contains(seconds) {
+            patience.stallSeconds = Int(seconds.rounded(.up))
+        }
         self.patience = patience
+    }
+
+    /// The token, from where the hub's own programs look for it: two variables, then the file that logging in writes.
+    private static func token(_ value: (String) -> String?) -> String? {
+        let isOff = ["1", "ON", "YES", "TRUE"].contains(value("HF_HUB_DISABLE_IMPLICIT_TOKEN")?.uppercased() ?? "")
+        let text: String?
+        if let given = value("HF_TOKEN") ?? value("HUGGING_FACE_HUB_TOKEN") {
+            text = given
+        } else if isOff {
+            text = nil
+        } else {
+            let cache = value("XDG_CACHE_HOME") ?? value("HOME").map { "\($0)/.cache" }
+            let home = value("HF_HOME") ?? cache.map { "\($0)/huggingface" }
+            let path = value("HF_TOKEN_PATH") ?? home.map { "\($0)/token" }
+            text = path.flatMap { try? RegularFile.contents(of: $0, limit: 4096) }
+                .map { String(decoding: $0, as: UTF8.self) }
+        }
+        return text.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }.flatMap { $0.isEmpty ? nil : $0 }
     }
 
     func client() -> HTTPClient { HTTPClient(userAgent: userAgent, patience: patience) }
 
     func listing(of name: HubName, by client: HTTPClient, retry: Retry) throws -> HubListing {
         let revision = name.revision.split(separator: "/").joined(separator: "%2F")
-        let url = "\(endpoint)/api/models/\(name.repository)/revision/\(revision)?blobs=true"
+        var url = "\(endpoint)/api/models/\(name.repository)/revision/\(revision)?blobs=true"
         var retrying = retry.start(for: "the list of files")
+        var isRenamed = false
         while true {
             do {
-                return try HubListing(client.data(from: url, limit: Self.listingLimit, seconds: 120, token: token))
+                var address: WebAddress?
+                let data = try client.data(
+                    from: url, limit: Self.listingLimit, seconds: 120, token: token,
+                    inspect: { response, _ in address = response.address })
+                let listing = try HubListing(data)
+                // The redirect of a renamed repository may drop the query, and with it the sizes and sums.
+                guard !listing.files.isEmpty || isRenamed || !listing.listsWithoutSizes, let address,
+                    address.string != url, !address.string.contains("blobs=")
+                else { return listing }
+                isRenamed = true
+                url = address.string + (address.string.contains("?") ? "&" : "?") + "blobs=true"
             } catch let error as HTTPError {
                 try retrying.pauseOrThrow(after: error, sentence(error, for: name))
             }
@@ -64,17 +97,37 @@ public struct Hub: Sendable {
         "\(endpoint)/\(name.repository)/resolve/\(commit)/\(path)"
     }
 
-    /// What an error of the network means for somebody who wants this repository.
-    func sentence(_ error: HTTPError, for name: HubName) -> HubError {
-        guard case .status(let response, _) = error else { return .network(error) }
+    /// What an error of the network means for somebody who wants this repository, or this file of it.
+    func sentence(_ error: HTTPError, for name: HubName, file: String? = nil) -> HubError {
+        guard case .status(let response, let body) = error else { return .network(error) }
+        let page = "\(WebAddress.redacted(endpoint))/\(name.repository)"
         switch (response.status, response["x-error-code"]) {
-        case (_, "GatedRepo"?), (403, _):
-            return .gated(
-                name.repository, page: "\(WebAddress.redacted(endpoint))/\(name.repository)", hasToken: token != nil)
+        case (_, "GatedRepo"?): return .gated(name.repository, page: page, hasToken: token != nil)
+        case (403, _):
+            let reason = Self.reason(response, body) ?? "forbidden (status 403)"
+            return .forbidden(name.repository, reason: reason, page: page, hasToken: token != nil)
         case (404, "RevisionNotFound"?): return .noRevision(name.revision, repository: name.repository)
+        case (404, "EntryNotFound"?): return .noFile(file ?? "of that name", repository: name.repository)
+        case (404, _) where file != nil: return .noFile(file ?? "", repository: name.repository)
         case (401, "RepoNotFound"?), (404, _): return .noRepository(name.repository, hasToken: token != nil)
         case (401, _): return token == nil ? .noRepository(name.repository, hasToken: false) : .badToken
         default: return .network(error)
         }
+    }
+
+    /// The hub's own words: a header, or the member `error` of the body.
+    private static func reason(_ response: HTTPResponse, _ body: String) -> String? {
+        struct Answer: Decodable {
+            let error: String
+        }
+        let text = response["x-error-message"] ?? (try? JSONDecoder().decode(Answer.self, from: Data(body.utf8)))?.error
+        let line = text?.split(whereSeparator: \.isNewline).joined(separator: " ").prefix(300)
+        return line.flatMap { $0.isEmpty ? nil : String($0).trimmingSuffix(".") }
+    }
+}
+
+extension String {
+    fileprivate func trimmingSuffix(_ suffix: String) -> String {
+        hasSuffix(suffix) ? String(dropLast(suffix.count)) : self
     }
 }

@@ -14,7 +14,11 @@ public enum HubError: Error, CustomStringConvertible {
     case noRevision(String, repository: String)
     /// The repository's conditions have to be accepted at `page` first.
     case gated(String, page: String, hasToken: Bool)
-    /// The hub does not accept the token in `HF_TOKEN`.
+    /// The hub forbids it for a reason of its own; `reason` is the hub's sentence.
+    case forbidden(String, reason: String, page: String, hasToken: Bool)
+    /// The repository is there and a file of it is not.
+    case noFile(String, repository: String)
+    /// The hub does not accept the token.
     case badToken
     /// The hub answered with something that is not what it documents.
     case badAnswer(String)
@@ -30,7 +34,9 @@ public enum HubError: Error, CustomStringConvertible {
     case noSpace(needed: Int, free: Int, folder: String)
     /// Something could not be written.
     case disk(String)
-    /// A file of this library's own beside the model cannot be read.
+    /// A file that is there, or should be, cannot be read.
+    case unreadable(file: String, reason: String)
+    /// A file of this library's own beside the model makes no sense.
     case damaged(String)
     /// Another process pulls the same model.
     case busy(String)
@@ -53,7 +59,17 @@ public enum HubError: Error, CustomStringConvertible {
             hasToken
                 ? "\(name) is gated and your token has no access: ask for it at \(page)"
                 : "\(name) is gated: accept its conditions at \(page), then set HF_TOKEN to a token of your account"
-        case .badToken: "the hub does not accept the token in HF_TOKEN"
+        case .forbidden(let name, let reason, let page, let hasToken):
+            "the hub refuses \(name): \(reason)"
+                + (reason.lowercased().contains("disabled")
+                    ? ""
+                    : hasToken
+                        ? "; the token may lack the permission to read it (a fine-grained token needs this "
+                            + "repository, or gated ones, ticked), see \(page)"
+                        : "; if it asks for conditions, accept them at \(page) and set HF_TOKEN")
+        case .noFile(let file, let repository):
+            "\(repository) has no file \(file) any more: the hub lists it and does not give it"
+        case .badToken: "the hub does not accept the token (HF_TOKEN, or the one that 'hf auth login' stored)"
         case .badAnswer(let reason): "the hub's answer makes no sense: \(reason)"
         case .notThisKind(let repository, let reason): "\(repository) cannot be used: \(reason)"
         case .network(let error): "\(error)"
@@ -63,6 +79,7 @@ public enum HubError: Error, CustomStringConvertible {
         case .noSpace(let needed, let free, let folder):
             "\(needed) bytes of disk are needed in \(folder), and \(free) are free"
         case .disk(let reason): "cannot write: \(reason)"
+        case .unreadable(let file, let reason): "\(file) cannot be read: \(reason)"
         case .damaged(let file): "\(file) is damaged"
         case .busy(let folder): "another pull is at work in \(folder)"
         case .installed(let folder, let revision):

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import HTTPClient
 
@@ -26,7 +27,7 @@ public struct HubName: Sendable, Equatable, CustomStringConvertible {
     }
 
     private static func isPlain(_ text: Substring) -> Bool {
-        !text.isEmpty && !text.hasPrefix(".") && !text.contains("..") && text.utf8.count <= 96
+        !text.isEmpty && !text.hasPrefix(".") && !text.hasPrefix("-") && !text.contains("..") && text.utf8.count <= 96
             && text.utf8.allSatisfy {
                 (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
                     || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".")
@@ -36,6 +37,8 @@ public struct HubName: Sendable, Equatable, CustomStringConvertible {
 
 /// What a repository holds at one commit, as the hub lists it.
 package struct HubListing: Sendable {
+    /// No repository of a model lists as many.
+    private static let fileLimit = 100_000
     /// No file of a model is larger: sums of sizes from a hub stay far from overflowing.
     private static let largestFile = 1 << 40
 
@@ -55,41 +58,90 @@ package struct HubListing: Sendable {
 
     let commit: String
     let files: [String: File]
+    /// Whether files are named whose size is not told.
+    let listsWithoutSizes: Bool
 
     package init(_ data: Data) throws(HubError) {
-        struct Answer: Decodable {
-            struct Sibling: Decodable {
-                struct LFS: Decodable {
-                    let sha256: String
-                    let size: Int
-                }
-                let rfilename: String
-                let size: Int?
-                let blobId: String?
-                let lfs: LFS?
-            }
-            let sha: String
-            let siblings: [Sibling]
-        }
-        let answer: Answer
+        var sha: String?
+        var listed: [String: File]?
+        var listsWithoutSizes = false
+        var scanner = JSONScanner([UInt8](data))
         do {
-            answer = try JSONDecoder().decode(Answer.self, from: data)
+            try scanner.object { scanner, name in
+                switch name {
+                case "sha": sha = try scanner.string()
+                case "siblings":
+                    var found: [String: File] = [:]
+                    var count = 0
+                    try scanner.array { scanner in
+                        count += 1
+                        guard count <= Self.fileLimit else { throw scanner.failure("too many files") }
+                        let sibling = try Sibling(&scanner)
+                        listsWithoutSizes = listsWithoutSizes || sibling.size == nil
+                        if let file = sibling.file { found[file.path] = file }
+                    }
+                    listed = found
+                default: try scanner.skipValue()
+                }
+            }
+            try scanner.expectEnd()
         } catch {
             throw .badAnswer("its list of files cannot be read")
         }
-        guard answer.sha.utf8.count == 40, answer.sha.allSatisfy({ $0.isHexDigit }) else {
+        guard let files = listed else { throw .badAnswer("its list of files cannot be read") }
+        guard let commit = sha, commit.utf8.count == 40, commit.utf8.allSatisfy({ Self.isHexDigit($0) }) else {
             throw .badAnswer("its list of files has no commit")
         }
-        commit = answer.sha
-        var files: [String: File] = [:]
-        for sibling in answer.siblings {
-            guard let size = sibling.lfs?.size ?? sibling.size, 0...Self.largestFile ~= size,
-                let gitHash = sibling.blobId
-            else { continue }
-            if let sum = sibling.lfs?.sha256, !FileSums.isSum(sum) { continue }
-            files[sibling.rfilename] = File(
-                path: sibling.rfilename, size: size, sha256: sibling.lfs?.sha256, gitHash: gitHash)
+        (self.commit, self.files, self.listsWithoutSizes) = (commit, files, listsWithoutSizes)
+    }
+
+    private static func isHexDigit(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x41...0x46).contains(byte) || (0x61...0x66).contains(byte)
+    }
+
+    /// One file as the hub describes it.
+    private struct Sibling {
+        var path: String?
+        var size: Int?
+        var gitHash: String?
+        var isLarge = false
+        var sha256: String?
+        var largeSize: Int?
+
+        init(_ scanner: inout JSONScanner) throws {
+            try scanner.object { scanner, name in
+                switch name {
+                case "rfilename": path = try scanner.string()
+                case "size": size = try Self.count(&scanner)
+                case "blobId" where scanner.peek() == UInt8(ascii: "\""): gitHash = try scanner.string()
+                case "lfs" where scanner.peek() == UInt8(ascii: "{"):
+                    isLarge = true
+                    try scanner.object { scanner, name in
+                        switch name {
+                        case "sha256" where scanner.peek() == UInt8(ascii: "\""): sha256 = try scanner.string()
+                        case "size": largeSize = try Self.count(&scanner)
+                        default: try scanner.skipValue()
+                        }
+                    }
+                default: try scanner.skipValue()
+                }
+            }
         }
-        self.files = files
+
+        /// A whole number; nil for any other value, which is passed over.
+        private static func count(_ scanner: inout JSONScanner) throws -> Int? {
+            if let value = scanner.integer() { return value }
+            try scanner.skipValue()
+            return nil
+        }
+
+        /// nil unless everything is there that a download needs.
+        var file: File? {
+            guard let path, let size = isLarge ? largeSize : self.size, (0...HubListing.largestFile).contains(size),
+                let gitHash
+            else { return nil }
+            if isLarge, !FileSums.isSum(sha256 ?? "") { return nil }
+            return File(path: path, size: size, sha256: isLarge ? sha256 : nil, gitHash: gitHash)
+        }
     }
 }

@@ -66,13 +66,18 @@ public struct ModelPull {
     ///
     /// - Parameters:
     ///   - replacing: whether a model that is there is replaced; else nothing is done for the same revision.
-    ///   - planned: told what comes; what it throws ends the pull before the first weight.
+    ///   - index: called with the file `model_index.json` before anything else is downloaded; throws if it is that of a model
+    ///     that does not work here.
+    ///   - configured: called with the folder when configurations and tokenizer are there and no weights; throws likewise.
+    ///   - planned: told what comes; what it throws ends the pull before the first weight, and leaves nothing that was not
+    ///     there before.
     ///   - progress: called as bytes arrive and are converted; what it throws ends the pull.
     ///   - check: called with the complete folder before it gets its name; throws if it is no model that works.
     /// - Returns: what became of the values; nil when this revision was there.
     /// - Throws: `HubError`, `CheckpointError`, and what the closures throw.
     public func run(
-        replacing: Bool, planned: (Plan) throws -> Void = { _ in }, progress: (Event) throws -> Void = { _ in },
+        replacing: Bool, index: (URL) throws -> Void = { _ in }, configured: (URL) throws -> Void = { _ in },
+        planned: (Plan) throws -> Void = { _ in }, progress: (Event) throws -> Void = { _ in },
         check: (URL) throws -> Void = { _ in }
     ) throws -> ModelConverter.Report? {
         let listing = try hub.listing(of: name, by: client, retry: retry)
@@ -81,21 +86,20 @@ public struct ModelPull {
             if source?.commit == listing.commit, source?.precision == precision.rawValue { return nil }
             throw HubError.installed(folder: destination.path, revision: source?.commit)
         }
-        let selection = try PullSelection(listing, precision: precision, repository: name.repository)
         let source = PullSource(repository: name.repository, commit: listing.commit, precision: precision.rawValue)
         let staging = try PullStaging(beside: destination, for: source)
-
-        let modelFiles = Set(
-            [PullSource.name] + selection.smallFiles.map(\.path)
-                + ModelPart.allCases.map { "\($0.rawValue)/\($0.weightName).safetensors" })
-        staging.clean(modelFiles)
-        for file in selection.smallFiles {
-            try download(file, from: listing, to: staging.model(file.path)) { _ in }
+        let parts: [PartFiles]
+        let modelFiles: Set<String>
+        let plan: Plan
+        do {
+            (parts, modelFiles) = try prepare(listing, staging, index: index, configured: configured)
+            plan = self.plan(parts, listing, staging)
+            try planned(plan)
+            try staging.requireSpace(plan.peakBytes - staging.bytesPresent)
+        } catch {
+            staging.removeIfNew()
+            throw error
         }
-        let parts = try selection.parts.map { try files(of: $0, in: listing, staging) }
-        let plan = plan(parts, listing, staging)
-        try planned(plan)
-        try staging.requireSpace(plan.peakBytes - staging.bytesPresent)
 
         var report = ModelConverter.Report()
         var done = 0
@@ -116,11 +120,37 @@ public struct ModelPull {
         }
         try source.write(to: staging.model(PullSource.name))
         staging.clean(modelFiles)
-        try check(staging.model)
+        do {
+            try check(staging.model)
+        } catch {
+            retry.note("what was downloaded stays in \(staging.model.path)")
+            throw error
+        }
         try FileSums.write(for: staging.model)
         let originalFiles = Set(parts.flatMap { [$0.entry.path] + $0.files.map(\.path) })
         try staging.commit(to: destination, originals: originals.map { ($0, originalFiles) })
         return report
+    }
+
+    /// Brings everything but the weights, the telling files first.
+    ///
+    /// - Returns: the parts with their files of weights, and the paths of the model's files.
+    private func prepare(
+        _ listing: HubListing, _ staging: PullStaging, index: (URL) throws -> Void, configured: (URL) throws -> Void
+    ) throws -> ([PartFiles], Set<String>) {
+        let indexFile = try PullSelection.index(of: listing, repository: name.repository)
+        try download(indexFile, from: listing, to: staging.model(indexFile.path)) { _ in }
+        try index(staging.model(indexFile.path))
+        let selection = try PullSelection(listing, precision: precision, repository: name.repository)
+        let modelFiles = Set(
+            [PullSource.name] + selection.smallFiles.map(\.path)
+                + ModelPart.allCases.map { "\($0.rawValue)/\($0.weightName).safetensors" })
+        staging.clean(modelFiles)
+        for file in selection.smallFiles {
+            try download(file, from: listing, to: staging.model(file.path)) { _ in }
+        }
+        try configured(staging.model)
+        return (try selection.parts.map { try files(of: $0, in: listing, staging) }, modelFiles)
     }
 
     // MARK: - Parts
@@ -182,7 +212,7 @@ public struct ModelPull {
         _ file: HubListing.File, from listing: HubListing, to url: URL, progress: (Int) throws -> Void
     ) throws {
         try fileDownload(file, from: listing, to: url).run(
-            by: client, retry: retry, sentence: { hub.sentence($0, for: name) }, progress: progress)
+            by: client, retry: retry, sentence: { hub.sentence($0, for: name, file: file.path) }, progress: progress)
     }
 
     private func convert(

@@ -14,18 +14,39 @@ package struct PullSelection {
 
     /// Largest first: the disk is fullest while a large original stands beside its conversion.
     package let parts: [Part]
-    /// Configurations and tokenizer.
+    /// Configurations and tokenizer, the index first.
     let smallFiles: [HubListing.File]
 
     private static let smallFileLimit = 32 << 20
     private static let required =
-        [
-            "model_index.json", "scheduler/scheduler_config.json", "tokenizer/vocab.json", "tokenizer/merges.txt",
-        ] + ModelPart.allCases.map { "\($0.rawValue)/config.json" }
+        ["scheduler/scheduler_config.json"] + ModelPart.allCases.map { "\($0.rawValue)/config.json" }
+    private static let tokenizers = [["tokenizer/vocab.json", "tokenizer/merges.txt"], ["tokenizer/tokenizer.json"]]
     private static let optional = [
         "cartoonize.json", "tokenizer/tokenizer_config.json", "tokenizer/special_tokens_map.json",
         "tokenizer/added_tokens.json",
     ]
+
+    /// The file that says what kind of model a repository holds.
+    ///
+    /// - Throws: `HubError.notThisKind` when there is none, with what there is instead.
+    package static func index(of listing: HubListing, repository: String) throws(HubError) -> HubListing.File {
+        if let index = listing.files["model_index.json"], index.size <= smallFileLimit { return index }
+        let top = listing.files.keys.filter { !$0.contains("/") }.sorted()
+        func has(_ part: String) -> Bool { top.contains { $0.lowercased().contains(part) } }
+        let files = top.filter { name in [".safetensors", ".ckpt", ".gguf"].contains { name.hasSuffix($0) } }
+        let instead =
+            if has("lora") {
+                "it seems to be a LoRA, changes to a model and no model"
+            } else if files.contains("diffusion_pytorch_model.safetensors") {
+                "it holds one part of a model (a UNet, a VAE or a ControlNet)"
+            } else if !files.isEmpty {
+                "it holds single files (\(files.prefix(3).joined(separator: ", "))\(files.count > 3 ? ", ..." : "")): download "
+                    + "one from its page and give it to 'cartoonize convert' or --model"
+            } else {
+                "it is no Stable Diffusion in diffusers' layout"
+            }
+        throw .notThisKind(repository: repository, reason: "it has no model_index.json; \(instead)")
+    }
 
     /// - Throws: `HubError.notThisKind` when something that a model needs is missing.
     package init(_ listing: HubListing, precision: WeightPrecision, repository: String) throws(HubError) {
@@ -33,12 +54,15 @@ package struct PullSelection {
             .notThisKind(
                 repository: repository, reason: "it has no \(what), so it is no Stable Diffusion in diffusers' layout")
         }
-        var smallFiles: [HubListing.File] = []
+        var smallFiles = [try Self.index(of: listing, repository: repository)]
         for path in Self.required {
             guard let file = listing.files[path] else { throw missing(path) }
             smallFiles.append(file)
         }
-        smallFiles += Self.optional.compactMap { listing.files[$0] }
+        guard let tokenizer = Self.tokenizers.first(where: { $0.allSatisfy { listing.files[$0] != nil } }) else {
+            throw missing("\(Self.tokenizers[0][0]) and no \(Self.tokenizers[1][0])")
+        }
+        smallFiles += (tokenizer + Self.optional).compactMap { listing.files[$0] }
         if let file = smallFiles.first(where: { $0.size > Self.smallFileLimit }) {
             throw .notThisKind(repository: repository, reason: "its \(file.path) has \(file.size) bytes")
         }

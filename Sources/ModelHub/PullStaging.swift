@@ -6,6 +6,8 @@ final class PullStaging {
     private let lock: Int32
     let model: URL
     private let originals: URL
+    /// The folders that were made for it, the outermost first; none when an earlier pull had made it.
+    private var madeFolders: [URL] = []
 
     /// Opens it, or makes it new when there is none or one for another revision.
     ///
@@ -15,6 +17,14 @@ final class PullStaging {
         folder = parent.appendingPathComponent(".\(destination.lastPathComponent).pull")
         model = folder.appendingPathComponent("model")
         originals = folder.appendingPathComponent("original")
+        let isNew = !FileManager.default.fileExists(atPath: folder.path)
+        var missing: [URL] = []
+        var ancestor = folder
+        while isNew, ancestor.path != "/", !FileManager.default.fileExists(atPath: ancestor.path) {
+            missing.insert(ancestor, at: 0)
+            ancestor.deleteLastPathComponent()
+        }
+        madeFolders = missing
         try Self.makeFolder(folder)
         lock = open(folder.appendingPathComponent("lock").path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
         guard lock >= 0 else { throw HubError.disk("\(folder.path): \(systemMessage())") }
@@ -30,6 +40,13 @@ final class PullStaging {
     }
 
     deinit { close(lock) }
+
+    /// Removes it with the folders that were made for it, unless an earlier pull had made it, whose downloads are kept.
+    func removeIfNew() {
+        guard !madeFolders.isEmpty else { return }
+        try? FileManager.default.removeItem(at: folder)
+        for folder in madeFolders.dropLast().reversed() { rmdir(folder.path) }
+    }
 
     /// Where the file of the model with that relative path is to be; its folder exists.
     func model(_ path: String) throws -> URL { try place(path, in: model) }

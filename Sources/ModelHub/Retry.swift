@@ -7,6 +7,8 @@ public struct Retry: Sendable {
     public var limit = 8
     /// Doubled after each failure, up to half a minute.
     public var firstPause = 0.25
+    /// The longest wait in seconds for the hub's next window of requests.
+    public var longestWindow = 300
     /// The longest pause that a server may ask for.
     public var longestPause = 600.0
     /// Told before each pause.
@@ -22,6 +24,8 @@ public struct Retry: Sendable {
         let retry: Retry
         let file: String
         private var failures = 0
+        /// Windows of requests that were waited for.
+        private var windows = 0
 
         init(retry: Retry, file: String) {
             self.retry = retry
@@ -37,6 +41,20 @@ public struct Retry: Sendable {
             failures += 1
             guard failures < retry.limit else { throw HubError.gaveUp(file: file, reason: "\(error)") }
             var pause = min(retry.firstPause * Double(1 << (failures - 1)), 30)
+            if case .status(let response, _) = error, response.status == 429,
+                let seconds = response["ratelimit"].flatMap(Self.secondsToNextWindow)
+            {
+                guard seconds < retry.longestWindow else {
+                    throw HubError.gaveUp(
+                        file: file, reason: "the hub's limit of requests is reached for \(seconds) seconds")
+                }
+                retry.note("the hub's limit of requests is reached; going on in \(seconds + 1) s")
+                // The limit is one of all its users behind this address: waiting for it is no failure.
+                failures -= 1
+                windows += 1
+                guard windows < retry.limit else { throw HubError.gaveUp(file: file, reason: "\(error)") }
+                return Thread.sleep(forTimeInterval: Double(seconds) + 1)
+            }
             if case .status(let response, _) = error, let wanted = response["retry-after"].flatMap(Self.seconds) {
                 guard wanted <= retry.longestPause else {
                     throw HubError.gaveUp(
@@ -46,6 +64,16 @@ public struct Retry: Sendable {
             }
             retry.note("\(error); trying again in \(pause < 10 ? String(format: "%.2g", pause) : "\(Int(pause))") s")
             Thread.sleep(forTimeInterval: pause)
+        }
+
+        /// `RateLimit: "api";r=0;t=55` has no request left for 55 seconds.
+        private static func secondsToNextWindow(_ text: String) -> Int? {
+            func value(_ name: String) -> Int? {
+                text.split(separator: ";").map { $0.filter { $0 != " " } }.first { $0.hasPrefix("\(name)=") }
+                    .flatMap { Int($0.dropFirst(name.count + 1)) }
+            }
+            guard value("r") == 0, let seconds = value("t"), (0...86_400).contains(seconds) else { return nil }
+            return seconds
         }
 
         /// `Retry-After` is a number of seconds or a date.

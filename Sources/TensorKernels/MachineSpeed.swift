@@ -176,7 +176,7 @@ private enum Noise {
 }
 
 /// A float16 weight of noise.
-private final class MeasuredWeight {
+private final class MeasuredWeight: WeightBytes {
     private let shape: [Int]
     private let halves: UnsafeMutableBufferPointer<Float16>
 
@@ -188,7 +188,9 @@ private final class MeasuredWeight {
 
     deinit { halves.deallocate() }
 
-    var tensor: WeightTensor {
-        WeightTensor(shape: shape, format: .float16, bytes: UnsafeRawBufferPointer(halves), owner: self)
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(halves)) }
     }
+
+    var tensor: WeightTensor { WeightTensor(shape: shape, format: .float16, owner: self) }
 }

@@ -36,9 +36,11 @@ extension Tensor {
         if rows <= 4 {
             // So few rows are bound by reading the weights: widening them into a buffer first would only add to it.
             compute.parallel(n, by: 64) { columns, _ in
-                kernels.matvec(
-                    x, k, weight.base + columns.lowerBound * k * weight.format.size, weight.isHalf,
-                    y + columns.lowerBound, n, rows, columns.count, k)
+                weight.withBase { base in
+                    kernels.matvec(
+                        x, k, base + columns.lowerBound * k * weight.format.size, weight.isHalf,
+                        y + columns.lowerBound, n, rows, columns.count, k)
+                }
                 finish(0..<rows, columns)
             }
             return result

@@ -18,9 +18,11 @@ struct PackedMatrix {
         let storage = compute.scratch(panels * depth * Self.panel)
         let target = storage.pointer
         compute.parallel(panels) { index, _ in
-            compute.kernels.pack(
-                weight.base, weight.isHalf, out, depth, range.lowerBound + index * Self.panel, 0, depth,
-                target + index * depth * Self.panel)
+            weight.withBase { base in
+                compute.kernels.pack(
+                    base, weight.isHalf, out, depth, range.lowerBound + index * Self.panel, 0, depth,
+                    target + index * depth * Self.panel)
+            }
         }
         (self.storage, self.depth, columns) = (storage, depth, range.count)
     }
@@ -33,9 +35,11 @@ struct PackedMatrix {
         let storage = compute.scratch(panels * depth * Self.panel)
         let target = storage.pointer
         compute.parallel(panels) { index, _ in
-            compute.kernels.pack_convolution(
-                weight.base, weight.isHalf, out, channels, taps, range.lowerBound + index * Self.panel,
-                target + index * depth * Self.panel)
+            weight.withBase { base in
+                compute.kernels.pack_convolution(
+                    base, weight.isHalf, out, channels, taps, range.lowerBound + index * Self.panel,
+                    target + index * depth * Self.panel)
+            }
         }
         (self.storage, self.depth, columns) = (storage, depth, range.count)
     }

@@ -70,14 +70,14 @@ public struct Work: Equatable, Sendable {
 final class Plan {
     var work = Work()
     /// The weights used so far, by address.
-    private var seen: Set<UnsafeRawPointer> = []
+    private var seen: Set<UInt> = []
     /// Bytes of the distinct weights used that are mapped, and of those that are copies; and of the largest one.
     private(set) var mappedBytes = 0
     private(set) var copiedBytes = 0
     private(set) var largestWeight = 0
 
     func used(_ weight: WeightTensor) {
-        guard seen.insert(weight.base).inserted else { return }
+        guard seen.insert(weight.address).inserted else { return }
         largestWeight = max(largestWeight, weight.byteCount)
         if weight.isMapped {
             mappedBytes += weight.byteCount

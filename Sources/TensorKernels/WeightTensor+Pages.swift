@@ -5,8 +5,10 @@ extension WeightTensor {
     fileprivate func releasePages() {
         guard isMapped else { return }
         let page = Int(getpagesize())
-        let slack = Int(bitPattern: base) % page
-        madvise(UnsafeMutableRawPointer(mutating: base - slack), byteCount + slack, Int32(MADV_DONTNEED))
+        withBase { base in
+            let slack = Int(bitPattern: base) % page
+            madvise(UnsafeMutableRawPointer(mutating: base - slack), byteCount + slack, Int32(MADV_DONTNEED))
+        }
     }
 }
 

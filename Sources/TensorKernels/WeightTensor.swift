@@ -17,30 +17,37 @@ public struct WeightTensor {
     public let shape: [Int]
     /// The type of its values.
     public let format: Format
-    let base: UnsafeRawPointer
-    /// Keeps the mapped file (or the converted copy) behind `base` alive.
-    private let owner: AnyObject
+    private let base: UnsafeRawPointer
+    /// The mapped file, or the converted copy, behind `base`.
+    private let owner: any WeightBytes
     /// Whether the bytes are those of a file, mapped read-only.
     let isMapped: Bool
 
     /// - Parameters:
     ///   - shape: as PyTorch stores it, outermost side first.
     ///   - format: of the values.
-    ///   - bytes: the values in the machine's byte order, aligned to their own size, exactly as many as `shape` takes.
-    ///   - owner: the object that keeps `bytes` valid.
+    ///   - owner: holds the values in the machine's byte order, aligned to their own size, exactly as many as `shape` takes.
     ///   - isMapped: whether the bytes are those of a file, mapped read-only.
-    public init(
-        shape: [Int], format: Format, bytes: UnsafeRawBufferPointer, owner: AnyObject, isMapped: Bool = false
-    ) {
-        precondition(bytes.count == shape.reduce(1, *) * format.size, "\(bytes.count) bytes for shape \(shape)")
-        guard let base = bytes.baseAddress else { preconditionFailure("a weight without bytes") }
-        precondition(Int(bitPattern: base) % format.size == 0, "misaligned weight")
+    public init(shape: [Int], format: Format, owner: any WeightBytes, isMapped: Bool = false) {
+        base = owner.withBytes { bytes in
+            precondition(bytes.count == shape.reduce(1, *) * format.size, "\(bytes.count) bytes for shape \(shape)")
+            guard let base = bytes.baseAddress else { preconditionFailure("a weight without bytes") }
+            precondition(Int(bitPattern: base) % format.size == 0, "misaligned weight")
+            return base
+        }
         self.shape = shape
         self.format = format
-        self.base = base
         self.owner = owner
         self.isMapped = isMapped
     }
+
+    /// Calls `body` with the values' address, which is valid in it only.
+    func withBase<Result>(_ body: (UnsafeRawPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(owner) { try body(base) }
+    }
+
+    /// Tells weights apart; not to be followed.
+    var address: UInt { UInt(bitPattern: base) }
 
     /// The number of values.
     public var count: Int { shape.reduce(1, *) }
@@ -50,9 +57,11 @@ public struct WeightTensor {
     var isHalf: Int32 { format == .float16 ? 1 : 0 }
 
     subscript(index: Int) -> Float {
-        switch format {
-        case .float32: base.load(fromByteOffset: index * 4, as: Float.self)
-        case .float16: ck_half_to_float(base.load(fromByteOffset: index * 2, as: UInt16.self))
+        withBase { base in
+            switch format {
+            case .float32: base.load(fromByteOffset: index * 4, as: Float.self)
+            case .float16: ck_half_to_float(base.load(fromByteOffset: index * 2, as: UInt16.self))
+            }
         }
     }
 
@@ -60,4 +69,10 @@ public struct WeightTensor {
     public func tensor(on compute: Compute) -> Tensor {
         compute.tensor((0..<count).map { self[$0] }, shape)
     }
+}
+
+/// What holds a weight's values.
+public protocol WeightBytes: AnyObject {
+    /// Calls `body` with the values. They are at the same address each time, as long as the object is there.
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result
 }

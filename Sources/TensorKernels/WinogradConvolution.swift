@@ -196,9 +196,11 @@ struct WinogradConvolution {
 
     /// Weights of 16 output channels, widened, as `[channels][3 x 3][16]`.
     private func packTaps(panel: Int, channels: Range<Int>, to taps: UnsafeMutablePointer<Float>) {
-        compute.kernels.pack(
-            weight.base, weight.isHalf, output.channels, 9 * input.channels, 16 * panel, 9 * channels.lowerBound,
-            9 * channels.count, taps)
+        weight.withBase { base in
+            compute.kernels.pack(
+                base, weight.isHalf, output.channels, 9 * input.channels, 16 * panel, 9 * channels.lowerBound,
+                9 * channels.count, taps)
+        }
     }
 
     private func transformInput(_ block: Block, to v: Positions, strip: UnsafeMutablePointer<Float>) {

@@ -3,10 +3,14 @@ import TensorKernels
 
 /// Reproducible values.
 enum Values {
-    private final class Owner {
+    private final class Owner: WeightBytes {
         let bytes: UnsafeMutableRawBufferPointer
         init(count: Int) { bytes = .allocate(byteCount: count, alignment: 64) }
         deinit { bytes.deallocate() }
+
+        func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+            try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(bytes)) }
+        }
     }
 
     /// Value number `index`, between -0.5 and 0.5.
@@ -26,7 +30,7 @@ enum Values {
         for i in 0..<count {
             owner.bytes.storeBytes(of: Float16(weightValue(i)), toByteOffset: i * 2, as: Float16.self)
         }
-        return WeightTensor(shape: shape, format: .float16, bytes: UnsafeRawBufferPointer(owner.bytes), owner: owner)
+        return WeightTensor(shape: shape, format: .float16, owner: owner)
     }
 
     static func weightValue(_ index: Int) -> Float { (value(index &+ 7) * 128).rounded() / 128 }

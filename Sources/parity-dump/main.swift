@@ -35,7 +35,7 @@ func stages(of run: Run) throws -> [StageValue] {
         location.hasDirectoryPath
         ? try ModelDirectory(location)
         : try ModelDirectory(file: location, tokenizer: URL(fileURLWithPath: run.tokenizer))
-    var settings = model.defaults
+    var settings = try model.defaults
     (settings.instruction, settings.negativePrompt, settings.steps) = (run.instruction, run.negative, run.steps)
     (settings.guidanceScale, settings.imageGuidanceScale) = (run.guidance, run.imageGuidance)
     settings.sampler = run.sampler.flatMap(SamplerKind.init(name:)) ?? settings.sampler

@@ -67,7 +67,7 @@ struct ModelCommandTests {
 
     @Test(arguments: [
         ("cposix\nsystem\nX\u{2}\u{0}\u{0}\u{0}ls\u{85}R.", "the name posix.system"),
-        ("cbuiltins\neval\n.", "the name builtins.eval"), ("(iposix\nsystem\n.", "the opcode INST"),
+        ("cbuiltins\neval\n.", "the name builtins.eval"), ("(iposix\nsystem\n.", "the name posix.system"),
     ])
     func picklesThatWouldRunAreRefusedByName(program: String, named: String) throws {
         let folder = try TemporaryFolder()
@@ -156,6 +156,28 @@ struct ModelCommandTests {
         try FileManager.default.removeItem(atPath: folder.path + "/model/SHA256SUMS")
         try folder.write("model/SHA256SUMS", Data("what\n".utf8))
         #expect(try Program.run(["verify", "./model"], in: folder).errors.contains("SHA256SUMS is damaged"))
+    }
+
+    /// No file outside of the model is opened because a list names it, and none is waited for.
+    @Test(arguments: ["../../../../../../dev/zero", "/dev/zero", "pipe", "nothing", "unet", "."])
+    func listsOfSumsNameFilesOfTheModel(name: String) throws {
+        let folder = try folderWithModel()
+        mkfifo(folder.path + "/model/pipe", 0o600)
+        try folder.write("model/SHA256SUMS", Data("\(String(repeating: "0", count: 64))  \(name)\n".utf8))
+        let outcome = try Program.run(["verify", "./model"], in: folder)
+        #expect(outcome.status == 3 && outcome.errorLines.count == 1, "\(outcome.errors)")
+        #expect(outcome.errors.contains("cannot be read") && !outcome.errors.contains("write"), "\(outcome.errors)")
+    }
+
+    /// What would not load is not written, whatever is wrong with it.
+    @Test func conversionsAreCheckedBeforeTheFirstByte() throws {
+        let folder = try folderWithModel()
+        try FileManager.default.removeItem(atPath: folder.path + "/model/unet")
+        try FileManager.default.copyItem(
+            atPath: folder.path + "/model/vae", toPath: folder.path + "/model/unet")
+        let outcome = try Program.run(["convert", "model", "new"], in: folder)
+        #expect(outcome.status == 3 && outcome.errorLines.count == 1, "\(outcome.errors)")
+        #expect(!folder.contents.contains { $0.contains("new") })
     }
 
     // MARK: - inspect

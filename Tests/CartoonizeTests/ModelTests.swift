@@ -81,6 +81,64 @@ struct ModelTests {
         #expect(!list.contains("/snapshots/0123"))
     }
 
+    /// A download that ended early is not chosen over a whole one, and a revision can be named.
+    @Test func wholeRevisionsComeFirst() throws {
+        let folder = try folderWithPhoto()
+        let repository = "home/.cache/huggingface/hub/models--org--mine"
+        let half = try folder.makeModel(repository + "/snapshots/0123456789")
+        _ = try folder.makeModel(repository + "/snapshots/456789abcd")
+        try FileManager.default.removeItem(
+            at: half.appendingPathComponent("unet/diffusion_pytorch_model.safetensors"))
+        try folder.write(repository + "/refs/main", Data("0123456789".utf8))
+        try folder.write(repository + "/refs/v1", Data("456789abcd\n".utf8))
+        let list = try Program.run(["models"], in: folder).outputText
+        #expect(list.contains("/snapshots/456789abcd") && !list.contains("/snapshots/0123456789"))
+        for revision in ["v1", "456789abcd", "456789a"] {
+            let outcome = try Program.run(["inspect", "org/mine@\(revision)"], in: folder)
+            #expect(outcome.outputText.contains("/snapshots/456789abcd"), "\(revision): \(outcome.errors)")
+        }
+        for revision in ["main", "../v1", "4567", "none"] {
+            #expect(try Program.run(["verify", "org/mine@\(revision)"], in: folder).status == 3, "\(revision)")
+        }
+        let variable = try Program.run(
+            ["models"], in: folder, environment: ["HUGGINGFACE_HUB_CACHE": folder.path + "/elsewhere"])
+        #expect(!variable.outputText.contains("org/mine"))
+    }
+
+    /// A folder with one file of weights is that file; other folders are named for what they are.
+    @Test func foldersOfOneCheckpointAreFollowed() throws {
+        let folder = try folderWithPhoto()
+        try folder.write("one/weights.ckpt", OriginalModel().checkpoint)
+        let run = ["a.png", "--model", "./one", "--steps", "1", "--seed", "3", "-q"]
+        let outcome = try Program.run(run, in: folder)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(try Program.run(["convert", "./one", "new", "-q"], in: folder).status == 0)
+        try FileManager.default.removeItem(atPath: folder.path + "/new")
+        try folder.write("one/other.safetensors", Data())
+        try expectRefusal("./one", in: folder, saying: ["several files of weights (other.safetensors, weights.ckpt)"])
+        try folder.write("control/config.json", Data(#"{"_class_name": "ControlNetModel"}"#.utf8))
+        try folder.write("control/diffusion_pytorch_model.safetensors", Data())
+        try expectRefusal("./control", in: folder, saying: ["it is a ControlNet"])
+    }
+
+    /// Weights that somebody cuts short while they are in use: a sentence, the model's status, and no picture.
+    @Test func weightsThatShrinkEndTheRun() throws {
+        let folder = try folderWithPhoto()
+        let model = try folder.makeModel()
+        let file = model.appendingPathComponent("unet/diffusion_pytorch_model.safetensors")
+        let bytes = try Data(contentsOf: file)
+        try FileManager.default.removeItem(at: file)
+        for index in 0..<6 { try folder.write("in/\(index).png", SamplePicture.png(width: 64, height: 64)) }
+        try bytes.write(to: file)
+        let running = try Program.launch(["in", "-o", "out", "--model", "./model", "--seed", "1"], in: folder)
+        while !folder.contents.contains("out/0.png"), running.process.isRunning { usleep(1000) }
+        truncate(file.path, 4096)
+        let outcome = try running.finish()
+        #expect(outcome.status == 3, "\(outcome.errors)")
+        #expect(outcome.errorLines.contains { $0.contains("error: ") }, "\(outcome.errors)")
+        #expect(!folder.contents.contains { $0.hasSuffix(".partial") })
+    }
+
     @Test func programFindsItsModelThroughALink() throws {
         let folder = try folderWithPhoto()
         try FileManager.default.createSymbolicLink(atPath: folder.path + "/link", withDestinationPath: Program.path)

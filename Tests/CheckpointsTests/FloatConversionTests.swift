@@ -34,6 +34,55 @@ import Testing
         #expect(overflows == expectedOverflows && overflows > 0)
     }
 
+    /// By the formats' definition, in float64.
+    @Test(arguments: [DataType.float8e4m3, .float8e5m2])
+    func everyFloat8Widens(format: DataType) {
+        let patterns = (0...UInt8.max).map { $0 }
+        var halves = [UInt16](repeating: 0, count: 256)
+        patterns.withUnsafeBytes { source in
+            halves.withUnsafeMutableBytes { FloatConversion.widenFloat8(source, format, into: $0) }
+        }
+        let (bits, bias) = format == .float8e4m3 ? (3, 7) : (2, 15)
+        for pattern in patterns {
+            let (exponent, fraction) = (Int(pattern & 0x7F) >> bits, Double(pattern & (1 << bits - 1)))
+            let size =
+                exponent == 0
+                ? fraction * pow(2, Double(1 - bias - bits))
+                : (1 + fraction / pow(2, Double(bits))) * pow(2, Double(exponent - bias))
+            let value = Float16(bitPattern: halves[Int(pattern)])
+            switch (format, pattern & 0x7F) {
+            case (.float8e4m3, 0x7F), (.float8e5m2, 0x7D...0x7F): #expect(value.isNaN)
+            case (.float8e5m2, 0x7C): #expect(value.isInfinite)
+            default: #expect(Double(value) == (pattern >= 0x80 ? -size : size), "\(pattern)")
+            }
+            #expect((pattern >= 0x80) == (value.sign == .minus))
+        }
+    }
+
+    /// Rounded once: ties of float16, and the values beside them that float32 would make ties.
+    @Test func float64Narrows() {
+        var doubles: [Double] = [
+            0, -0.0, .infinity, -.infinity, .nan, 1e300, -1e300, 65504, 65519.999999, 65520, 1e-300, .leastNonzeroMagnitude,
+        ]
+        for half in stride(from: UInt16(0), to: 0x7BFF, by: 7) {
+            let (low, high) = (Double(Float16(bitPattern: half)), Double(Float16(bitPattern: half + 1)))
+            let tie = (low + high) / 2
+            doubles += [low, tie, tie.nextUp, tie.nextDown, -tie, -tie.nextUp, tie * (1 + 1e-12), tie * (1 - 1e-12)]
+        }
+        var halves = [UInt16](repeating: 0, count: doubles.count)
+        var floats = [Float](repeating: 0, count: doubles.count)
+        var overflows = (half: 0, float: 0)
+        doubles.withUnsafeBytes { source in
+            overflows.half = halves.withUnsafeMutableBytes { FloatConversion.narrowFloat64(source, into: $0) }
+            overflows.float = floats.withUnsafeMutableBytes { FloatConversion.narrowToFloat32(source, into: $0) }
+        }
+        for (index, value) in doubles.enumerated() {
+            #expect(same(halves[index], Float16(value)), "\(value)")
+            #expect(floats[index].bitPattern == Float(value).bitPattern || value.isNaN)
+        }
+        #expect(overflows.half == doubles.count { $0.isFinite && Float16($0).isInfinite } && overflows.float == 2)
+    }
+
     /// Every exponent, both signs, and around each float16 value the ties and their neighbours.
     @Test func float32Narrows() {
         var floats: [Float] = []

@@ -14,10 +14,12 @@ import Testing
             tensors: source.tensors.reversed().map { .init(key: $0.key, dataType: $0.dataType, shape: $0.shape) })
         let byKey = Dictionary(uniqueKeysWithValues: source.tensors.map { ($0.key, $0) })
         for tensor in writer.tensors {
-            let bytes = try #require(byKey[tensor.key]).stored().bytes
-            let middle = bytes.count / 3  // chunks need not be whole tensors or whole values
-            try writer.append(UnsafeRawBufferPointer(rebasing: bytes[..<middle]))
-            try writer.append(UnsafeRawBufferPointer(rebasing: bytes[middle...]))
+            let stored = try #require(byKey[tensor.key]).stored()
+            try stored.withBytes { bytes in
+                let middle = bytes.count / 3  // chunks need not be whole tensors or whole values
+                try writer.append(UnsafeRawBufferPointer(rebasing: bytes[..<middle]))
+                try writer.append(UnsafeRawBufferPointer(rebasing: bytes[middle...]))
+            }
         }
         #expect(!FileManager.default.fileExists(atPath: url.path))
         try writer.finish()

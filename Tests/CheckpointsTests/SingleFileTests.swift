@@ -84,7 +84,7 @@ struct OriginalGoldens {
         change(&shapes)
         let url = folder.url.appendingPathComponent("changed.safetensors")
         let writer = try SafetensorsWriter(
-            url, tensors: shapes.map { .init(key: $0.key, dataType: .uint8, shape: $0.value) })
+            url, tensors: shapes.map { .init(key: $0.key, dataType: .float8e4m3, shape: $0.value) })
         for tensor in writer.tensors {
             try [UInt8](repeating: 0, count: tensor.shape.reduce(1, *)).withUnsafeBytes { try writer.append($0) }
         }
@@ -96,8 +96,11 @@ struct OriginalGoldens {
         let folder = try TemporaryFolder()
         let unet = "model.diffusion_model."
         let cases: [(String, (inout [String: [Int]]) -> Void)] = [
-            ("no model.diffusion_model.*", { $0 = $0.filter { !$0.key.hasPrefix(unet) } }),
-            ("another text encoder", { $0 = $0.filter { !$0.key.hasPrefix("cond_stage_model") } }),
+            (
+                "averaged (EMA) weights of a UNet and without the UNet itself",
+                { $0 = $0.filter { !$0.key.hasPrefix(unet) } }
+            ),
+            ("holds no text encoder", { $0 = $0.filter { !$0.key.hasPrefix("cond_stage_model") } }),
             (
                 "takes 4 channels where InstructPix2Pix takes 8",
                 { $0[unet + "input_blocks.0.0.weight"] = [4, 4, 3, 3] }

@@ -71,20 +71,18 @@ struct ExpectedTensor: Decodable {
 
 /// The tensor's values widened to float32, one by one, as bit patterns; int64 is converted by value.
 func float32Bits(_ tensor: StoredTensor) throws -> [UInt32] {
-    let bytes = tensor.bytes
-    switch tensor.dataType {
-    case .float32: return (0..<bytes.count / 4).map { bytes.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self) }
-    case .bfloat16:
-        return (0..<bytes.count / 2).map { UInt32(bytes.loadUnaligned(fromByteOffset: $0 * 2, as: UInt16.self)) << 16 }
-    case .float16:
-        return (0..<bytes.count / 2).map {
-            Float(Float16(bitPattern: bytes.loadUnaligned(fromByteOffset: $0 * 2, as: UInt16.self))).bitPattern
+    try tensor.withBytes { bytes in
+        func values<Pattern: FixedWidthInteger>(_ type: Pattern.Type, _ bits: (Pattern) -> UInt32) -> [UInt32] {
+            let size = MemoryLayout<Pattern>.size
+            return (0..<bytes.count / size).map { bits(bytes.loadUnaligned(fromByteOffset: $0 * size, as: type)) }
         }
-    case .int64:
-        return (0..<bytes.count / 8).map {
-            Float(bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self)).bitPattern
+        return switch tensor.dataType {
+        case .float32: values(UInt32.self) { $0 }
+        case .bfloat16: values(UInt16.self) { UInt32($0) << 16 }
+        case .float16: values(UInt16.self) { Float(Float16(bitPattern: $0)).bitPattern }
+        case .int64: values(Int64.self) { Float($0).bitPattern }
+        default: throw CheckpointError.unsupported(file: "", reason: "no golden holds \(tensor.dataType)")
         }
-    default: throw CheckpointError.unsupported(file: "", reason: "no golden holds \(tensor.dataType)")
     }
 }
 

@@ -45,6 +45,24 @@ extension FuzzCase {
             words: ["\n", " ", "\r\n", "</w>", "#version"],
             read: { try readTokenizer($0, as: "merges.txt", scratch: $1) }),
         FuzzCase(
+            name: "tokenizer-file", seeds: { try [true, false].map { try Array(tokenizerFile(pairs: $0).utf8) } },
+            words: [
+                "\"model\"", "\"vocab\"", "\"merges\"", "\"added_tokens\"", "\"BPE\"", "</w>", "[\"a\",\"b\"]",
+                "\"id\"",
+            ],
+            read: { input, scratch in
+                _ = try scratch.writing(input, as: "tokenizer.json")
+                let tokenizer = try CLIPTokenizer(folder: scratch)
+                precondition(tokenizer.encode(prompt).count == tokenizer.modelMaxLength)
+            }),
+        FuzzCase(
+            name: "added-tokens", seeds: { [Array(#"{"<cat-toy>": 49408, "<dog>": 49409}"#.utf8)] },
+            words: ["<|endoftext|>", "\\u0000", "16777216"],
+            read: { input, scratch in
+                _ = try scratch.writing(input, as: "added_tokens.json")
+                try readTokenizer(Array("{}".utf8), as: "tokenizer_config.json", scratch: scratch)
+            }),
+        FuzzCase(
             name: "tokenizer-settings",
             seeds: {
                 try [tinyTokenizer, "\(model)/tokenizer"].map { try file("\($0)/tokenizer_config.json") }
@@ -67,6 +85,21 @@ extension FuzzCase {
         {"model_max_length": 77, "bos_token": "<|startoftext|>", "eos_token": {"content": "<|endoftext|>", "normalized": true},
         "added_tokens_decoder": {"49407": {"content": "<|endoftext|>", "special": true, "normalized": false}}}
         """#
+
+    /// The small tokenizer in one file, its merges as pairs or as texts.
+    private static func tokenizerFile(pairs: Bool) throws -> String {
+        func text(_ name: String) throws -> String {
+            String(decoding: try file("\(tinyTokenizer)/\(name)"), as: UTF8.self)
+        }
+        let merges = try text("merges.txt").split(separator: "\n").dropFirst().filter { !$0.contains("\"") }.map {
+            line in
+            pairs ? "[\"" + line.replacingOccurrences(of: " ", with: "\",\"") + "\"]" : "\"\(line)\""
+        }
+        return """
+            {"added_tokens": [{"id": 7, "content": "<|endoftext|>", "normalized": true}], "model": {"type": "BPE",
+            "end_of_word_suffix": "</w>", "vocab": \(try text("vocab.json")), "merges": [\(merges.joined(separator: ","))]}}
+            """
+    }
 
     private static let wholeTokenizer: CLIPTokenizer = {
         do {

@@ -17,12 +17,15 @@ extension FuzzCase {
             mend: mendSafetensors,
             read: { input, scratch in
                 let tensors = try SafetensorsFile(scratch.writing(input, as: "a.safetensors")).tensors
-                for tensor in tensors { _ = tensor.stored().bytes.reduce(0) { $0 ^ $1 } }
+                for tensor in tensors { _ = tensor.stored().withBytes { $0.reduce(0, ^) } }
             }),
         // An archive's offsets are lost when a byte goes or comes; the format before it has none.
         FuzzCase(
             name: "torch", seeds: { try files(in: fixtures, "views.bin") + files(in: fixtures, "training.ckpt") },
             words: pickleWords, read: readTorch),
+        // Objects that stay closed, protocol 4, packed archives, other wrappers: what hostile.json counts as sound.
+        FuzzCase(
+            name: "torch-opened", seeds: { try opened() }, words: pickleWords + openedWords, read: readTorch),
         FuzzCase(
             name: "torch-legacy",
             seeds: { try files(in: fixtures, "views-legacy.bin") + files(in: fixtures, "training-legacy.ckpt") },
@@ -38,10 +41,29 @@ extension FuzzCase {
         "PK\u{5}\u{6}",
     ]
 
+    private static let openedWords = [
+        "cargparse\nNamespace\n", "cpackage.kinds\nKind\n", "c__builtin__\nset\n", "ctorch\nfloat8_e5m2\n",
+        "ctorch._utils\n_rebuild_tensor_v3\n", "ctorch._tensor\n_rebuild_from_type_v2\n",
+        "ctorch.storage\nUntypedStorage\n",
+        ")R", "}b", "0", "1", "2", "o", "I01\n", "L7L\n", "S'a'\n", "Va\n", "p1\n", "g1\n",
+    ]
+
+    /// The files made by hand that are read.
+    private static func opened() throws -> [[UInt8]] {
+        struct HandMade: Decodable {
+            let sound: [[String]]
+        }
+        return try JSONDecoder().decode(HandMade.self, from: Data(file("\(fixtures)/hostile.json"))).sound
+            .compactMap { Data(base64Encoded: $0[1]).map { [UInt8]($0) } }
+    }
+
     @Sendable private static func readTorch(_ input: [UInt8], scratch: URL) throws {
         for tensor in try readTensors(scratch.writing(input, as: "a.bin")) {
-            precondition(tensor.stored().bytes.count == tensor.shape.reduce(tensor.dataType.byteCount, *))
-            _ = tensor.stored().bytes.reduce(0) { $0 ^ $1 }
+            tensor.stored().withBytes { bytes in
+                precondition(bytes.count == tensor.shape.reduce(tensor.dataType.byteCount, *))
+                _ = bytes.reduce(0, ^)
+            }
+            _ = tensor.nonFiniteCount()
         }
     }
 

@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import HTTPClient
+import Synchronization
 import TestSupport
 import Testing
 
@@ -91,7 +92,8 @@ import ModelHub
                 folder: place.destination.appendingPathComponent(part.rawValue), name: part.weightName)
             for tensor in try readTensors(original) where !tensor.key.hasSuffix("position_ids") {
                 #expect(
-                    try ours.tensor(tensor.key, shape: tensor.shape).bytes.elementsEqual(tensor.stored().bytes),
+                    try ours.tensor(tensor.key, shape: tensor.shape).withBytes { [UInt8]($0) }
+                        == tensor.stored().withBytes { [UInt8]($0) },
                     "\(tensor.key)")
             }
             try FileManager.default.removeItem(at: expected)
@@ -335,6 +337,126 @@ import ModelHub
             tinyModel(), answer: { $0.path.hasPrefix("/api") ? .init(200, body: Data("[]".utf8)) : nil })
         let place = try Place()
         #expect(words { _ = try place.pull(hub).run(replacing: false) }.contains("makes no sense"))
+    }
+
+    /// Nothing is left of a pull that ends before its weights, and no weight is asked for.
+    @Test(arguments: ["index", "configured", "planned"])
+    func refusedPullsLeaveNothing(stage: String) throws {
+        struct Refusal: Error {}
+        let hub = try TestHub(tinyModel())
+        let place = try Place()
+        func refuse(at name: String) throws { if name == stage { throw Refusal() } }
+        #expect(throws: Refusal.self) {
+            _ = try withExtendedLifetime(hub) {
+                try place.pull(hub).pull.run(
+                    replacing: false, index: { _ in try refuse(at: "index") },
+                    configured: { folder in
+                        #expect(FileManager.default.fileExists(atPath: folder.path + "/tokenizer/vocab.json"))
+                        try refuse(at: "configured")
+                    }, planned: { _ in try refuse(at: "planned") })
+            }
+        }
+        #expect(hub.storage.requests.isEmpty && place.contents.isEmpty)
+        if stage == "index" { #expect(hub.server.requests.count == 2) }
+    }
+
+    /// What the hub itself was seen to answer.
+    @Test func forbiddenIsToldApart() throws {
+        let cases: [(headers: [String: String], body: String, token: String?, words: String)] = [
+            (["X-Error-Message": "Access to this resource is disabled."], "", nil, "is disabled"),
+            ([:], #"{"error": "Your token needs the permission repo.content.read."}"#, "secret", "fine-grained"),
+            (["X-Error-Code": "GatedRepo"], "", nil, "is gated: accept"), ([:], "", nil, "forbidden (status 403)"),
+        ]
+        for answer in cases {
+            let hub = try TestHub(
+                tinyModel(), answer: { _ in .init(403, headers: answer.headers, body: Data(answer.body.utf8)) })
+            var environment = ["HF_ENDPOINT": hub.server.url, "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"]
+            environment["HF_TOKEN"] = answer.token
+            let message = words { _ = try Place().pull(hub, environment: environment).run(replacing: false) }
+            #expect(message.contains(answer.words) && message.contains("org/model"), "\(message)")
+        }
+        let hub = try TestHub(tinyModel(), answer: { $0.path.hasSuffix("/unet/config.json") ? .init(404) : nil })
+        #expect(words { _ = try Place().pull(hub).run(replacing: false) }.contains("no file unet/config.json"))
+    }
+
+    @Test(arguments: ["expired", "no range"])
+    func storageThatForbidsIsAskedAgain(fault: String) throws {
+        let files = try tinyModel()
+        let hub = try TestHub(
+            files,
+            storageAnswer: { path, count, answer in
+                guard path == Self.unet else { return answer }
+                var answer = answer
+                if count == 0 { answer.cutAfter = 5000 }
+                let refuses = fault == "expired" ? count == 1 : (count == 1 || count == 2)
+                return refuses ? .init(403, body: Data("Request has expired".utf8)) : answer
+            })
+        let place = try Place()
+        let notes = Notes()
+        _ = try place.pull(hub, notes: notes).run(replacing: false)
+        try expectComplete(place, files)
+        #expect(notes.all.contains { $0.contains("asking the hub again") }, "\(notes.all)")
+    }
+
+    @Test func limitsOfRequestsAreWaitedFor() throws {
+        let files = try tinyModel()
+        let asked = Mutex(0)
+        let hub = try TestHub(
+            files,
+            answer: { request in
+                guard request.path.hasPrefix("/api") else { return nil }
+                let count = asked.withLock { count in
+                    count += 1
+                    return count
+                }
+                return count == 1 ? .init(429, headers: ["RateLimit": "\"api\";r=0;t=1"]) : nil
+            })
+        let place = try Place()
+        let notes = Notes()
+        let time = try ContinuousClock().measure { _ = try place.pull(hub, notes: notes).run(replacing: false) }
+        #expect(time > .seconds(2) && notes.all.contains { $0.contains("going on in 2 s") }, "\(notes.all)")
+        let patient = try TestHub(files, answer: { _ in .init(429, headers: ["RateLimit": "\"api\";r=0;t=3000"]) })
+        #expect(words { _ = try Place().pull(patient).run(replacing: false) }.contains("for 3000 seconds"))
+    }
+
+    /// A renamed repository: the redirect has lost the query, and the list its sizes.
+    @Test func renamedRepositoriesAreFollowed() throws {
+        let files = try tinyModel()
+        let bare = try JSONSerialization.data(
+            withJSONObject: ["sha": TestHub.commit, "siblings": files.keys.map { ["rfilename": $0] }])
+        let hub = try TestHub(
+            files,
+            answer: { request in
+                if request.path.hasPrefix("/api/models/old/name/") {
+                    return .init(307, headers: ["Location": "/api/models/org/model/revision/main"])
+                }
+                if request.path == "/api/models/org/model/revision/main" { return .init(200, body: bare) }
+                guard request.path.hasPrefix("/old/name/") else { return nil }
+                return .init(
+                    307, headers: ["Location": request.path.replacingOccurrences(of: "/old/name/", with: "/org/model/")]
+                )
+            })
+        let place = try Place()
+        _ = try place.pull(hub, name: "old/name").run(replacing: false)
+        try expectComplete(place, files)
+    }
+
+    @Test func tokensAreFoundWhereTheyAreKept() throws {
+        let place = try Place()
+        let (home, other) = (place.folder.path + "/home", place.folder.path + "/other")
+        try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
+        try Data("stored\n".utf8).write(to: URL(fileURLWithPath: home + "/token"))
+        try Data(" elsewhere ".utf8).write(to: URL(fileURLWithPath: other))
+        func token(_ environment: [String: String]) throws -> String? {
+            try Hub(environment: ["HF_HOME": home].merging(environment) { $1 }, userAgent: "").token
+        }
+        #expect(try token([:]) == "stored")
+        #expect(try token(["HF_TOKEN_PATH": other]) == "elsewhere")
+        #expect(try token(["HUGGING_FACE_HUB_TOKEN": "b"]) == "b")
+        #expect(try token(["HF_TOKEN": "a", "HUGGING_FACE_HUB_TOKEN": "b"]) == "a")
+        #expect(try token(["HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"]) == nil)
+        #expect(try token(["HF_HOME": "", "HOME": home]) == nil)
+        #expect(try token(["HF_TOKEN_PATH": "/dev/zero"]) == nil)
     }
 
     @Test func smallFilesAreCheckedToo() throws {

@@ -31,8 +31,8 @@ private final class ModelCopy {
 
     init() throws { compute = try Compute(threads: 1) }
 
-    private func request(_ model: ModelDirectory, width: Int = 16, height: Int = 16) -> GenerationRequest {
-        var settings = model.defaults
+    private func request(_ model: ModelDirectory, width: Int = 16, height: Int = 16) throws -> GenerationRequest {
+        var settings = try model.defaults
         (settings.instruction, settings.steps, settings.guidanceScale) = ("a cartoon", 1, 2)
         return GenerationRequest(
             image: PixelImage(
@@ -57,7 +57,7 @@ private final class ModelCopy {
 
     @Test func namesTheModelsSamplerAndFactor() throws {
         let directories = try ModelFixture.all.map { try ModelDirectory($0.folder) }
-        #expect(directories.map(\.defaults.sampler) == [.eulerA, .ddim, .ddim])
+        #expect(try directories.map { try $0.defaults.sampler } == [.eulerA, .ddim, .ddim])
         #expect(directories.map(\.vaeScaleFactor) == [8, 2, 8])
     }
 
@@ -108,6 +108,22 @@ private final class ModelCopy {
         }
     }
 
+    /// An index that names another pipeline or scheduler than the parts are of: the UNet decides the one, the index the other.
+    @Test func oddIndicesAreNoted() throws {
+        let copy = try ModelCopy()
+        #expect(try ModelDirectory(copy.folder).notes.isEmpty)
+        try copy.set("_class_name", to: "StableDiffusionPipeline", in: "model_index.json")
+        try copy.set("_class_name", to: "LMSDiscreteScheduler", in: "scheduler/scheduler_config.json")
+        try copy.set("scheduler", to: ["diffusers", "HeunDiscreteScheduler"], in: "model_index.json")
+        let model = try ModelDirectory(copy.folder)
+        #expect(try model.sampler == .heun)
+        #expect(model.notes.count == 2 && model.notes[0].contains("the index decides"), "\(model.notes)")
+        try copy.set("scheduler", to: ["diffusers", "LMSDiscreteScheduler"], in: "model_index.json")
+        let other = try ModelDirectory(copy.folder)
+        #expect(throws: SamplerError.self) { try other.sampler }
+        _ = try other.defaults(sampler: .euler).sampler.makeSampler(other.scheduler, steps: 3)
+    }
+
     @Test func anotherKindOfPipelineIsRefused() throws {
         let copy = try ModelCopy()
         try copy.set("_class_name", to: "StableDiffusionXLPipeline", in: "model_index.json")
@@ -144,7 +160,7 @@ private final class ModelCopy {
     @Test func requestsAreCheckedBeforeWeightsAreRead() throws {
         let model = try ModelDirectory(ModelFixture(name: "tiny-sample").folder)
         let pipeline = try InstructPix2Pix(model: model, compute: compute)
-        var wrong = [
+        var wrong = try [
             request(model, width: 17), request(model, height: 12), request(model, width: 0),
             request(model, width: -8), request(model, width: 8),  // one latent: the UNet would halve it to none
             request(model), request(model), request(model), request(model),
@@ -158,7 +174,7 @@ private final class ModelCopy {
                 try pipeline.generate(request, progress: { Issue.record("started: \($0)") })
             }
         }
-        var steps = request(model)
+        var steps = try request(model)
         steps.settings.steps = 0
         #expect(throws: SamplerError.self) {
             try pipeline.generate(steps, progress: { Issue.record("started: \($0)") })

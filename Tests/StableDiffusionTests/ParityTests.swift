@@ -13,7 +13,7 @@ import Testing
     private func compare(_ pipeline: InstructPix2Pix, _ fixture: ModelFixture, _ run: ModelFixture.Run) throws {
         let golden = try fixture.golden
         let sampler = try run.sampler.map { try #require(SamplerKind(name: $0)) }
-        let settings = pipeline.model.defaults.applying(
+        let settings = try pipeline.model.defaults.applying(
             [
                 .init(\.instruction, run.instruction), .init(\.negativePrompt, run.negative), .init(\.steps, run.steps),
                 .init(\.guidanceScale, run.guidance), .init(\.imageGuidanceScale, run.image_guidance),

@@ -112,7 +112,7 @@ import Testing
     @Test func anySizeIsPlanned() throws {
         let model = try ModelDirectory(ModelFixture(name: "tiny-sd").folder)
         let estimate = try RunEstimate(
-            model: model, width: 1 << 16, height: 1 << 16, settings: model.defaults, threads: 2)
+            model: model, width: 1 << 16, height: 1 << 16, settings: try model.defaults, threads: 2)
         #expect(estimate.tensorBytes > 1 << 36)
     }
 

@@ -52,6 +52,44 @@ import Testing
         #expect(cases.count == 9)
     }
 
+    /// The vocabulary and merges in one file, as transformers 5 writes them, and as versions before it.
+    @Test(arguments: [true, false])
+    func oneFileHoldsTheSameTokenizer(areMergesPairs: Bool) throws {
+        let vocabulary = try String(contentsOf: Self.modelFolder.appendingPathComponent("vocab.json"), encoding: .utf8)
+        let lines = try String(contentsOf: Self.modelFolder.appendingPathComponent("merges.txt"), encoding: .utf8)
+            .split(separator: "\n").dropFirst()
+        func quoted(_ text: Substring) -> String {
+            "\"" + text.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"") + "\""
+        }
+        let merges = lines.map { line in
+            areMergesPairs ? "[" + line.split(separator: " ").map(quoted).joined(separator: ",") + "]" : quoted(line)
+        }
+        let added = """
+            [{"id": 49406, "content": "<|startoftext|>", "special": true}, {"id": 49407, "content": "<|endoftext|>"},
+             {"id": 49408, "content": "<cat-toy>", "normalized": false}]
+            """
+        let folder = try TokenizerFolder(
+            [
+                "tokenizer.json": """
+                {"version": "1.0", "normalizer": {"type": "NFC"}, "added_tokens": \(added), "model": {"type": "BPE",
+                "end_of_word_suffix": "</w>", "vocab": \(vocabulary), "merges": [\(merges.joined(separator: ","))]}}
+                """
+            ], copiesModel: false)
+        let (whole, parts) = try (CLIPTokenizer(folder: folder.url), CLIPTokenizer(folder: Self.modelFolder))
+        for text in ["Make it a cartoon, it's 2 CATS!", "é日本 👍🏽", "<|endoftext|> a", ""] {
+            #expect(whole.encode(text) == parts.encode(text), "\(text)")
+        }
+        #expect(whole.tokens(of: "a <cat-toy>") == parts.tokens(of: "a") + [49408])
+        #expect(whole.vocabularySize == 49409)
+    }
+
+    @Test func addedTokensHaveIDsOfTheirOwn() throws {
+        let folder = try TokenizerFolder(["added_tokens.json": #"{"<cat-toy>": 49408, "<Dog>": 49410}"#])
+        let tokenizer = try CLIPTokenizer(folder: folder.url)
+        #expect(tokenizer.vocabularySize == 49411)
+        #expect(tokenizer.tokens(of: "<cat-toy><dog>") == [49408, 49410])
+    }
+
     @Test func sizesAndTokens() throws {
         let tokenizer = try CLIPTokenizer(folder: Self.modelFolder)
         #expect(tokenizer.modelMaxLength == 77)
@@ -140,6 +178,49 @@ import Testing
         #expect(try refusal(["tokenizer_config.json": #"{"model_max_length": 1e30}"#]) == "accepted")
     }
 
+    @Test(arguments: [
+        "", "[]", "{}", #"{"model": {}}"#, #"{"model": {"type": "WordPiece", "vocab": {}, "merges": []}}"#,
+        #"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [["a"]], "end_of_word_suffix": "</w>"}}"#,
+        #"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a a"], "end_of_word_suffix": "</w>"}}"#,
+        #"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [], "end_of_word_suffix": "</w>"}, "added_tokens": [1]}"#,
+    ])
+    func wholeFiles(text: String) throws {
+        let folder = try TokenizerFolder(["tokenizer.json": text], copiesModel: false)
+        #expect(throws: ConfigurationError.self) { try CLIPTokenizer(folder: folder.url) }
+    }
+
+    /// Tokens that crowd in one place of the table, thousands of special tokens, and more merges than tokens.
+    @Test func floodsAreBounded() throws {
+        // FNV-1a of these eight letters ends in the same 12 bits: found by trying.
+        var words: [String] = []
+        var random = UInt64(7)
+        while words.count < 3000 {
+            var word: [UInt8] = []
+            var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+            for _ in 0..<8 {
+                random = random &* 6_364_136_223_846_793_005 &+ 1
+                word.append(UInt8(97 + random >> 33 % 26))
+                hash = (hash ^ UInt64(word[word.count - 1])) &* 0x100_0000_01B3
+            }
+            if (hash ^ hash >> 32) & 0x1FFF < 32 { words.append(String(decoding: word, as: UTF8.self)) }
+        }
+        let flood = "{" + Set(words).enumerated().map { "\"\($1)\": \($0)" }.joined(separator: ",") + "}"
+        #expect(try refusal(["vocab.json": flood]).contains("too many that look alike"))
+        #expect(
+            try refusal(["merges.txt": String(repeating: "a b</w>\n", count: 7)]).contains("more merges than tokens"))
+
+        let many = (0..<9000).map { #""\#($0)": {"content": "\#(String(repeating: "a", count: 20))\#($0)"}"# }
+        let ends = #""9001": {"content": "<|startoftext|>"}, "9002": {"content": "<|endoftext|>"}"#
+        let folder = try TokenizerFolder([
+            "vocab.json": Self.vocabulary, "merges.txt": Self.merges,
+            "tokenizer_config.json": #"{"added_tokens_decoder": {\#(many.joined(separator: ",")), \#(ends)}}"#,
+        ])
+        let tokenizer = try CLIPTokenizer(folder: folder.url)
+        let text = String(repeating: "a", count: 200_000)
+        let duration = ContinuousClock().measure { #expect(tokenizer.tokens(of: text).count == 200_000) }
+        #expect(duration < .seconds(10))
+    }
+
     @Test func missingFiles() throws {
         let folder = try TokenizerFolder(["vocab.json": Self.vocabulary])
         #expect(throws: ConfigurationError.self) { try CLIPTokenizer(folder: folder.url) }
@@ -150,10 +231,10 @@ import Testing
 private final class TokenizerFolder {
     let url = FileManager.default.temporaryDirectory.appendingPathComponent("tokenizer-\(UUID().uuidString)")
 
-    init(_ files: [String: String]) throws {
+    init(_ files: [String: String], copiesModel: Bool = true) throws {
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         for (name, text) in files { try Data(text.utf8).write(to: url.appendingPathComponent(name)) }
-        if files["vocab.json"] == nil {
+        if files["vocab.json"] == nil, copiesModel {
             for name in ["vocab.json", "merges.txt"] {
                 try FileManager.default.copyItem(
                     at: TokenizerTests.modelFolder.appendingPathComponent(name), to: url.appendingPathComponent(name))

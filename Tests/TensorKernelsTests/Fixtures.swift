@@ -16,10 +16,14 @@ struct TestWeight {
     let tensor: WeightTensor
     let values: [Double]
 
-    private final class Owner {
+    private final class Owner: WeightBytes {
         let bytes: UnsafeMutableRawBufferPointer
         init(count: Int) { bytes = .allocate(byteCount: count, alignment: 16) }
         deinit { bytes.deallocate() }
+
+        func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+            try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(bytes)) }
+        }
     }
 
     init(_ values: [Float], _ shape: [Int], _ format: WeightTensor.Format) {
@@ -33,7 +37,7 @@ struct TestWeight {
             for (i, x) in halves.enumerated() { owner.bytes.storeBytes(of: x, toByteOffset: i * 2, as: Float16.self) }
             self.values = halves.map(Double.init)
         }
-        tensor = WeightTensor(shape: shape, format: format, bytes: UnsafeRawBufferPointer(owner.bytes), owner: owner)
+        tensor = WeightTensor(shape: shape, format: format, owner: owner)
     }
 }
 

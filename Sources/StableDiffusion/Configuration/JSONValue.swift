@@ -19,6 +19,11 @@ package enum JSONValue: Equatable, Sendable {
         try scanner.expectEnd()
     }
 
+    /// Takes the next value off a text.
+    init(_ scanner: inout JSONScanner) throws {
+        self = try JSONValue.value(&scanner, depth: 0)
+    }
+
     /// The fields of an object; nil for any other value.
     package var object: [String: JSONValue]? {
         if case .object(let fields) = self { fields } else { nil }
@@ -39,6 +44,9 @@ package enum JSONValue: Equatable, Sendable {
     package var array: [JSONValue]? {
         if case .array(let elements) = self { elements } else { nil }
     }
+
+    /// The texts of a list; nil for any other value.
+    package var strings: [String]? { array?.compactMap(\.string) }
 
     /// A whole number of a range; nil for any other value.
     func integer(in range: ClosedRange<Int>) -> Int? {

@@ -2,58 +2,112 @@ import Checkpoints
 import TensorKernels
 
 extension StoredTensor {
-    /// Values `range` (all, if left out) as float32, which holds float16 and bfloat16 exactly.
+    /// Values `range` (all, if left out) as float32, which holds every format's values but float64's.
     func floats(_ range: Range<Int>? = nil) -> [Float] {
         let range = range ?? 0..<shape.reduce(1, *)
-        return switch dataType {
-        case .float32: range.map { bytes.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self) }
-        case .float16: range.map { Float(bytes.loadUnaligned(fromByteOffset: $0 * 2, as: Float16.self)) }
-        case .bfloat16:
-            range.map { Float(bitPattern: UInt32(bytes.loadUnaligned(fromByteOffset: $0 * 2, as: UInt16.self)) << 16) }
-        default: preconditionFailure("\(key) of type \(dataType.rawValue) is no weight")
+        let size = dataType.byteCount
+        return withBytes { bytes in
+            let source = UnsafeRawBufferPointer(rebasing: bytes[range.lowerBound * size..<range.upperBound * size])
+            return [Float](unsafeUninitializedCapacity: range.count) { floats, count in
+                Self.widen(source, dataType, into: UnsafeMutableRawBufferPointer(floats))
+                count = range.count
+            }
         }
+    }
+
+    private static func widen(
+        _ source: UnsafeRawBufferPointer, _ type: DataType, into target: UnsafeMutableRawBufferPointer
+    ) {
+        switch type {
+        case .float64: _ = FloatConversion.narrowToFloat32(source, into: target)
+        case .float32: target.copyMemory(from: source)
+        case .float16: FloatConversion.widen(source, into: target)
+        case .bfloat16: FloatConversion.widenBFloat16(source, into: target)
+        case .float8e4m3, .float8e5m2:
+            let halves = halves(source, type)
+            halves.withBytes { FloatConversion.widen($0, into: target) }
+        default: preconditionFailure("\(type.rawValue) is no weight")
+        }
+    }
+
+    /// Eight-bit values as float16.
+    fileprivate static func halves(_ source: UnsafeRawBufferPointer, _ type: DataType) -> WeightCopy {
+        WeightCopy(byteCount: 2 * source.count) { FloatConversion.widenFloat8(source, type, into: $0) }
     }
 }
 
 extension WeightTensor {
-    /// The stored values where they lie, or a float32 copy if the kernels cannot read them there.
+    /// The stored values where they lie, or a copy if the kernels cannot read them there: in float16 if they were stored in
+    /// eight bits, else in float32.
     ///
     /// - Parameter compute: where the weight will be used; a planner gets no copy's values.
     init(_ stored: StoredTensor, for compute: Compute) {
-        let format: Format? =
-            switch stored.dataType {
-            case .float32: .float32
-            case .float16: .float16
-            default: nil
-            }
-        let alignment = format == .float32 ? 4 : 2
-        if let format, let base = stored.bytes.baseAddress, Int(bitPattern: base) % alignment == 0 {
+        let isAligned = stored.withBytes { Int(bitPattern: $0.baseAddress) % stored.dataType.byteCount == 0 }
+        switch stored.dataType {
+        case .float32 where isAligned, .float16 where isAligned:
             self.init(
-                shape: stored.shape, format: format, bytes: stored.bytes, owner: stored.owner,
-                isMapped: stored.owner is MappedFile)
-        } else if compute.isPlanner, let base = stored.bytes.baseAddress {
-            // An address of its own for the copy that is not made; a planner never follows it.
-            let address = base - Int(bitPattern: base) % 4
-            self.init(
-                shape: stored.shape, format: .float32,
-                bytes: UnsafeRawBufferPointer(start: address, count: 4 * stored.shape.reduce(1, *)),
-                owner: stored.owner)
-        } else {
-            let copy = FloatBuffer(stored.floats())
-            self.init(shape: stored.shape, format: .float32, bytes: copy.bytes, owner: copy)
+                shape: stored.shape, format: stored.dataType == .float32 ? .float32 : .float16,
+                owner: StoredWeight(stored), isMapped: stored.isMapped)
+        default:
+            let isHalf = [.float8e4m3, .float8e5m2].contains(stored.dataType)
+            let owner: any WeightBytes =
+                if compute.isPlanner {
+                    PlannedCopy(stored, valueSize: isHalf ? 2 : 4)
+                } else if isHalf {
+                    stored.withBytes { StoredTensor.halves($0, stored.dataType) }
+                } else {
+                    WeightCopy(stored.floats())
+                }
+            self.init(shape: stored.shape, format: isHalf ? .float16 : .float32, owner: owner)
         }
     }
 }
 
-/// Float32 values at an address that stays.
-private final class FloatBuffer {
-    private let values: UnsafeMutableBufferPointer<Float>
-    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(values) }
+/// A weight's values where the checkpoint has them.
+private final class StoredWeight: WeightBytes {
+    private let stored: StoredTensor
 
-    init(_ source: [Float]) {
-        values = .allocate(capacity: source.count)
-        _ = values.initialize(from: source)
+    init(_ stored: StoredTensor) { self.stored = stored }
+
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(self) { try stored.withBytes(body) }
+    }
+}
+
+/// Stands for the copy of a weight that a planner does not need: as many bytes at an address of its own, never followed.
+private final class PlannedCopy: WeightBytes {
+    private let stored: StoredTensor
+    private let byteCount: Int
+
+    init(_ stored: StoredTensor, valueSize: Int) {
+        self.stored = stored
+        byteCount = valueSize * stored.shape.reduce(1, *)
     }
 
-    deinit { values.deallocate() }
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try stored.withBytes { bytes in
+            let address = UInt(bitPattern: bytes.baseAddress) / 4 * 4
+            return try body(UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: address), count: byteCount))
+        }
+    }
+}
+
+/// A weight's values in a format that the kernels read.
+private final class WeightCopy: WeightBytes {
+    private let memory: UnsafeMutableRawBufferPointer
+
+    init(byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+        memory = .allocate(byteCount: byteCount, alignment: 64)
+        fill(memory)
+    }
+
+    convenience init(_ floats: [Float]) {
+        self.init(byteCount: 4 * floats.count) { memory in floats.withUnsafeBytes { memory.copyMemory(from: $0) } }
+    }
+
+    deinit { memory.deallocate() }
+
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(memory)) }
+    }
 }

@@ -70,6 +70,8 @@ public final class InstructPix2Pix {
         trim()
         let image = try decode(latents, &run, progress)
         trim()
+        // A picture of weights that were overwritten meanwhile is one of no model.
+        try model.requireUnchanged()
         return GenerationResult(image: image, timings: run.timings)
     }
 

@@ -25,10 +25,9 @@ extension ModelDirectory {
         for part in ModelPart.allCases {
             for tensor in try weights(of: part).weights {
                 takeText("\(part.rawValue)/\(tensor.key) \(tensor.dataType.rawValue) \(tensor.shape)")
-                let stored = tensor.stored()
-                let start = max(0, stored.bytes.count - Self.sampleBytes) / 2
-                withExtendedLifetime(stored.owner) {
-                    take(UnsafeRawBufferPointer(rebasing: stored.bytes[start...].prefix(Self.sampleBytes)))
+                tensor.stored().withBytes { bytes in
+                    let start = max(0, bytes.count - Self.sampleBytes) / 2
+                    take(UnsafeRawBufferPointer(rebasing: bytes[start...].prefix(Self.sampleBytes)))
                 }
             }
         }

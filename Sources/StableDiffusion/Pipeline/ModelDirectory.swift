@@ -32,10 +32,12 @@ public struct ModelDirectory: Sendable {
 
     private let source: Source
     private var catalogs: [ModelPart: WeightCatalog] = [:]
-    /// The sampler that the model's scheduler file asks for, and what its author recommends in `cartoonize.json`.
-    public let defaults: GenerationSettings
+    /// What the model's author recommends in `cartoonize.json`, which names no sampler: the one in it counts for nothing.
+    private let recommendations: GenerationSettings
     /// The side in pixels of the pictures that the model was trained on.
     public let nativeSize: Int
+    /// What is odd about the model and does no harm, as sentences.
+    public let notes: [String]
     package let unet: UNetConfiguration
     package let vae: AutoencoderConfiguration
     /// The tiny autoencoder that previews are decoded with, in the folder `taesd` of a model that has one.
@@ -46,46 +48,84 @@ public struct ModelDirectory: Sendable {
     /// Beside the weights, what decides how the model works; those of the tokenizer's may be missing that it can do without.
     let identifyingFiles: [URL]
 
+    /// The sampler that the model asks for.
+    ///
+    /// - Throws: `SamplerError` when it is none of those here: another one has to be chosen. `ConfigurationError` for a
+    ///   setting of the scheduler that is none.
+    public var sampler: SamplerKind { get throws { try scheduler.samplerKind() } }
+
+    /// The sampler that the model asks for, and what its author recommends in `cartoonize.json`.
+    ///
+    /// - Throws: as `sampler`.
+    public var defaults: GenerationSettings { get throws { defaults(sampler: try sampler) } }
+
+    /// What the model's author recommends, with a sampler that may be another than the model's own.
+    public func defaults(sampler: SamplerKind) -> GenerationSettings {
+        var settings = recommendations
+        settings.sampler = sampler
+        return settings
+    }
+
     /// The sides of pictures are multiples of this.
     public var vaeScaleFactor: Int { vae.scaleFactor }
 
-    /// - Throws: `ConfigurationError`, `SamplerError` or `CheckpointError` with a sentence that names the file.
-    public init(_ folder: URL) throws {
-        try self.init(
-            .folder(folder), tokenizer: folder.appendingPathComponent("tokenizer"),
-            recommendations: folder.appendingPathComponent("cartoonize.json")
-        ) { configuration in
-            let file = configuration.file(in: folder)
-            return (try ConfigurationFile.fields(of: file), file.path)
-        } weights: {
+    /// - Parameter tokenizer: the folder of the tokenizer; the model's own if left out.
+    /// - Throws: `ConfigurationError` or `CheckpointError` with a sentence that names the file.
+    public init(_ folder: URL, tokenizer: URL? = nil) throws {
+        try self.init(folder, tokenizer: tokenizer) {
             try WeightStore(folder: folder.appendingPathComponent($0.rawValue), name: $0.weightName)
         }
+    }
+
+    /// Checks a folder's configurations, whether its weights are there or not.
+    ///
+    /// - Throws: `ConfigurationError` for what is no model of the kind that works here.
+    public static func requireSupported(_ folder: URL) throws {
+        _ = try ModelDirectory(folder, tokenizer: nil, weights: nil)
+    }
+
+    /// Checks the name of a pipeline, which a `model_index.json` tells, as far as a name can tell.
+    ///
+    /// - Throws: `ConfigurationError` for one of another kind than works here.
+    public static func requireSupported(index file: URL) throws {
+        _ = try PipelineIndex(ConfigurationFile.fields(of: file), file: file.path)
+    }
+
+    private init(_ folder: URL, tokenizer: URL?, weights: ((ModelPart) throws -> WeightStore)?) throws {
+        try self.init(
+            .folder(folder), tokenizer: tokenizer ?? folder.appendingPathComponent("tokenizer"),
+            recommendations: folder.appendingPathComponent("cartoonize.json"),
+            read: { configuration in
+                let file = configuration.file(in: folder)
+                return (try ConfigurationFile.fields(of: file), file.path)
+            }, weights: weights)
     }
 
     /// A model in one file of the original layout, in float32 or half, `.ckpt` or `.safetensors`.
     ///
     /// - Parameters:
     ///   - file: the path of the weights.
-    ///   - tokenizer: the folder with the `vocab.json` and `merges.txt` that such a file lacks.
-    /// - Throws: `ConfigurationError`, `SamplerError` or `CheckpointError` with a sentence that names the file.
-    public init(file: URL, tokenizer: URL) throws {
-        let checkpoint = try SingleFileCheckpoint(file)
-        try self.init(.file(file), tokenizer: tokenizer, recommendations: nil) { configuration in
-            let path = configuration.path
-            let json = checkpoint.configurations[path].map { [UInt8]($0) } ?? []
-            return (try JSONValue(parsing: json).object ?? [:], "\(file.path) (\(path))")
-        } weights: {
-            checkpoint.weightStore($0)
-        }
+    ///   - tokenizer: the folder with the tokenizer that such a file lacks.
+    ///   - useEMA: whether to take the averaged UNet weights instead of the last ones.
+    /// - Throws: `ConfigurationError` or `CheckpointError` with a sentence that names the file.
+    public init(file: URL, tokenizer: URL, useEMA: Bool = false) throws {
+        let checkpoint = try SingleFileCheckpoint(file, useEMA: useEMA)
+        try self.init(
+            .file(file), tokenizer: tokenizer, recommendations: nil,
+            read: { configuration in
+                let path = configuration.path
+                let json = checkpoint.configurations[path].map { [UInt8]($0) } ?? []
+                return (try JSONValue(parsing: json).object ?? [:], "\(file.path) (\(path))")
+            }, weights: { checkpoint.weightStore($0) })
     }
 
     /// - Parameters:
     ///   - read: the fields of a configuration, and what errors name it.
-    ///   - weights: a part's, their headers read.
+    ///   - weights: a part's, their headers read; nil for a model that has none yet.
     private init(
         _ source: Source, tokenizer: URL, recommendations: URL?,
         read: (Configuration) throws -> (fields: [String: JSONValue], file: String),
-        weights: (ModelPart) throws -> WeightStore
+        weights: ((ModelPart) throws -> WeightStore)?
     ) throws {
         func fields(
             _ configuration: Configuration, _ defaults: [String: JSONValue]
@@ -94,32 +134,60 @@ public struct ModelDirectory: Sendable {
             return ConfigurationFields(fields, file: file, defaults: defaults)
         }
         self.source = source
-        let tokenizerFiles = ["vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"]
         var configurations: [URL] = []
         if case .folder(let folder) = source {
             configurations = [Configuration.part(.unet), .part(.vae), .part(.textEncoder), .scheduler]
                 .map { $0.file(in: folder) }
         }
-        identifyingFiles = configurations + tokenizerFiles.map(tokenizer.appendingPathComponent)
-        let pipeline = try fields(.pipeline, ["_class_name": "StableDiffusionInstructPix2PixPipeline"])
-        try pipeline.requireDefaults(of: ["_class_name"])
+        identifyingFiles = configurations + CLIPTokenizer.files.map(tokenizer.appendingPathComponent)
+        let pipeline = try read(.pipeline)
+        let index = try PipelineIndex(pipeline.fields, file: pipeline.file)
+        var notes: [String] = []
         unet = try UNetConfiguration(fields(.part(.unet), UNetConfiguration.defaults))
         let vaeFields = try read(.part(.vae))
         vae = try AutoencoderConfiguration(vaeFields.fields, file: vaeFields.file)
         textEncoder = try CLIPTextConfiguration(fields(.part(.textEncoder), CLIPTextConfiguration.defaults))
         self.tokenizer = try CLIPTokenizer(folder: tokenizer)
-        let (schedulerFields, schedulerFile) = try read(.scheduler)
+        let (ownSchedulerFields, schedulerFile) = try read(.scheduler)
+        var schedulerFields = ownSchedulerFields
+        if let named = index.schedulerClass, let own = schedulerFields["_class_name"]?.string, named != own {
+            // As diffusers: the index says which class reads the file.
+            notes.append(
+                "the model's index names the scheduler \(named.prefix(60)) and its scheduler file \(own.prefix(60)); "
+                    + "the index decides")
+            schedulerFields["_class_name"] = .string(named)
+        }
         scheduler = SchedulerConfiguration(fields: schedulerFields, file: schedulerFile)
-        (defaults, nativeSize) = try Self.defaults(recommendations, sampler: scheduler.samplerKind())
+        (self.recommendations, nativeSize) = try Self.recommendations(in: recommendations)
         previewAutoencoder = try Self.previewAutoencoder(source)
+        if let other = index.otherPipeline {
+            notes.append("the model's index calls it a \(other.prefix(60)), but its UNet is that of InstructPix2Pix")
+        }
+        var stores: [ModelPart: WeightStore] = [:]
+        if let weights {
+            for part in ModelPart.allCases { stores[part] = try weights(part) }
+        }
+        for part in ModelPart.allCases {
+            guard let extra = stores[part]?.bystanders, !extra.isEmpty else { continue }
+            let more = extra.count > 3 ? ", ..." : ""
+            notes.append(
+                "\(part.rawValue) holds \(extra.count) tensors that no picture needs: "
+                    + extra.prefix(3).joined(separator: ", ") + more)
+        }
+        self.notes = notes
+        catalogs = stores.mapValues { WeightCatalog($0) }
         try requireFit()
-        for part in ModelPart.allCases { catalogs[part] = WeightCatalog(try weights(part)) }
     }
 
     /// The weights of a part. The files stay mapped as long as the store or a weight from it lives.
     ///
     /// - Throws: `CheckpointError` if they cannot be mapped, or have changed since the model was looked at.
     package func weights(of part: ModelPart) throws -> WeightStore { try catalog(of: part).open() }
+
+    /// - Throws: `CheckpointError.changed` if a file of weights is no longer what it was when the model was looked at.
+    public func requireUnchanged() throws {
+        for catalog in catalogs.values { try catalog.requireUnchanged() }
+    }
 
     /// The addresses that a part's files take while they are mapped.
     func fileBytes(of part: ModelPart) -> Int { catalog(of: part).fileBytes }
@@ -172,7 +240,8 @@ public struct ModelDirectory: Sendable {
         }
         try require(
             unet.inChannels == 2 * latents, .unet,
-            "in_channels is \(unet.inChannels), but an image-editing model takes twice the autoencoder's \(latents)")
+            "in_channels is \(unet.inChannels), but an InstructPix2Pix model takes twice the autoencoder's \(latents)"
+                + (kindOfUNet(channels: unet.inChannels, latentChannels: latents).map { ": \($0)" } ?? ""))
         try require(
             unet.outChannels == latents, .unet,
             "out_channels is \(unet.outChannels), but the autoencoder's latents have \(latents)")
@@ -190,10 +259,8 @@ public struct ModelDirectory: Sendable {
     }
 
     /// The recommendations in a file, or the family's where it leaves them out or does not exist.
-    private static func defaults(
-        _ file: URL?, sampler: SamplerKind
-    ) throws -> (settings: GenerationSettings, nativeSize: Int) {
-        var settings = GenerationSettings(sampler: sampler)
+    private static func recommendations(in file: URL?) throws -> (settings: GenerationSettings, nativeSize: Int) {
+        var settings = GenerationSettings(sampler: .ddim)
         let usualSize = 512
         guard let file, FileManager.default.fileExists(atPath: file.path) else { return (settings, usualSize) }
         let fields = ConfigurationFields(

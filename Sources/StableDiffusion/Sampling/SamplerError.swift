@@ -11,7 +11,8 @@ public enum SamplerError: Error, Equatable, CustomStringConvertible {
         case .unknownClass(let name):
             let choices = SamplerKind.allCases.map(\.rawValue).joined(separator: ", ")
             let subject =
-                name.map { "the model's scheduler “\($0)” is not supported" } ?? "the model names no scheduler"
+                name.map { "the model's scheduler “\($0.prefix(60))” is not supported" }
+                ?? "the model names no scheduler"
             return "\(subject); choose a sampler: \(choices)"
         case .steps(let steps, let reason):
             return "\(steps) steps: \(reason)"

@@ -7,7 +7,8 @@ struct BytePairEncoding {
         let token: Int32
     }
 
-    private static let largestFile = 64 << 20
+    /// Thirty times CLIP's.
+    private static let largestFile = 16 << 20
     private static let endOfWord = Array("</w>".utf8)
 
     /// Tokens of single bytes, inside a piece and at its end.
@@ -19,37 +20,59 @@ struct BytePairEncoding {
     ///
     /// Bytes that the vocabulary lacks become `unknownToken`.
     init(merges file: URL, vocabulary: CLIPVocabulary, unknownToken: Int32) throws {
+        let text = try ConfigurationFile.bytes(of: file, limit: BytePairEncoding.largestFile)
+        guard !text.isEmpty else { throw ConfigurationError(file: file.path, reason: "the file is empty") }
+        try self.init(file: file, vocabulary: vocabulary, unknownToken: unknownToken, expected: text.count / 16) {
+            add in
+            var number = 0
+            var start = 0
+            while start < text.count {
+                number += 1
+                let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) ?? text.count
+                var line = text[start..<end]
+                start = end + 1
+                if line.last == UInt8(ascii: "\r") { line.removeLast() }
+                if line.isEmpty || (number == 1 && line.starts(with: "#version".utf8)) { continue }
+                try add(line, "line \(number)")
+            }
+        }
+    }
+
+    /// - Parameters:
+    ///   - file: what errors name.
+    ///   - expected: how many merges there may be, about.
+    ///   - forEach: calls its argument with each pair, a space between its tokens, and with what errors call its place.
+    init(
+        file: URL, vocabulary: CLIPVocabulary, unknownToken: Int32, expected: Int,
+        forEach: ((_ pair: ArraySlice<UInt8>, _ place: @autoclosure () -> String) throws -> Void) throws -> Void
+    ) throws {
         let symbols = BytePairEncoding.byteSymbols()
         byteTokens = symbols.map { vocabulary.id(of: $0[...]) ?? unknownToken }
         lastByteTokens = symbols.map {
             vocabulary.id(of: $0[...], BytePairEncoding.endOfWord[...]) ?? unknownToken
         }
-
-        let text = try ConfigurationFile.bytes(of: file, limit: BytePairEncoding.largestFile)
-        guard !text.isEmpty else { throw ConfigurationError(file: file.path, reason: "the file is empty") }
         var merges: [UInt64: Merge] = [:]
-        merges.reserveCapacity(text.count / 10)
+        merges.reserveCapacity(min(expected, 1 << 17))
         var rank: Int32 = 0
-        var number = 0
-        for var line in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
-            number += 1
-            if line.last == UInt8(ascii: "\r") { line.removeLast() }
-            if line.isEmpty || (number == 1 && line.starts(with: "#version".utf8)) { continue }
+        try forEach { pair, place in
             func failure(_ reason: String) -> ConfigurationError {
-                ConfigurationError(file: file.path, reason: "line \(number): \(reason)")
+                ConfigurationError(file: file.path, reason: "\(place()): \(reason)")
             }
-            guard let space = line.firstIndex(of: UInt8(ascii: " ")) else {
+            guard let space = pair.firstIndex(of: UInt8(ascii: " ")) else {
                 throw failure("expected two tokens with a space between")
             }
-            let (left, right) = (line[..<space], line[(space + 1)...])
+            let (left, right) = (pair[..<space], pair[(space + 1)...])
             guard let leftToken = vocabulary.id(of: left), let rightToken = vocabulary.id(of: right),
                 let token = vocabulary.id(of: left, right)
             else {
-                let pair = String(decoding: line.prefix(60), as: UTF8.self)
+                let pair = String(decoding: pair.prefix(60), as: UTF8.self)
                 throw failure("“\(pair)” or what it merges to is not in the vocabulary")
             }
             merges[BytePairEncoding.key(leftToken, rightToken)] = Merge(rank: rank, token: token)
             rank += 1
+            guard rank <= vocabulary.count else {
+                throw failure("there are more merges than tokens that they could make")
+            }
         }
         self.merges = merges
     }

@@ -19,28 +19,40 @@ public struct CLIPTokenizer: Sendable {
     private let pairEncoding: BytePairEncoding
     private let specialTokens: CLIPSpecialTokens
 
-    /// Reads `vocab.json`, `merges.txt` and, where they are, `tokenizer_config.json` and `special_tokens_map.json`.
+    /// The files that a tokenizer's folder may hold: what decides how it works.
+    static let files = [
+        "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+        TokenizerFile.name,
+    ]
+
+    /// Reads `vocab.json` and `merges.txt`, or without them `tokenizer.json`; and where they are `tokenizer_config.json`,
+    /// `special_tokens_map.json` and `added_tokens.json`.
     ///
     /// Throws `ConfigurationError` for files that are missing, malformed or do not fit together.
     public init(folder: URL) throws {
-        let settings = try CLIPTokenizerSettings(folder: folder)
-        let vocabulary = try CLIPVocabulary(json: folder.appendingPathComponent("vocab.json"))
+        func place(_ name: String) -> URL { folder.appendingPathComponent(name) }
+        func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: place(name).path) }
+        let isOneFile = exists(TokenizerFile.name) && !(exists("vocab.json") && exists("merges.txt"))
+        let whole = isOneFile ? try TokenizerFile(place(TokenizerFile.name)) : nil
+        let settings = try CLIPTokenizerSettings(folder: folder, addedTokens: whole?.addedTokens)
+        let vocabularyFile = place(whole == nil ? "vocab.json" : TokenizerFile.name)
+        let vocabulary = try whole?.vocabulary ?? CLIPVocabulary(json: vocabularyFile)
         func id(of token: String) throws -> Int {
-            guard let id = vocabulary.id(of: token) else {
+            guard let id = vocabulary.id(of: token).map(Int.init) ?? settings.addedIDs[token] else {
                 throw ConfigurationError(
-                    file: folder.appendingPathComponent("vocab.json").path,
-                    reason: "the special token “\(token)” is not in it")
+                    file: vocabularyFile.path, reason: "the special token “\(token.prefix(60))” is not in it")
             }
-            return Int(id)
+            return id
         }
         modelMaxLength = settings.modelMaxLength
-        vocabularySize = vocabulary.size
+        vocabularySize = max(vocabulary.size, (settings.addedIDs.values.max() ?? -1) + 1)
         beginToken = try id(of: settings.beginToken)
         endToken = try id(of: settings.endToken)
         padToken = try id(of: settings.padToken)
-        pairEncoding = try BytePairEncoding(
-            merges: folder.appendingPathComponent("merges.txt"), vocabulary: vocabulary,
-            unknownToken: Int32(truncatingIfNeeded: id(of: settings.unknownToken)))
+        let unknownToken = Int32(truncatingIfNeeded: try id(of: settings.unknownToken))
+        pairEncoding =
+            try whole?.pairEncoding(unknownToken: unknownToken)
+            ?? BytePairEncoding(merges: place("merges.txt"), vocabulary: vocabulary, unknownToken: unknownToken)
         specialTokens = CLIPSpecialTokens(
             try settings.specialTokens.map { ($0.content, id: try id(of: $0.content), $0.isMatchedNormalized) })
     }

@@ -19,11 +19,20 @@ struct CLIPTokenizerSettings {
     let padToken: String
     /// Every token that text may spell out, once each.
     let specialTokens: [SpecialToken]
+    /// Ids of tokens that the vocabulary need not have: those added after training.
+    let addedIDs: [String: Int]
 
-    init(folder: URL) throws {
+    /// - Parameter addedTokens: those that a `tokenizer.json` declares; nil when the folder has none.
+    init(folder: URL, addedTokens: [JSONValue]? = nil) throws {
         let configurationFile = folder.appendingPathComponent("tokenizer_config.json")
         var fields = try CLIPTokenizerSettings.fieldsIfPresent(configurationFile)
-        let declared = fields["added_tokens_decoder"]?.object
+        var declared = fields["added_tokens_decoder"]?.object
+        if let addedTokens, declared == nil {
+            declared = try Self.decoder(addedTokens, file: folder.appendingPathComponent(TokenizerFile.name))
+        }
+        let older =
+            declared == nil
+            ? try Self.fieldsIfPresent(folder.appendingPathComponent("added_tokens.json"), limit: 16 << 20) : [:]
         if declared == nil {
             // The older file overrides; files that declare their tokens need it no more.
             let map = try CLIPTokenizerSettings.fieldsIfPresent(
@@ -40,10 +49,23 @@ struct CLIPTokenizerSettings {
         modelMaxLength = length ?? CLIPTokenizerSettings.usualLength
 
         var tokens: [SpecialToken] = []
+        var addedIDs: [String: Int] = [:]
+        func add(_ content: String, id: JSONValue) throws {
+            guard case .number(let number) = id, let id = Int(exactly: number), 0...CLIPVocabulary.largestID ~= id
+            else {
+                throw settings.failure("the added token “\(content.prefix(60))” has the id \(id)")
+            }
+            addedIDs[content] = id
+        }
+        for (content, id) in older.sorted(by: { $0.key < $1.key }) where !content.isEmpty {
+            tokens.append(SpecialToken(content: content, isMatchedNormalized: true))
+            try add(content, id: id)
+        }
         for (id, value) in (declared ?? [:]).sorted(by: { $0.key < $1.key }) {
             guard let token = try CLIPTokenizerSettings.token(value, settings) else {
                 throw settings.failure("added_tokens_decoder's token \(id) is \(value)")
             }
+            try add(token.content, id: .number(Double(id) ?? -1))
             tokens.append(token)
         }
         var named: [String: String] = [:]
@@ -66,6 +88,19 @@ struct CLIPTokenizerSettings {
         // Of a token named twice with different flags the last counts.
         let lastIndices = Dictionary(tokens.indices.map { (tokens[$0].content, $0) }) { $1 }
         specialTokens = lastIndices.values.sorted().map { tokens[$0] }
+        self.addedIDs = addedIDs
+    }
+
+    /// A `tokenizer.json`'s list of added tokens in the form of `added_tokens_decoder`.
+    private static func decoder(_ tokens: [JSONValue], file: URL) throws -> [String: JSONValue] {
+        var decoder: [String: JSONValue] = [:]
+        for token in tokens {
+            guard case .number(let id)? = token.object?["id"], let id = Int(exactly: id) else {
+                throw ConfigurationError(file: file.path, reason: "an added token has no id")
+            }
+            decoder[String(id)] = token
+        }
+        return decoder
     }
 
     /// A token given as text, or as an object with flags. Flags that strip white space change nothing, as no white
@@ -81,8 +116,8 @@ struct CLIPTokenizerSettings {
         return SpecialToken(content: content, isMatchedNormalized: fields["normalized"] == .bool(true))
     }
 
-    private static func fieldsIfPresent(_ file: URL) throws -> [String: JSONValue] {
+    private static func fieldsIfPresent(_ file: URL, limit: Int = 1 << 20) throws -> [String: JSONValue] {
         guard FileManager.default.fileExists(atPath: file.path) else { return [:] }
-        return try ConfigurationFile.fields(of: file)
+        return try ConfigurationFile.fields(of: file, limit: limit)
     }
 }

@@ -9,15 +9,16 @@ struct VAEAttention {
     let toOut: Linear
 
     init(_ weights: LayerWeights, _ channels: Int, groups: Int) throws {
-        // Checkpoints written before diffusers 0.17 spell the keys after the older attention block.
-        let (q, k, v, out) =
-            weights.contains("query.weight")
-            ? ("query", "key", "value", "proj_attn") : ("to_q", "to_k", "to_v", "to_out.0")
-        groupNorm = try GroupNorm(weights.scoped("group_norm"), channels, groups: groups, epsilon: vaeEpsilon)
-        toQ = try Linear(weights.scoped(q), channels, channels)
-        toK = try Linear(weights.scoped(k), channels, channels)
-        toV = try Linear(weights.scoped(v), channels, channels)
-        toOut = try Linear(weights.scoped(out), channels, channels)
+        // Checkpoints written before diffusers 0.17 spell the keys after the older attention block; some merges keep the
+        // original's.
+        func scope(_ names: String...) -> LayerWeights {
+            weights.scoped(names.first { weights.contains("\($0).weight") } ?? names[0])
+        }
+        groupNorm = try GroupNorm(scope("group_norm", "norm"), channels, groups: groups, epsilon: vaeEpsilon)
+        toQ = try Linear(scope("to_q", "query", "q"), channels, channels)
+        toK = try Linear(scope("to_k", "key", "k"), channels, channels)
+        toV = try Linear(scope("to_v", "value", "v"), channels, channels)
+        toOut = try Linear(scope("to_out.0", "proj_attn", "proj_out", "to_out"), channels, channels)
     }
 
     /// - Parameter x: `[batch, height, width, channels]`

@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Files
 import Foundation
+import StableDiffusion
 
 /// Turns weights of any kind into a model folder.
 struct ConvertCommand: ParsableCommand {
@@ -28,7 +29,7 @@ struct ConvertCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The folder with the vocab.json and merges.txt of a source without them. (default: CLIP's)",
+            "The folder with the tokenizer of a source without one. (default: CLIP's)",
             valueName: "folder"), completion: .directory)
     var tokenizer: String?
 
@@ -41,9 +42,11 @@ struct ConvertCommand: ParsableCommand {
 
     private func convert() throws {
         Interruption.startCleaning()
-        let words = try tokenizer.map { URL(fileURLWithPath: $0) } ?? ModelSearch.forThisProcess().tokenizer()
-        let converter = try ModelConverter(
-            source: URL(fileURLWithPath: source), precision: dtype, useEMA: ema, tokenizer: words)
+        let search = ModelSearch.forThisProcess()
+        let words = try tokenizer.map { URL(fileURLWithPath: $0) } ?? search.tokenizer()
+        let location = search.checkpoint(in: URL(fileURLWithPath: source)) ?? URL(fileURLWithPath: source)
+        let converter = try ModelConverter(source: location, precision: dtype, useEMA: ema, tokenizer: words)
+        try requireRunnable(location, converter, tokenizer: words)
         if converter.hasEMA, !ema, !quiet {
             Console.line(
                 "note: \(source) also holds averaged (EMA) UNet weights; these are the last ones, as diffusers takes "
@@ -62,6 +65,16 @@ struct ConvertCommand: ParsableCommand {
                 "\(report.tensorCount) tensors, \(byteCountText(converter.outputBytes)) of \(dtype.rawValue)")
         }
         try StandardStreams.printPath(destination)
+    }
+
+    /// The check of a run: what would be written has to load.
+    private func requireRunnable(_ source: URL, _ converter: ModelConverter, tokenizer: URL) throws {
+        let model =
+            converter.isSingleFile
+            ? try ModelDirectory(file: source, tokenizer: tokenizer, useEMA: ema)
+            : try ModelDirectory(source, tokenizer: converter.hasTokenizer ? nil : tokenizer)
+        _ = try ModelSurvey(model)
+        if !quiet { for note in model.notes { Console.line("note: \(note)") } }
     }
 }
 

@@ -18,11 +18,15 @@ struct InspectedModel {
         if let source = PullSource.read(found.location) {
             facts.append(("source", "\(source.repository) at \(source.commit)"))
         }
+        let sampler = try? model.sampler
+        let defaults = model.defaults(sampler: sampler ?? .ddim)
         facts += [
-            ("sampler", model.defaults.sampler.rawValue), ("instruction", model.defaults.instruction),
-            ("steps", "\(model.defaults.steps)"), ("guidance", "\(model.defaults.guidanceScale)"),
-            ("image guidance", "\(model.defaults.imageGuidanceScale)"), ("native size", "\(model.nativeSize)"),
+            ("sampler", sampler?.rawValue ?? "none that is known here; --sampler chooses one"),
+            ("instruction", defaults.instruction), ("steps", "\(defaults.steps)"),
+            ("guidance", "\(defaults.guidanceScale)"), ("image guidance", "\(defaults.imageGuidanceScale)"),
+            ("native size", "\(model.nativeSize)"),
         ]
+        facts += model.notes.map { ("note", $0) }
         self.facts = facts
         parts = try ModelPart.allCases.map { ($0.rawValue, try model.weights(of: $0).tensors) }
     }

@@ -42,20 +42,22 @@ struct ModelsCommand: ParsableCommand {
         init(_ model: FoundModel) {
             name = model.name
             let index = try? ConfigurationFile.fields(of: model.location.appendingPathComponent(ModelSearch.index))
-            kind = index?["_class_name"]?.string
+            kind = model.origin == .file ? "single file" : index?["_class_name"]?.string
             origin = model.origin.rawValue
             folder = model.location.path
-            bytes = Self.bytesOnDisk(in: model.location)
+            bytes = model.origin == .file ? Self.size(of: model.location) : Self.bytesOnDisk(in: model.location)
         }
 
         /// The sizes of the files below a folder; links, as the hub's cache has them, count as what they point to.
         private static func bytesOnDisk(in folder: URL) -> Int {
             let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
-            return (files?.compactMap { $0 as? URL } ?? []).reduce(0) { total, file in
-                var status = stat()
-                guard stat(file.path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return total }
-                return total + Int(status.st_size)
-            }
+            return (files?.compactMap { $0 as? URL } ?? []).reduce(0) { $0 + size(of: $1) }
+        }
+
+        private static func size(of file: URL) -> Int {
+            var status = stat()
+            guard stat(file.path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return 0 }
+            return Int(status.st_size)
         }
     }
 }

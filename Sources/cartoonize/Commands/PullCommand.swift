@@ -14,7 +14,8 @@ struct PullCommand: ParsableCommand {
         discussion: """
             The repository must be an InstructPix2Pix model in diffusers' layout. Every file is checked against the hub's \
             list, converted part by part, and its original removed. What is interrupted goes on with the same command. \
-            HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and the usual proxy variables are honoured.
+            HF_ENDPOINT, HF_TOKEN (or the token of 'hf auth login'), HF_HUB_OFFLINE, HF_HUB_DOWNLOAD_TIMEOUT and the usual \
+            proxy variables are honoured.
             """)
 
     @Argument(help: "The repository, org/name or org/name@revision.")
@@ -66,6 +67,8 @@ struct PullCommand: ParsableCommand {
         var conversion: (part: ModelPart, progress: ByteProgress)?
         let report = try pull.run(
             replacing: force,
+            index: { file in try refusing(name) { try ModelDirectory.requireSupported(index: file) } },
+            configured: { folder in try refusing(name) { try ModelDirectory.requireSupported(folder) } },
             planned: { plan in
                 tell(plan)
                 if dryRun { throw Told() }
@@ -95,6 +98,18 @@ struct PullCommand: ParsableCommand {
         report.warnOfOverflows()
         if !quiet { Console.line("ready: cartoonize PHOTO --model \(name)") }
         try StandardStreams.printPath(destination.path)
+    }
+
+    /// Names the repository in place of a file that is gone when the error is read.
+    private func refusing(_ name: HubName, _ check: () throws -> Void) throws {
+        do {
+            try check()
+        } catch let error as ConfigurationError {
+            let file = URL(fileURLWithPath: error.file)
+            let path = file.pathComponents.suffix(file.deletingLastPathComponent().lastPathComponent == "model" ? 1 : 2)
+            throw HubError.notThisKind(
+                repository: name.repository, reason: "\(path.joined(separator: "/")): \(error.reason)")
+        }
     }
 
     private func tell(_ plan: ModelPull.Plan) {

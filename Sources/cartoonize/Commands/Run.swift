@@ -38,6 +38,9 @@ struct Run {
         try options.size.check(model: model)
         // Headers only: a tensor that the last stage misses is not found at the end of a long run.
         _ = try ModelSurvey(model)
+        if !options.output.quiet {
+            for note in model.notes { Console.line("note: \(note)") }
+        }
         if found.origin == .file, !options.output.quiet {
             Console.line(
                 "note: \(found.location.path) starts faster and takes less memory once converted: cartoonize convert")

@@ -64,6 +64,7 @@ struct VerifyCommand: ParsableCommand {
         try checkSums(of: found)
 
         let directory = try found.directory(search)
+        for note in directory.notes { tell("note: \(note)") }
         let survey = try ModelSurvey(directory)
         for part in ModelPart.allCases {
             tell("\(part.rawValue): \(TensorSummary(try survey.tensors(of: part))), every one in its place")

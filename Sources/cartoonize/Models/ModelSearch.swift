@@ -59,7 +59,8 @@ struct ModelSearch {
         let hubHome =
             folder("HF_HOME")
             ?? (folder("XDG_CACHE_HOME") ?? home.appendingPathComponent(".cache")).appendingPathComponent("huggingface")
-        hubFolder = folder("HF_HUB_CACHE") ?? hubHome.appendingPathComponent("hub")
+        hubFolder =
+            folder("HF_HUB_CACHE") ?? folder("HUGGINGFACE_HUB_CACHE") ?? hubHome.appendingPathComponent("hub")
         embeddedFolders = Self.embeddedFolders(executable: executable)
     }
 
@@ -102,7 +103,7 @@ struct ModelSearch {
         if let model = models(in: dataFolder, origin: .data).first(where: named) { return model }
         searched.append(dataPlace.path)
 
-        if let model = hubModels().first(where: named) { return model }
+        if let model = hubModel(atRevision: request) ?? hubModels().first(where: named) { return model }
         let hubPattern =
             request.contains("/")
             ? "models--" + request.replacingOccurrences(of: "/", with: "--") : "models--*--" + request
@@ -141,11 +142,41 @@ struct ModelSearch {
         }
         // A bare name that happens to be some other folder or file here is still a name.
         guard looksLikePath || isModel(folder) else { return nil }
-        guard isModel(folder) else {
-            throw CommandFailure(
-                .model, "the folder \(request) holds no \(Self.index), so it is no model in diffusers' layout")
+        let name = folder.standardizedFileURL.lastPathComponent
+        guard !isModel(folder) else { return FoundModel(name: name, location: folder, origin: .path) }
+        if let file = checkpoint(in: folder) { return FoundModel(name: name, location: file, origin: .file) }
+        throw CommandFailure(.model, "the folder \(request) holds no \(Self.index), so " + whatItIs(folder))
+    }
+
+    /// The file of weights in a folder that holds one, and no model in diffusers' layout.
+    func checkpoint(in folder: URL) -> URL? {
+        let files = isModel(folder) || partClass(of: folder) != nil ? [] : checkpoints(in: folder)
+        return files.count == 1 ? files[0] : nil
+    }
+
+    private func checkpoints(in folder: URL) -> [URL] {
+        contents(of: folder).filter { Self.weightExtensions.contains(FilePath($0).fileExtension) && !$0.hasPrefix(".") }
+            .map(folder.appendingPathComponent)
+    }
+
+    /// The class that a part of a model says it is of, in the folder's `config.json`.
+    private func partClass(of folder: URL) -> String? {
+        let fields = try? ConfigurationFile.fields(of: folder.appendingPathComponent("config.json"))
+        return fields?["_class_name"]?.string ?? fields?["architectures"]?.strings?.first
+    }
+
+    /// Completes "the folder holds no model_index.json, so".
+    private func whatItIs(_ folder: URL) -> String {
+        if let part = partClass(of: folder) {
+            return part.contains("ControlNet")
+                ? "it is a ControlNet, which steers another model, and no model itself"
+                : "it is a \(singleLine(part.prefix(60).description)) alone, one part of a model; give the folder above it"
         }
-        return FoundModel(name: folder.standardizedFileURL.lastPathComponent, location: folder, origin: .path)
+        let files = checkpoints(in: folder).map(\.lastPathComponent)
+        guard files.count > 1 else { return "it is no model in diffusers' layout" }
+        return
+            "it is no model in diffusers' layout; it holds several files of weights (\(files.prefix(3).joined(separator: ", "))"
+            + (files.count > 3 ? ", ..." : "") + "), of which one can be given"
     }
 
     private func isModel(_ folder: URL) -> Bool {
@@ -165,23 +196,57 @@ struct ModelSearch {
         }
     }
 
-    /// Complete models in the hub's cache: `models--org--name/snapshots/<revision>`, the revision of the branch `main`
-    /// where the cache knows it.
+    /// Models in the hub's cache: `models--org--name/snapshots/<revision>`, of the revisions that are whole that of the
+    /// branch `main` where the cache knows it; without a whole one, one that is not.
     private func hubModels() -> [FoundModel] {
         let prefix = "models--"
         return contents(of: hubFolder).compactMap { entry -> FoundModel? in
             guard entry.hasPrefix(prefix) else { return nil }
             let repository = hubFolder.appendingPathComponent(entry)
             let snapshots = repository.appendingPathComponent("snapshots")
-            let main = try? RegularFile.contents(of: repository.appendingPathComponent("refs/main").path, limit: 1024)
-            let named = main.map { String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines) }
-            let revisions = [named].compactMap { $0 } + contents(of: snapshots)
-            guard let snapshot = revisions.map(snapshots.appendingPathComponent).first(where: isModel) else {
-                return nil
-            }
-            let name = entry.dropFirst(prefix.count).replacingOccurrences(of: "--", with: "/")
-            return FoundModel(name: name, location: snapshot, origin: .hub)
+            let revisions = [reference("main", of: repository)].compactMap { $0 } + contents(of: snapshots)
+            let found = revisions.compactMap { hubModel(entry, snapshots.appendingPathComponent($0)) }
+            return found.first { isWhole($0) } ?? found.first
         }
+    }
+
+    /// The model of the cache that `org/name@revision` means: a branch, a tag, or a commit or its start.
+    private func hubModel(atRevision request: String) -> FoundModel? {
+        let words = request.split(separator: "@", maxSplits: 1).map(String.init)
+        guard words.count == 2, words[0].contains("/"), !words[1].contains("..") else { return nil }
+        let entry = "models--" + words[0].replacingOccurrences(of: "/", with: "--")
+        let repository = hubFolder.appendingPathComponent(entry)
+        let snapshots = repository.appendingPathComponent("snapshots")
+        let commits = contents(of: snapshots)
+        let commit =
+            reference(words[1], of: repository)
+            ?? (words[1].count >= 7 ? commits.first { $0.hasPrefix(words[1]) } : commits.first { $0 == words[1] })
+        guard let commit, let found = hubModel(entry, snapshots.appendingPathComponent(commit)) else { return nil }
+        return FoundModel(name: request, location: found.location, origin: found.origin)
+    }
+
+    private func hubModel(_ entry: String, _ snapshot: URL) -> FoundModel? {
+        let name = entry.dropFirst("models--".count).replacingOccurrences(of: "--", with: "/")
+        if isModel(snapshot) { return FoundModel(name: name, location: snapshot, origin: .hub) }
+        return checkpoint(in: snapshot).map { FoundModel(name: name, location: $0, origin: .file) }
+    }
+
+    /// The commit that a branch or tag of the cache leads to.
+    private func reference(_ name: String, of repository: URL) -> String? {
+        let file = repository.appendingPathComponent("refs").appendingPathComponent(name)
+        guard let bytes = try? ConfigurationFile.bytes(of: file, limit: 256) else { return nil }
+        let commit = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        return commit.isEmpty || commit.contains("/") ? nil : commit
+    }
+
+    /// Whether a snapshot's parts all have their weights: a download may have ended early.
+    private func isWhole(_ model: FoundModel) -> Bool {
+        model.origin == .file
+            || ModelPart.allCases.allSatisfy { part in
+                let folder = model.location.appendingPathComponent(part.rawValue)
+                return FileManager.default.fileExists(atPath: folder.appendingPathComponent("config.json").path)
+                    && missingWeightFiles(folder: folder, name: part.weightName).isEmpty
+            }
     }
 
     private func contents(of folder: URL) -> [String] {

@@ -64,7 +64,9 @@ extension ExitStatus {
     fileprivate init(_ error: HubError) {
         switch error {
         case .badName, .badEndpoint: self = .usage
-        case .noRepository, .noRevision, .gated, .badToken, .notThisKind, .wrongContent, .damaged: self = .model
+        case .noRepository, .noRevision, .noFile, .gated, .forbidden, .badToken, .notThisKind, .wrongContent,
+            .unreadable, .damaged:
+            self = .model
         case .noSpace, .disk, .installed, .busy: self = .output
         case .offline, .badAnswer, .network, .gaveUp: self = .failure
         }

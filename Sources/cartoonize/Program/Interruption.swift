@@ -6,6 +6,18 @@ import ImageCodecs
 private nonisolated(unsafe) var wakeDescriptor: Int32 = -1
 private nonisolated(unsafe) var signalsReceived: Int32 = 0
 
+private let lostPageSentence =
+    "error: a file was cut short or removed from its disk while it was in use (the model's weights, most likely); "
+    + "nothing half-made is kept"
+
+/// A page of a mapped file is no longer there: somebody cut the file short. The thread cannot go on; the one that
+/// waits on the pipe says so and ends the program. Without one the program ends here, and says nothing.
+private func noteLostPage(_ number: Int32) {
+    var byte = UInt8(truncatingIfNeeded: number)
+    guard wakeDescriptor >= 0, write(wakeDescriptor, &byte, 1) == 1 else { _exit(ExitStatus.model.rawValue) }
+    while true { pause() }
+}
+
 private func noteSignal(_ number: Int32) {
     let savedError = errno
     signalsReceived += 1
@@ -15,7 +27,7 @@ private func noteSignal(_ number: Int32) {
     errno = savedError
 }
 
-/// What SIGINT, SIGTERM, SIGHUP and a closed pipe do.
+/// What SIGINT, SIGTERM, SIGHUP, a closed pipe and a file of weights that is cut short do.
 enum Interruption {
     /// From here on SIGINT, SIGTERM and SIGHUP end the program with 130, 143 or 129; a closed pipe and a file size limit are
     /// errors of `write` instead of a death. What the parent process ignores (`nohup`, a script's job in the background)
@@ -30,6 +42,9 @@ enum Interruption {
             action.sa_flags = SA_RESTART
             sigaction(number, &action, nil)
         }
+        var lostPage = sigaction()
+        lostPage.__sigaction_handler.sa_handler = noteLostPage
+        sigaction(SIGBUS, &lostPage, nil)
         unblock(handled)
     }
 
@@ -47,7 +62,9 @@ enum Interruption {
             var number: UInt8 = 0
             while read(wakeSource, &number, 1) != 1 {}
             Console.clearBar()
-            TemporaryPaths.removeAllAndExit(128 + Int32(number))
+            guard Int32(number) == SIGBUS else { TemporaryPaths.removeAllAndExit(128 + Int32(number)) }
+            Console.line(lostPageSentence)
+            TemporaryPaths.removeAllAndExit(ExitStatus.model.rawValue)
         }
         // Without a thread signals end the program at once, and the next run removes what is left.
         if let waiting { waiting.detach() } else { wakeDescriptor = -1 }

@@ -31,6 +31,11 @@ struct GivenSettings {
 
     func changes(_ path: PartialKeyPath<GenerationSettings>) -> Bool { changes.contains { $0.path == path } }
 
+    /// The sampler that is asked for; nil for the model's own.
+    var sampler: SamplerKind? {
+        changes(\.sampler) ? GenerationSettings(sampler: .ddim).applying(changes).sampler : nil
+    }
+
     /// The options that do nothing while guidance is off; nil when there are none.
     var withoutEffectUnguided: String? {
         var settings = GenerationSettings(sampler: .ddim)

@@ -14,7 +14,9 @@ struct Settings: Sendable {
 
     /// Throws when model, sampler and steps do not go together.
     init(_ given: GivenSettings, threads: Int?, model: ModelDirectory, found: FoundModel) throws {
-        generation = model.defaults.applying(given.changes)
+        // The model's own sampler may be one that is not known here, as long as another is asked for.
+        let defaults = try given.sampler.map { model.defaults(sampler: $0) } ?? model.defaults
+        generation = defaults.applying(given.changes)
         modelName = found.name
         modelHash = try model.hash()
         modelLocation = found.location
