@@ -59,7 +59,7 @@ final class AtomicFolder {
         let prefix = prefix(destination)
         for name in names where name.hasPrefix(prefix) && name.hasSuffix(ending) {
             let random = name.dropFirst(prefix.count).dropLast(ending.count)
-            guard UInt64(random, radix: 36) != nil else { continue }
+            guard UInt64(random, radix: 36) != nil, random == random.lowercased() else { continue }
             let folder = parent.appendingPathComponent(name)
             guard let lock = locked(folder.path) else { continue }
             try? FileManager.default.removeItem(at: folder)
@@ -96,6 +96,7 @@ final class AtomicFolder {
     func commit() throws {
         for folder in subfolders.sorted() + [temporary.path] { Self.sync(folder) }
         guard rename(temporary.path, destination.path) == 0 else {
+            if errno == ENOTEMPTY || errno == EEXIST { throw CheckpointError.destinationExists(file: destination.path) }
             throw CheckpointError.cannotWrite(file: destination.path, reason: systemReason())
         }
         isCommitted = true

@@ -50,9 +50,9 @@ import Testing
     func noThreadsAreNeeded() throws {
         let folder = try folderWithPhoto()
         _ = try Program.runShell("chmod -R a+rwX .; chmod a+rx ..", in: folder)
-        let limited = "setpriv --reuid 64321 --regid 64321 --clear-groups bash -c"
+        let limited = "timeout 60 setpriv --reuid 64321 --regid 64321 --clear-groups bash -c"
         let outcome = try Program.runShell(
-            "\(limited) 'ulimit -u 1; HOME=. timeout 60 '$program' a.png -o out.png --threads 2 --steps 2 -v'",
+            "\(limited) 'ulimit -u 1; export HOME=.; exec '$program' a.png -o out.png --threads 2 --steps 2 -v'",
             in: folder)
         #expect(outcome.status == 0, "\(outcome.errors)")
         #expect(

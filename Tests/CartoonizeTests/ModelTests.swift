@@ -130,8 +130,9 @@ struct ModelTests {
         try FileManager.default.removeItem(at: file)
         for index in 0..<6 { try folder.write("in/\(index).png", SamplePicture.png(width: 64, height: 64)) }
         try bytes.write(to: file)
-        let running = try Program.launch(["in", "-o", "out", "--model", "./model", "--seed", "1"], in: folder)
-        while !folder.contents.contains("out/0.png"), running.process.isRunning { usleep(1000) }
+        let running = try Program.launch(
+            ["in", "-o", "out", "--model", "./model", "--seed", "1", "--steps", "40"], in: folder)
+        while !folder.contents.contains("out/0.cartoon.png"), running.process.isRunning { usleep(1000) }
         truncate(file.path, 4096)
         let outcome = try running.finish()
         #expect(outcome.status == 3, "\(outcome.errors)")

@@ -16,7 +16,9 @@ struct ResumingTests {
     @Test(arguments: ["png", "jpg"]) func damagedPictureIsMadeAgain(format: String) throws {
         let folder = try finishedBatch(format)
         let (picture, name) = (try folder.data("toons/a.cartoon.\(format)"), "toons/a.cartoon.\(format)")
-        for damaged in [Data(), picture.prefix(100), picture.dropLast(1), Data(count: picture.count)] {
+        // Of a JPEG without its end mark no pixel is missing.
+        let shortened = picture.dropLast(format == "png" ? 1 : picture.count / 8)
+        for damaged in [Data(), picture.prefix(100), shortened, Data(count: picture.count)] {
             try folder.write(name, damaged)
             let outcome = try Program.run(Self.batch + ["--format", format], in: folder)
             #expect(outcome.status == 0 && outcome.outputText == name + "\n", "\(outcome.errors)")

@@ -37,7 +37,10 @@ struct UsageTests {
         (["a.png", "--max-pixels", "0"], "--max-pixels takes a number above 0"),
         (["a.png", "--memory", "huge"], "--memory"),
         (["a.png", "--threads", "0"], "--threads takes a number from 1 to 1024"),
-        (["a.png", "--format", "gif"], "--format"),
+        (
+            ["a.png", "--format", "gif"],
+            "GIF pictures are only read; what is written is PNG, JPEG, WebP, AVIF or JPEG XL"
+        ),
         (["a.png", "-o", "a.gif"], "GIF pictures are only read; what is written is PNG, JPEG, WebP, AVIF or JPEG XL"),
         (["a.png", "-o", "a.doc"], "end it in .png, .jpg, .webp, .avif or .jxl, or give --format"),
         (["a.png", "-o", "a.avif", "--lossless"], "--lossless is for PNG, WebP and JPEG XL, and the output is AVIF"),

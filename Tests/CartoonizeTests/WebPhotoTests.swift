@@ -11,7 +11,7 @@ struct WebPhotoTests {
         let (photo, jpeg) = (try SamplePicture.png(), try SamplePicture.jpeg(width: 24))
         return try TestServer { request in
             switch request.path.prefix(while: { $0 != "?" }) {
-            case "/photo.png", "/a%20b%2Fc.png", "/.png": return .file(photo, for: request)
+            case "/photo.png", "/sub/photo.png", "/a%20b%2Fc.png", "/.png": return .file(photo, for: request)
             case "/", "/sub/": return .file(jpeg, for: request)
             case "/really-a-jpeg.png": return .file(jpeg, for: request)
             case "/moved": return .init(302, headers: ["Location": "/photo.png"])
@@ -146,6 +146,7 @@ struct WebPhotoTests {
         let clash = try Program.run(
             [server.url + "/photo.png", server.url + "/sub/photo.png", "-o", "other"] + Self.quick, in: folder)
         #expect(clash.outputText == "other/photo.cartoon.png\nother/photo.png.cartoon.png\n", "\(clash.errors)")
+        #expect(Set(server.requests.suffix(2).map(\.path)) == ["/photo.png", "/sub/photo.png"])
     }
 
     @Test func dryRunsAndInspectionsLookAtAddresses() throws {

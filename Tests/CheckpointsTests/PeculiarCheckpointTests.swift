@@ -226,13 +226,16 @@ import Testing
         for name in ["vocab.json", "merges.txt"] { _ = try folder.write("{}".utf8, as: "words/\(name)") }
         let converter = try ModelConverter(source: fixture(Self.name), precision: .float16, tokenizer: words)
         let destination = folder.url.appendingPathComponent("new")
-        _ = try converter.convert(
-            to: destination,
-            started: { filled in
-                // Another conversion to the same place finds this one at work.
-                _ = try? converter.convert(to: destination)
-                #expect(FileManager.default.fileExists(atPath: filled.path))
-            })
+        let error = checkpointError {
+            _ = try converter.convert(
+                to: destination,
+                started: { filled in
+                    // Another conversion to the same place finds this one at work, leaves it alone and is done sooner.
+                    _ = try? converter.convert(to: destination)
+                    #expect(FileManager.default.fileExists(atPath: filled.path))
+                })
+        }
+        #expect(error == .destinationExists(file: destination.path))
         #expect(try folder.names == [".new.ABC.partial", ".other.abc1.partial", "new", "words"])
     }
 

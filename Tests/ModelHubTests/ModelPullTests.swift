@@ -275,8 +275,9 @@ import ModelHub
                     return answer
                 }
             ),
-            ("no repository org/model", { _ in .init(404) }),
-            ("is gated", { _ in .init(403) }),
+            ("org/model has no file \(Self.unet) any more", { _ in .init(404) }),
+            ("forbidden (status 403)", { _ in .init(403) }),
+            ("is gated", { _ in .init(403, headers: ["X-Error-Code": "GatedRepo"]) }),
         ]
         for (expected, misbehave) in cases {
             let hub = try TestHub(files, storageAnswer: { $0 == Self.unet ? misbehave($2) : $2 })

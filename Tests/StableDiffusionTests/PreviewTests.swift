@@ -108,6 +108,6 @@ import Testing
             schedule: directory.scheduler, steps: 2, scalingFactor: 1)
         let picture = maker.picture(
             prediction: [Float](repeating: 0.25, count: 16), input: [Float](repeating: 0, count: 16), timestep: 0)
-        #expect(differences(picture.rgb, [UInt8](repeating: 200, count: 48), beyond: 1) == nil)
+        #expect(differences(picture.rgb, [UInt8](repeating: 200, count: 12), beyond: 1) == nil)
     }
 }
