@@ -71,7 +71,7 @@ public struct Hub: Sendable {
                     inspect: { response, _ in address = response.address })
                 let listing = try HubListing(data)
                 // The redirect of a renamed repository may drop the query, and with it the sizes and sums.
-                guard !listing.files.isEmpty || isRenamed || !listing.listsWithoutSizes, let address,
+                guard listing.files.isEmpty, listing.listsWithoutSizes, !isRenamed, let address,
                     address.string != url, !address.string.contains("blobs=")
                 else { return listing }
                 isRenamed = true

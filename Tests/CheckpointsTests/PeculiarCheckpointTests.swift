@@ -230,7 +230,7 @@ import Testing
             to: destination,
             started: { filled in
                 // Another conversion to the same place finds this one at work.
-                _ = try? converter.convert(to: destination)
+                _ = try? converter.convert(to: destination, progress: { _ in throw CancellationError() })
                 #expect(FileManager.default.fileExists(atPath: filled.path))
             })
         #expect(try folder.names == [".new.ABC.partial", ".other.abc1.partial", "new", "words"])
