@@ -91,7 +91,8 @@ import Testing
                 #expect(try float32Bits(converted.stored()) == rounded, "\(converted.key)")
             }
             // Of the UNet no integers and nothing empty; a safety checker stays whole.
-            let kept = part == "unet" ? expected.values.filter { $0.dataType.isWeightType && !$0.shape.contains(0) } : []
+            let kept =
+                part == "unet" ? expected.values.filter { $0.dataType.isWeightType && !$0.shape.contains(0) } : []
             let count = part == "unet" ? kept.count { !$0.key.hasSuffix("position_ids") } : expected.count - 1
             #expect(store.tensors.count == count && !store.contains("model.position_ids"))
         }
