@@ -19,6 +19,8 @@ public final class MappedFile: @unchecked Sendable {  // immutable after `init`,
     struct State: Equatable, Sendable {
         private let device, inode, size, seconds, nanoseconds: Int
 
+        fileprivate func isSameFile(as other: State) -> Bool { device == other.device && inode == other.inode }
+
         fileprivate init(_ status: stat) {
             (device, inode) = (Int(bitPattern: UInt(status.st_dev)), Int(bitPattern: UInt(status.st_ino)))
             (size, seconds, nanoseconds) = (Int(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
@@ -101,10 +103,13 @@ public final class MappedFile: @unchecked Sendable {  // immutable after `init`,
 
     fileprivate func byte(_ offset: Int) -> UInt8 { withExtendedLifetime(self) { memory[offset] } }
 
-    /// - Throws: `CheckpointError.changed` unless the path still leads to the file that was mapped, unchanged.
+    /// A file that took its place is none of this one's business: the mapping stays what it was.
+    ///
+    /// - Throws: `CheckpointError.changed` if the file of that path was mapped in this state and changed since.
     static func requireUnchanged(_ path: String, _ state: State) throws {
         var status = stat()
-        guard stat(path, &status) == 0, State(status) == state else { throw CheckpointError.changed(file: path) }
+        guard stat(path, &status) == 0, State(status).isSameFile(as: state) else { return }
+        guard State(status) == state else { throw CheckpointError.changed(file: path) }
     }
 
     /// Lets the system forget the pages of `range`, which are read from the file again when needed: a file that is walked

@@ -17,7 +17,9 @@ package struct PartConverter {
         self.folder = folder
         self.precision = precision
         path = "\(folder)/\(weightName).safetensors"
-        tensors = store.weights
+        // Of other parts, such as a safety checker, nothing but the buffer of positions is known to be of no use.
+        let isKnown = ModelPart(rawValue: folder) != nil
+        tensors = isKnown ? store.weights : store.tensors.filter { !isPositionBuffer($0.key) }
         outputBytes = try tensors.reduce(0) { sum, tensor in
             guard let size = byteCount(of: tensor.shape, Self.targetType(tensor, precision)) else {
                 throw CheckpointError.malformed(file: tensor.file.path, reason: "\(printable(tensor.key)) is too large")
