@@ -1,4 +1,4 @@
-"""A training by the clock: averaged weights, learning rate, checkpoints, the log."""
+"""A training by the clock: averaged weights, learning rates, checkpoints, the log."""
 import json
 import os
 import pathlib
@@ -7,17 +7,21 @@ import time
 import numpy as np
 import torch
 
+
 SCHEDULE = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", rescale_betas_zero_snr=True)
 
 
 class Run:
     """A training by the clock: `minutes` in all, also over interruptions (`folder`/state.pt)."""
 
-    def __init__(self, folder, parameters, minutes, rate, save_every=240):
+    def __init__(self, folder, parameters, minutes, rate, faster=None, save_every=240):
         self.folder, self.parameters, self.minutes, self.rate = pathlib.Path(folder), parameters, minutes, rate
         self.folder.mkdir(parents=True, exist_ok=True)
         self.average = [q.detach().clone() for q in parameters]
-        self.optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.99), weight_decay=1e-3)
+        faster = faster or [1] * len(parameters)  # each parameter's own multiple of the rate
+        self.multiples = sorted(set(faster))
+        groups = [{"params": [q for q, f in zip(parameters, faster) if f == m]} for m in self.multiples]
+        self.optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99), weight_decay=1e-3)
         self.step, self.spent, self.save_every, self.seen, self.saved = 0, 0.0, save_every, [], 0.0
         self.state = self.folder / "state.pt"
         if self.state.exists():
@@ -36,7 +40,8 @@ class Run:
     def descend(self, loss, note):
         """One step of the optimizer on `loss`; `note` is what the log averages. True when the time is up."""
         warm = min(1, (self.step + 1) / 100)
-        self.optimizer.param_groups[0]["lr"] = self.rate * warm * (1 - min(1, self.done)) ** 0.9 + 1e-5
+        for group, multiple in zip(self.optimizer.param_groups, self.multiples):
+            group["lr"] = multiple * self.rate * warm * (1 - min(1, self.done)) ** 0.9 + 1e-5
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)

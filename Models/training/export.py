@@ -3,6 +3,7 @@ import argparse, json, pathlib, shutil
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel
 from common import SCHEDULE
+from instructions import SUMMARY, understood
 
 TOKENIZER = pathlib.Path(__file__).resolve().parents[1] / "cartoonizer-mini/tokenizer"
 
@@ -28,7 +29,8 @@ if __name__ == "__main__":
     CLIPTextModel.from_pretrained(a.trained / "text_encoder").half().save_pretrained(a.out / "text_encoder")
     if (a.out / "tokenizer").resolve() != TOKENIZER: shutil.copytree(TOKENIZER, a.out / "tokenizer", dirs_exist_ok=True)
     FILES["cartoonize.json"] = {"instruction": "Cartoonize the following image", "steps": a.steps, "guidance_scale": 1.0,
-                                "image_guidance_scale": 1.0, "native_size": 512}
+                                "image_guidance_scale": 1.0, "native_size": 512,
+                                "understands": {"summary": SUMMARY, "words": understood()}}
     for part in ("vae", "unet"):  # where the weights lay before is nobody's business
         config = json.loads((a.out / part / "config.json").read_text())
         config.pop("_name_or_path", None)

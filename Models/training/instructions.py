@@ -4,6 +4,8 @@ of one task: Wei et al. 2022, FLAN; here tasks are composed of parts, so that a 
 Of every list each fifth entry, from the third on, is kept out of training (`TEST`); `styles.held_out` says which combinations are.
 """
 
+import re
+
 DEFAULT = "Cartoonize the following image"
 
 NAMES = {  # what a style is called, after "a"; each list's entries are nouns
@@ -63,6 +65,19 @@ UNKNOWN = """make it a Van Gogh,add a hat,in the style of Picasso,remove the bac
 make it snow,put a dog in it,oil painting by Rembrandt,make her smile,as a mosaic,make it look old,add fireworks,change the season to winter,
 a stained glass window,make it better,do something nice,surprise me,a marble statue,replace the sky,hello,photo,please,improve it,
 pixel art,make it 3D,sunglasses on everyone,a LEGO scene,zoom in,enhance""".replace("\n", "").split(",")
+
+
+SUMMARY = ("cartoon, comic, anime, pencil sketch, ink drawing and watercolor, with no, thin or bold lines, natural, vivid, pastel, "
+           "sepia or no colors, and few, many or smooth tones")
+COMMON = """a an the and of in into to with without on as by it only no like look make draw redraw turn animated animate image
+illustration hand drawn page panel film frame still scene picture book version generate render out filter old
+tone white image would following few many fine hard light heavy soft style art free lot steps several paper strip natural""".split()
+
+
+def understood():
+    """The words of styles and attributes, without those that say nothing alone."""
+    texts = [*NAMES.values(), *LOOKS.values(), *VERBS.values(), *(t for ways in WORDS.values() for w in ways.values() for t in w)]
+    return sorted(set(re.findall("[a-z]+", " ".join(texts).lower())) - set(COMMON))
 
 
 def part(entries, test):

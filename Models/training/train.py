@@ -1,4 +1,4 @@
-"""Stage 2: python train.py PAIRS START OUT [--words-minutes 3] [--minutes 100]. Goes on where it was interrupted.
+"""Stage 2: python train.py PAIRS START OUT [--minutes 100] [--threads 1]. Goes on where it was interrupted.
 
 InstructPix2Pix (Brooks et al. 2023) as one network from photo to drawing: the frozen encoder's latents of the photo beside
 noise, the instruction by cross-attention, one step from pure noise (zero terminal SNR, Lin et al. 2024) to the predicted clean
@@ -9,7 +9,7 @@ A part of the batches is of other steps (more than one step, dual guidance) and 
 decoder remains the autoencoder's). Both conditionings are dropped at times. In the last part a small discriminator of patches
 (Isola et al. 2017; hinge loss) sees photo and drawing: it takes the blur of what is uncertain by a pixel.
 """
-import argparse, json, math, pathlib, time
+import argparse, json, math, pathlib, shutil, time
 import numpy as np, torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
@@ -45,11 +45,11 @@ class Pairs:
             if min(view.shape[1:3]) >= size: break
         r = rng.random()
         if r < 0.05: layer, words = 0, ""
-        elif r < 0.08: layer, words = 1, str(rng.choice(UNKNOWN))
-        elif r < 0.13: layer, words = 1, DEFAULT
-        elif r < 0.3: layer, words = 1, phrase(rng, "cartoon", {})
+        elif r < 0.07: layer, words = 1, str(rng.choice(UNKNOWN))
+        elif r < 0.12: layer, words = 1, DEFAULT
+        elif r < 0.22: layer, words = 1, phrase(rng, "cartoon", {})
         else:
-            layer = int(rng.integers(2, 7)) if r < 0.52 else int(rng.integers(7, len(view)))
+            layer = int(rng.integers(2, 7)) if r < 0.55 else int(rng.integers(7, len(view)))
             words = phrase(rng, *asked[layer - 1])
         y, x = (int(rng.integers((side - size) // 2 + 1)) * 2 for side in view.shape[1:3])
         mask = np.ones((size, size), np.float32)
@@ -81,7 +81,7 @@ def pixel_loss(made, wanted, mask):
         for step in (lambda v: v[..., 1:] - v[..., :-1], lambda v: v[..., 1:, :] - v[..., :-1, :]):
             calm = (step(w).abs().amax(1, keepdim=True) < 0.02).float()  # what the teacher left flat is to be flat
             inside = m[..., 1:] if calm.shape[-1] < m.shape[-1] else m[..., 1:, :]
-            slopes = slopes + weighted(step(e).abs() * (1 + 2 * calm), inside)
+            slopes = slopes + weighted(step(e).abs() * (1 + 5 * calm), inside)
     out["slopes"] = slopes
     e, m = F.avg_pool2d(d, 4), F.avg_pool2d(mask, 4)
     out["hues"] = weighted((e[:, :1] - e[:, 1:2]).abs(), m) + weighted((e[:, 2:] - (e[:, :1] + e[:, 1:2]) / 2).abs(), m)
@@ -121,50 +121,38 @@ def tokenize(tokenizer, phrases):
     return tokenizer(phrases, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
 
 
-def learn_words(text, tokenizer, folder, minutes):
-    """Classification of style and attributes, so that the embeddings of different instructions differ from the start."""
-    kept, rng = folder / "words.pt", np.random.default_rng(0)
-    if kept.exists() or not minutes: return minutes and text.load_state_dict(torch.load(kept, weights_only=True))
-    kinds = {"style": (*STYLES, ""), **{k: (*v, "") for k, v in ATTRIBUTES.items()}}
-    width = text.config.hidden_size
-    heads = torch.nn.ModuleDict({k: torch.nn.Linear(width, len(v)) for k, v in kinds.items()})
-    optimizer = torch.optim.AdamW([*text.parameters(), *heads.parameters()], lr=1e-3)
-    clock, step = time.monotonic(), 0
+class Words:
+    """Instructions with what they ask for, and one linear classifier per kind (style, line, colour, tones) that reads it off a
+    text's vector: as a loss beside the pixels' it keeps what sounds alike and is drawn apart (cartoon, comic) apart."""
 
-    def examples(count, test):
-        texts, labels = [], {k: [] for k in kinds}
-        while len(texts) < count:
-            if test or rng.random() < 0.6: style, asked = random_request(rng, lambda *q: held_out(*q) == test)
-            else: style, asked = str(rng.choice(STYLES)), {}
-            if rng.random() < 0.05 and not test: words, style, asked = (("", "", {}), (str(rng.choice(UNKNOWN)), "cartoon", {}))[int(rng.random() < 0.6)]
-            else: words = phrase(rng, style, asked, test)
+    kinds = {"style": (*STYLES, ""), **{name: (*values, "") for name, values in ATTRIBUTES.items()}}
+
+    def __init__(self, tokenizer, width):
+        self.tokenizer = tokenizer
+        self.heads = torch.nn.ModuleDict({name: torch.nn.Linear(width, len(values)) for name, values in self.kinds.items()})
+
+    def examples(self, rng, count, test=False):
+        texts, labels = [], {name: [] for name in self.kinds}
+        for _ in range(count):
+            style, asked = random_request(rng, lambda *request: held_out(*request) == test)
+            if not test and rng.random() < 0.4: style, asked = str(rng.choice(STYLES)), {}
+            words = phrase(rng, style, asked, test)
+            r = rng.random()
+            if not test and r < 0.06: words, style, asked = (str(rng.choice(UNKNOWN)), "cartoon", {}) if r < 0.04 else ("", "", {})
             texts.append(words)
-            for k in kinds: labels[k].append(kinds[k].index(style if k == "style" else asked.get(k, "")))
-        return tokenize(tokenizer, texts), {k: torch.tensor(v) for k, v in labels.items()}
+            for name, values in self.kinds.items(): labels[name].append(values.index(style if name == "style" else asked.get(name, "")))
+        return tokenize(self.tokenizer, texts), {name: torch.tensor(v) for name, v in labels.items()}
 
-    while (spent := (time.monotonic() - clock) / 60) < minutes:
-        ids, labels = examples(32, False)
-        end = ids.argmax(1)
-        hidden = text(ids[:, : int(end.max()) + 2]).last_hidden_state
-        loss = sum(F.cross_entropy(head(h), labels[k]) for k, head in heads.items() for h in (hidden[torch.arange(32), end], hidden[:, -1]))
-        optimizer.param_groups[0]["lr"] = 1e-3 * (1 - spent / minutes) + 1e-5
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        step += 1
-        if step % 200 == 0:
-            with torch.no_grad():
-                ids, labels = examples(200, True)
-                h = text(ids).last_hidden_state[torch.arange(200), ids.argmax(1)]
-                print(step, round(loss.item(), 4), "kept-out phrasings and combinations:",
-                      {k: (head(h).argmax(1) == labels[k]).float().mean().item() for k, head in heads.items()}, flush=True)
-    torch.save(text.state_dict(), kept)
+    def loss(self, vectors, labels): return sum(F.cross_entropy(head(vectors), labels[name]) for name, head in self.heads.items())
+
+    def right(self, vectors, labels):
+        return {name: (head(vectors).argmax(1) == labels[name]).float().mean().item() for name, head in self.heads.items()}
 
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for n in ("pairs", "start", "out"): p.add_argument(n)
-    p.add_argument("--minutes", type=float, default=100); p.add_argument("--words-minutes", type=float, default=3)
+    p.add_argument("--minutes", type=float, default=100)
     p.add_argument("--rate", type=float, default=7e-4); p.add_argument("--threads", type=int, default=2)
     p.add_argument("--critic-from", type=float, default=0.55, help="the share of the time from which the discriminator counts")
     a = p.parse_args()
@@ -173,7 +161,6 @@ if __name__ == "__main__":
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = CLIPTokenizer.from_pretrained(start / "tokenizer")
     text = CLIPTextModel.from_pretrained(start / "text_encoder").float()
-    learn_words(text, tokenizer, folder, a.words_minutes)
     last = torch.channels_last
     vae = fuse(AutoencoderKL.from_pretrained(start / "vae").float().to(memory_format=last))
     unet = fuse(with_text_everywhere(UNet2DConditionModel.from_pretrained(start / "unet").float()).to(memory_format=last))
@@ -182,7 +169,11 @@ if __name__ == "__main__":
     judge = critic()
     judging = torch.optim.AdamW(judge.parameters(), lr=4e-4, betas=(0.5, 0.99))
     data = Pairs(a.pairs)
-    run = Run(folder, [q for m in (unet, text, vae) for q in m.parameters() if q.requires_grad], a.minutes, a.rate)
+    words_of = Words(tokenizer, unet.time_embedding.linear_2.out_features)
+    # What the text goes through learns faster: it is small, and each of its words is seldom seen.
+    fast = {id(q) for m in (text, unet.add_embedding, words_of.heads) for q in m.parameters()}
+    learning = [q for m in (unet, text, vae, words_of.heads) for q in m.parameters() if q.requires_grad]
+    run = Run(folder, learning, a.minutes, a.rate, [4 if id(q) in fast else 1 for q in learning])
     if (folder / "critic.pt").exists(): judge.load_state_dict(torch.load(folder / "critic.pt", weights_only=True))
     rng = np.random.default_rng(run.step)
     torch.manual_seed(run.step)
@@ -232,9 +223,18 @@ if __name__ == "__main__":
                 note["judge"] = said.item()
                 judge.requires_grad_(False)
                 if strength: loss = loss - strength * (judge(inside(made)).float() * with_image).mean()
-        if run.descend(loss, note): break
+        ids, labels = words_of.examples(rng, 24)
+        vectors = unet.add_embedding(text(ids).last_hidden_state)
+        asked = words_of.loss(vectors, labels)
+        note["words"] = asked.item()
+        if run.descend(loss + 0.05 * asked, note): break
+        if run.step % 500 == 0:
+            with torch.no_grad():
+                ids, labels = words_of.examples(rng, 200, True)
+                print("phrasings and combinations kept out:", words_of.right(unet.add_embedding(text(ids).last_hidden_state), labels), flush=True)
         if run.step % 500 == 0: torch.save(judge.state_dict(), folder / "critic.pt")
     run.averaged()
     unet.save_pretrained(folder / "unet")
     text.save_pretrained(folder / "text_encoder")
     vae.save_pretrained(folder / "vae")
+    shutil.copytree(start / "tokenizer", folder / "tokenizer", dirs_exist_ok=True)

@@ -51,8 +51,23 @@ private final class ModelCopy {
         let own = try ModelDirectory(copy.folder).defaults
         #expect(own.instruction == "Draw it" && own.steps == 4)
         #expect(own.guidanceScale == 7.5 && own.imageGuidanceScale == 1)
-        try Data(#"{"steps": -4}"#.utf8).write(to: copy.file("cartoonize.json"))
-        #expect(throws: ConfigurationError.self) { try ModelDirectory(copy.folder) }
+        for bad in [
+            #"{"steps": -4}"#, #"{"understands": ["cartoon"]}"#, #"{"understands": {"summary": "a", "words": [1]}}"#,
+        ] {
+            try Data(bad.utf8).write(to: copy.file("cartoonize.json"))
+            #expect(throws: ConfigurationError.self) { try ModelDirectory(copy.folder) }
+        }
+    }
+
+    @Test func instructionsAreCoveredByTheWordsOfTheModel() throws {
+        let copy = try ModelCopy()
+        #expect(try ModelDirectory(copy.folder).instructionGuide == nil)
+        try Data(#"{"understands": {"summary": "styles\n(cartoon)", "words": ["cartoon", "black"]}}"#.utf8)
+            .write(to: copy.file("cartoonize.json"))
+        let guide = try #require(try ModelDirectory(copy.folder).instructionGuide)
+        #expect(guide.summary == "styles (cartoon)")
+        for known in ["", "  ", "A Cartoon!", "black-and-white"] { #expect(guide.covers(known), "\(known)") }
+        for unknown in ["add a hat", "cartoons", "blacken it"] { #expect(!guide.covers(unknown), "\(unknown)") }
     }
 
     @Test func namesTheModelsSamplerAndFactor() throws {

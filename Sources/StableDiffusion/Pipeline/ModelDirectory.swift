@@ -36,6 +36,8 @@ public struct ModelDirectory: Sendable {
     private let recommendations: GenerationSettings
     /// The side in pixels of the pictures that the model was trained on.
     public let nativeSize: Int
+    /// What instructions can ask for, where the model's author says so.
+    public let instructionGuide: InstructionGuide?
     /// What is odd about the model and does no harm, as sentences.
     public let notes: [String]
     package let unet: UNetConfiguration
@@ -158,7 +160,7 @@ public struct ModelDirectory: Sendable {
             schedulerFields["_class_name"] = .string(named)
         }
         scheduler = SchedulerConfiguration(fields: schedulerFields, file: schedulerFile)
-        (self.recommendations, nativeSize) = try Self.recommendations(in: recommendations)
+        (self.recommendations, nativeSize, instructionGuide) = try Self.recommendations(in: recommendations)
         previewAutoencoder = try Self.previewAutoencoder(source)
         if let other = index.otherPipeline {
             notes.append("the model's index calls it a \(other.prefix(60)), but its UNet is that of InstructPix2Pix")
@@ -259,10 +261,12 @@ public struct ModelDirectory: Sendable {
     }
 
     /// The recommendations in a file, or the family's where it leaves them out or does not exist.
-    private static func recommendations(in file: URL?) throws -> (settings: GenerationSettings, nativeSize: Int) {
+    private static func recommendations(
+        in file: URL?
+    ) throws -> (settings: GenerationSettings, nativeSize: Int, guide: InstructionGuide?) {
         var settings = GenerationSettings(sampler: .ddim)
         let usualSize = 512
-        guard let file, FileManager.default.fileExists(atPath: file.path) else { return (settings, usualSize) }
+        guard let file, FileManager.default.fileExists(atPath: file.path) else { return (settings, usualSize, nil) }
         let fields = ConfigurationFields(
             try ConfigurationFile.fields(of: file), file: file.path,
             defaults: [
@@ -275,6 +279,6 @@ public struct ModelDirectory: Sendable {
         settings.steps = try fields.integer("steps", in: 1...1000)
         settings.guidanceScale = try fields.positiveNumber("guidance_scale")
         settings.imageGuidanceScale = try fields.positiveNumber("image_guidance_scale")
-        return (settings, try fields.integer("native_size", in: 8...65_536))
+        return (settings, try fields.integer("native_size", in: 8...65_536), try InstructionGuide(fields))
     }
 }

@@ -59,6 +59,11 @@ extension Run {
     }
 
     private func noteOptionsWithoutEffect() {
+        if let understood = settings.understoodInstead {
+            Console.line(
+                "note: the model knows nothing of what the instruction asks for and makes its usual picture; "
+                    + "it understands \(understood)")
+        }
         if settings.generation.guidance == .off, let ignored = given.withoutEffectUnguided {
             Console.line(
                 "note: \(ignored) has no effect: guidance is on only above --guidance 1 with --image-guidance 1 or more"

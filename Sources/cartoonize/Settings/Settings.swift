@@ -10,6 +10,8 @@ struct Settings: Sendable {
     /// Tells models of one name apart: ten hexadecimal digits, as many as stable-diffusion-webui's.
     let modelHash: String
     let modelLocation: URL
+    /// What the model understands, if the instruction asks for nothing of it.
+    let understoodInstead: String?
     let threads: Int
 
     /// Throws when model, sampler and steps do not go together.
@@ -20,6 +22,7 @@ struct Settings: Sendable {
         modelName = found.name
         modelHash = try model.hash()
         modelLocation = found.location
+        understoodInstead = model.instructionGuide.flatMap { $0.covers(generation.instruction) ? nil : $0.summary }
         self.threads = min(threads ?? .max, Compute.availableThreads)
         do {
             _ = try generation.sampler.makeSampler(model.scheduler, steps: generation.steps)
