@@ -29,7 +29,7 @@ if __name__ == "__main__":
     CLIPTextModel.from_pretrained(a.trained / "text_encoder").half().save_pretrained(a.out / "text_encoder")
     if (a.out / "tokenizer").resolve() != TOKENIZER: shutil.copytree(TOKENIZER, a.out / "tokenizer", dirs_exist_ok=True)
     FILES["cartoonize.json"] = {"instruction": "Cartoonize the following image", "steps": a.steps, "guidance_scale": 1.0,
-                                "image_guidance_scale": 1.0, "native_size": 512,
+                                "image_guidance_scale": 1.0, "native_size": 512, "max_pixels": 2 << 20,
                                 "understands": {"summary": SUMMARY, "words": understood()}}
     for part in ("vae", "unet"):  # where the weights lay before is nobody's business
         config = json.loads((a.out / part / "config.json").read_text())

@@ -42,13 +42,15 @@ private final class ModelCopy {
 
     @Test func recommendationsComeFromTheModelsFile() throws {
         let copy = try ModelCopy()
-        #expect(try ModelDirectory(copy.folder).nativeSize == 512)
+        let unnamed = try ModelDirectory(copy.folder)
+        #expect(unnamed.nativeSize == 512 && unnamed.maxPixels == 1_048_576)
         let family = try ModelDirectory(copy.folder).defaults
         #expect(family.instruction == "Cartoonize the following image" && family.steps == 20)
         #expect(family.guidanceScale == 7.5 && family.imageGuidanceScale == 1.5)
-        try Data(#"{"instruction": "Draw it", "steps": 4, "image_guidance_scale": 1}"#.utf8)
+        try Data(#"{"instruction": "Draw it", "steps": 4, "image_guidance_scale": 1, "max_pixels": 99}"#.utf8)
             .write(to: copy.file("cartoonize.json"))
         let own = try ModelDirectory(copy.folder).defaults
+        #expect(try ModelDirectory(copy.folder).maxPixels == 99)
         #expect(own.instruction == "Draw it" && own.steps == 4)
         #expect(own.guidanceScale == 7.5 && own.imageGuidanceScale == 1)
         for bad in [

@@ -32,12 +32,8 @@ public struct ModelDirectory: Sendable {
 
     private let source: Source
     private var catalogs: [ModelPart: WeightCatalog] = [:]
-    /// What the model's author recommends in `cartoonize.json`, which names no sampler: the one in it counts for nothing.
-    private let recommendations: GenerationSettings
-    /// The side in pixels of the pictures that the model was trained on.
-    public let nativeSize: Int
-    /// What instructions can ask for, where the model's author says so.
-    public let instructionGuide: InstructionGuide?
+    /// What the model's author recommends in `cartoonize.json`.
+    private let recommendations: ModelRecommendations
     /// What is odd about the model and does no harm, as sentences.
     public let notes: [String]
     package let unet: UNetConfiguration
@@ -56,6 +52,13 @@ public struct ModelDirectory: Sendable {
     ///   setting of the scheduler that is none.
     public var sampler: SamplerKind { get throws { try scheduler.samplerKind() } }
 
+    /// The side in pixels of the pictures that the model was trained on.
+    public var nativeSize: Int { recommendations.nativeSize }
+    /// The most pixels that the model works at unless more are asked for.
+    public var maxPixels: Int { recommendations.maxPixels }
+    /// What instructions can ask for, where the model's author says so.
+    public var instructionGuide: InstructionGuide? { recommendations.instructionGuide }
+
     /// The sampler that the model asks for, and what its author recommends in `cartoonize.json`.
     ///
     /// - Throws: as `sampler`.
@@ -63,7 +66,7 @@ public struct ModelDirectory: Sendable {
 
     /// What the model's author recommends, with a sampler that may be another than the model's own.
     public func defaults(sampler: SamplerKind) -> GenerationSettings {
-        var settings = recommendations
+        var settings = recommendations.settings
         settings.sampler = sampler
         return settings
     }
@@ -160,7 +163,7 @@ public struct ModelDirectory: Sendable {
             schedulerFields["_class_name"] = .string(named)
         }
         scheduler = SchedulerConfiguration(fields: schedulerFields, file: schedulerFile)
-        (self.recommendations, nativeSize, instructionGuide) = try Self.recommendations(in: recommendations)
+        self.recommendations = try ModelRecommendations(file: recommendations)
         previewAutoencoder = try Self.previewAutoencoder(source)
         if let other = index.otherPipeline {
             notes.append("the model's index calls it a \(other.prefix(60)), but its UNet is that of InstructPix2Pix")
@@ -258,27 +261,5 @@ public struct ModelDirectory: Sendable {
         try require(
             tokenizer.vocabularySize <= textEncoder.vocabSize, .textEncoder,
             "vocab_size is \(textEncoder.vocabSize), but the tokenizer knows \(tokenizer.vocabularySize) tokens")
-    }
-
-    /// The recommendations in a file, or the family's where it leaves them out or does not exist.
-    private static func recommendations(
-        in file: URL?
-    ) throws -> (settings: GenerationSettings, nativeSize: Int, guide: InstructionGuide?) {
-        var settings = GenerationSettings(sampler: .ddim)
-        let usualSize = 512
-        guard let file, FileManager.default.fileExists(atPath: file.path) else { return (settings, usualSize, nil) }
-        let fields = ConfigurationFields(
-            try ConfigurationFile.fields(of: file), file: file.path,
-            defaults: [
-                "instruction": .string(settings.instruction), "steps": .number(Double(settings.steps)),
-                "guidance_scale": .number(Double(settings.guidanceScale)),
-                "image_guidance_scale": .number(Double(settings.imageGuidanceScale)),
-                "native_size": .number(Double(usualSize)),
-            ])
-        settings.instruction = try fields.string("instruction")
-        settings.steps = try fields.integer("steps", in: 1...1000)
-        settings.guidanceScale = try fields.positiveNumber("guidance_scale")
-        settings.imageGuidanceScale = try fields.positiveNumber("image_guidance_scale")
-        return (settings, try fields.integer("native_size", in: 8...65_536), try InstructionGuide(fields))
     }
 }

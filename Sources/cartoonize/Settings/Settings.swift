@@ -22,7 +22,8 @@ struct Settings: Sendable {
         modelName = found.name
         modelHash = try model.hash()
         modelLocation = found.location
-        understoodInstead = model.instructionGuide.flatMap { $0.covers(generation.instruction) ? nil : $0.summary }
+        let guide = model.instructionGuide
+        understoodInstead = guide?.covers(generation.instruction) == false ? guide?.summary : nil
         self.threads = min(threads ?? .max, Compute.availableThreads)
         do {
             _ = try generation.sampler.makeSampler(model.scheduler, steps: generation.steps)

@@ -3,10 +3,6 @@ import StableDiffusion
 
 /// How large the picture is that the model works at.
 struct SizeOptions: ParsableArguments {
-    /// Above this, time and memory of the larger models grow past what most machines have, and no model of this kind was
-    /// trained for it.
-    private static let defaultMaxPixels = 1024 * 1024
-
     @Option(
         help: ArgumentHelp(
             "The size to work at and to write; sides are rounded down to what the model takes. (default: the input's)",
@@ -16,7 +12,7 @@ struct SizeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Work at no more pixels than this; a larger picture is reduced, then brought back to its size. "
-                + "(default: \(SizeOptions.defaultMaxPixels))", valueName: "n"))
+                + "(default: what the model recommends, else 1048576)", valueName: "n"))
     var maxPixels: Int?
 
     func validate() throws {
@@ -40,7 +36,7 @@ struct SizeOptions: ParsableArguments {
         let (factor, smallest) = (model.vaeScaleFactor, model.vaeScaleFactor * model.unet.smallestSide)
         try check(model: model)
         guard let size else {
-            let limit = maxPixels ?? Self.defaultMaxPixels
+            let limit = maxPixels ?? model.maxPixels
             return (input.workingSize(factor: factor, smallestSide: smallest, limit: limit), input)
         }
         let working = size.workingSize(factor: factor, smallestSide: smallest, limit: .max)
