@@ -9,9 +9,10 @@ package struct AtomicFile: ~Copyable {
 
     /// Creates an empty file in the folder of `destination`. It gets the mode of what it is to replace, if that is a file.
     package init(_ destination: String) throws(SystemError) {
-        self.destination = destination
-        path = TemporaryPaths.path(beside: destination)
-        descriptor = try TemporaryPaths.create(path) { open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
+        let path = TemporaryPaths.path(beside: destination)
+        let created = try TemporaryPaths.create(path) { open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
+        // Nothing of `self` before the last error: Swift 6.0 cannot compile the clearing up.
+        (self.destination, self.path, descriptor) = (destination, path, created)
         // Nobody else has it; a file system without locks leaves it unlocked, and nobody can lock it to remove it.
         _ = flock(descriptor, LOCK_EX | LOCK_NB)
         var status = stat()
