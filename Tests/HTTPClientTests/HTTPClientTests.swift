@@ -113,9 +113,10 @@ import Testing
             }
         }
         func error(_ path: String) throws -> HTTPError {
-            try #require(throws: HTTPError.self) {
-                _ = try client().data(from: server.url + path, limit: 1 << 20, seconds: 10)
-            }
+            try #require(
+                thrownError(HTTPError.self) {
+                    try client().data(from: server.url + path, limit: 1 << 20, seconds: 10)
+                })
         }
         guard case .cut = try error("/cut"), case .cut = try error("/silent") else {
             Issue.record("a cut is not told as one")

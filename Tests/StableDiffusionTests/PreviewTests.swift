@@ -95,7 +95,7 @@ import Testing
         // One of another number of latent channels is no fit.
         try FileManager.default.removeItem(at: tiny)
         try FileManager.default.copyItem(at: ModelFixture.fixtures.appendingPathComponent("taesd-odd"), to: tiny)
-        let error = try #require(throws: ConfigurationError.self) { try ModelDirectory(folder) }
+        let error = try #require(thrownError(ConfigurationError.self) { try ModelDirectory(folder) })
         #expect(error.description.contains("taesd/config.json") && error.description.contains("latent_channels is 5"))
     }
 

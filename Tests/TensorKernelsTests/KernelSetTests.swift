@@ -47,7 +47,7 @@ import TensorKernels
 
     @Test(arguments: ["", "avx3", "AVX2", "avx2 ", "\u{0}", "none"])
     func othersAreRefused(name: String) throws {
-        let error = try #require(throws: KernelSetError.self) { try KernelSet(named: name) }
+        let error = try #require(thrownError(KernelSetError.self) { try KernelSet(named: name) })
         #expect(
             error.description.hasPrefix("CARTOONIZE_KERNELS is \"\(name)\", but the kernels that can run here are "))
         #expect(KernelSet.available.allSatisfy { error.description.contains($0.name) })
