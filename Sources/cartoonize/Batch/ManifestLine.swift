@@ -72,6 +72,8 @@ struct PictureContext: Codable, Equatable, Sendable {
     var modelHash: String
     /// The options of that name; nil when not given.
     var size: String?
+    /// nil for the usual, a photo that takes the size as it is.
+    var resize: String?
     var maxPixels: Int?
     var format: String
     /// nil for a format that has none.

@@ -14,6 +14,7 @@ extension PictureMaker {
                 settings.generation,
                 PictureContext(
                     model: settings.modelName, modelHash: settings.modelHash, size: size.size?.description,
+                    resize: size.size == nil || size.resize == .stretch ? nil : size.resize.rawValue,
                     maxPixels: size.maxPixels, format: job.format.description,
                     quality: job.format.takesQuality && !output.lossless ? quality : nil, compare: compare,
                     lossless: output.lossless ? true : nil,

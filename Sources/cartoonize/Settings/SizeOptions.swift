@@ -6,6 +6,8 @@ struct SizeOptions: ParsableArguments {
     /// Above this, time and memory of the larger models grow past what most machines have, and no model of this kind was
     /// trained for it.
     private static let defaultMaxPixels = 1024 * 1024
+    /// Below this, models of this kind draw nothing that can be recognized: a smaller picture is enlarged for the model.
+    private static let leastPixels = 128 * 128
 
     @Option(
         help: ArgumentHelp(
@@ -18,6 +20,12 @@ struct SizeOptions: ParsableArguments {
             "Work at no more pixels than this; a larger picture is reduced, then brought back to its size. "
                 + "(default: \(SizeOptions.defaultMaxPixels))", valueName: "n"))
     var maxPixels: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "What --size does to a photo of another shape: 'stretch' it, 'fit' it into the size, or 'fill' the size and cut "
+                + "off the rest.", valueName: "stretch|fit|fill"))
+    var resize = Resizing.stretch
 
     func validate() throws {
         if let maxPixels, maxPixels < 1 {
@@ -41,9 +49,29 @@ struct SizeOptions: ParsableArguments {
         try check(model: model)
         guard let size else {
             let limit = maxPixels ?? Self.defaultMaxPixels
-            return (input.workingSize(factor: factor, smallestSide: smallest, limit: limit), input)
+            let enlarged = input.scaled(toPixels: min(limit, Self.leastPixels))
+            let source = enlarged.pixels > input.pixels ? enlarged : input
+            return (source.workingSize(factor: factor, smallestSide: smallest, limit: limit), input)
         }
-        let working = size.workingSize(factor: factor, smallestSide: smallest, limit: .max)
+        let wanted = resize == .fit ? input.fitted(into: size) : size
+        let working = wanted.workingSize(factor: factor, smallestSide: smallest, limit: .max)
         return (working, working)
+    }
+
+    /// The part of a photo that is used: all of it, or with `--resize fill` the middle of the size's shape.
+    func usedPart(of input: PixelSize) -> PixelSize {
+        guard let size, resize == .fill else { return input }
+        return size.fitted(into: input)
+    }
+
+    /// What is to be said of a photo whose shape is not that of `--size`; nil when it is.
+    func note(on input: PixelSize, working: PixelSize) -> String? {
+        guard let size, !input.hasShape(of: size) else { return nil }
+        switch resize {
+        case .stretch:
+            return "the photo of \(input) is stretched to the aspect ratio of \(working); --resize fit or fill keeps its own"
+        case .fit: return "\(working) is what a photo of \(input) fills of \(size)"
+        case .fill: return "of the photo of \(input), the middle \(usedPart(of: input)) is used"
+        }
     }
 }
