@@ -41,7 +41,11 @@ package enum SystemPath {
         guard string.utf8.contains(0xF4) else { return Array(string.utf8) }
         var bytes: [UInt8] = []
         for scalar in string.unicodeScalars {
-            if let byte = escaped(scalar) { bytes.append(byte) } else { bytes += UTF8.encode(scalar) ?? Unicode.UTF8.encodedReplacementCharacter }
+            if let byte = escaped(scalar) {
+                bytes.append(byte)
+            } else {
+                bytes += UTF8.encode(scalar) ?? Unicode.UTF8.encodedReplacementCharacter
+            }
         }
         return bytes
     }
@@ -72,7 +76,8 @@ package func open(_ path: String, _ flags: Int32, _ mode: mode_t) -> Int32 {
     SystemPath.with(path) { Glibc.open($0, flags, mode) }
 }
 
-package func stat(_ path: String, _ status: inout stat) -> Int32 {
+/// `stat`, under another name, since that is also its result's.
+package func fileStatus(_ path: String, _ status: inout stat) -> Int32 {
     SystemPath.with(path) { fstatat(AT_FDCWD, $0, &status, 0) }
 }
 

@@ -86,7 +86,9 @@ struct BatchTests {
     @Test func ledgerIsInTheStateFolder() throws {
         let folder = try folderWithPhotos()
         let outside = try TemporaryFolder()
-        for (name, environment) in [("state", ["XDG_STATE_HOME": outside.path]), ("home", ["XDG_STATE_HOME": "relative"])] {
+        for (name, environment) in [
+            ("state", ["XDG_STATE_HOME": outside.path]), ("home", ["XDG_STATE_HOME": "relative"]),
+        ] {
             let batch = ["photos/a.png", "photos/sub/b.jpg", "--format", name == "home" ? "jpeg" : "png"] + Self.quick
             let outcome = try Program.run(batch, in: folder, environment: environment)
             #expect(outcome.status == 0, "\(outcome.errors)")
@@ -152,7 +154,8 @@ struct BatchTests {
         try folder.write("three/a.png", SamplePicture.png())
         for name in ["one", "two", "three"] { try folder.write(name + "/b.png", SamplePicture.png()) }
         let outcome = try Program.run(
-            ["one/a.png", "two/a.png", "three/a.png", "one/b.png", "two/b.png", "three/b.png", "-o", "toons"] + Self.quick, in: folder)
+            ["one/a.png", "two/a.png", "three/a.png", "one/b.png", "two/b.png", "three/b.png", "-o", "toons"]
+                + Self.quick, in: folder)
         #expect(outcome.status == 5)
         #expect(outcome.errors.contains("two/a.png and three/a.png would both become toons/a.png.cartoon.png"))
         #expect(outcome.errors.contains(", two/b.png and three/b.png toons/b.png.cartoon.png; rename one of each"))

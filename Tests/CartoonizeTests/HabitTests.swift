@@ -6,9 +6,10 @@ import Testing
 struct HabitTests {
     /// Other programs' options, and what they are here.
     @Test(arguments: [
-        ("--prompt x", "-i x"), ("--prompt=x", "-i=x"), ("-p x", "-i x"), ("--edit x", "-i x"),
+        ("--prompt x", "-i x"), ("--prompt=x", "-i x"), ("-p x", "-i x"), ("--edit x", "-i x"),
         ("--negative-prompt x", "--negative x"), ("--negative_prompt x", "--negative x"), ("-n x", "--negative x"),
-        ("--guidance-scale 2", "--guidance 2"), ("--guidance_scale=2", "--guidance=2"), ("--cfg-scale 2", "--guidance 2"),
+        ("--guidance-scale 2", "--guidance 2"), ("--guidance_scale=2", "--guidance 2"),
+        ("--cfg-scale 2", "--guidance 2"),
         ("--cfg-text 2", "--guidance 2"), ("--cfg-image 2", "--image-guidance 2"),
         ("--image-guidance-scale 2", "--image-guidance 2"), ("--image_guidance_scale 2", "--image-guidance 2"),
         ("--img-cfg-scale 2", "--image-guidance 2"), ("--num-inference-steps 9", "--steps 9"),
@@ -63,7 +64,8 @@ struct HabitTests {
     }
 
     @Test(arguments: [
-        ("stpes", "steps", true), ("qualty", "quality", true), ("guidence", "guidance", true), ("inst", "instruction", true),
+        ("stpes", "steps", true), ("qualty", "quality", true), ("guidence", "guidance", true),
+        ("inst", "instruction", true),
         ("instrction", "instruction", true), ("inspct", "inspect", true), ("cpu", "count", false),
         ("ckpt", "count", false), ("ext", "seed", false), ("fill", "pull", false), ("", "size", false),
     ])
@@ -80,12 +82,12 @@ struct HabitTests {
         }
     }
 
-    /// A newcomer's first tries, from five tools.
+    /// A newcomer's first tries: from ImageMagick and rembg, Real-ESRGAN, ffmpeg, stable-diffusion.cpp.
     @Test(arguments: [
-        ("a.png out.png", "there is no photo out.png; did you mean -o out.png?"),  // ImageMagick, rembg
-        ("-i a.png -o out.png", "photos are named without an option, as in 'cartoonize a.png -o out.png'"),  // Real-ESRGAN
-        ("-i a.png -y out.png", "-i is the instruction, and a.png is a picture"),  // ffmpeg
-        ("-M edit -p x", "Unknown option"),  // stable-diffusion.cpp
+        ("a.png out.png", "there is no photo out.png; did you mean -o out.png?"),
+        ("-i a.png -o out.png", "photos are named without an option, as in 'cartoonize a.png -o out.png'"),
+        ("-i a.png -y out.png", "-i is the instruction, and a.png is a picture"),
+        ("-M edit -p x", "Unknown option"),
         ("photos toons", "there is no photo toons; did you mean -o toons?"),
     ])
     func outputIsAskedFor(line: String, sentence: String) throws {

@@ -42,21 +42,24 @@ struct SizeTests {
         #expect(try folder.data("o.png") == folder.data("p.png"))
     }
 
+    /// To 64x64 pixels at least with the model that comes with the program, sides in proportion; larger ones stay.
     @Test(arguments: [
-        (16, 16, 128, 128), (1, 1, 128, 128), (32, 16, 181, 91), (128, 128, 128, 128), (200, 100, 200, 100),
+        ((16, 16), "64x64"), ((1, 1), "64x64"), ((32, 16), "90x44"), ((64, 64), "64x64"), ((100, 60), "100x60"),
+        ((8, 4096), "8x4096"),
     ])
-    func smallPicturesAreEnlarged(width: Int, height: Int, workingWidth: Int, workingHeight: Int) throws {
-        let input = PixelSize(width: width, height: height)
-        let scaled = input.scaled(toPixels: 128 * 128)
-        let source = scaled.pixels > input.pixels ? scaled : input
-        #expect(source == PixelSize(width: workingWidth, height: workingHeight))
+    func smallPicturesAreEnlarged(size: (Int, Int), working: String) throws {
+        let folder = try folder(width: size.0, height: size.1)
+        let outcome = try Program.run(["a.png", "--dry-run", "--json", "-q"], in: folder)
+        let sides = working.split(separator: "x")
+        #expect(outcome.outputText.contains("\"width\":\(sides[0])}"), "\(outcome.outputText)")
+        #expect(outcome.outputText.contains("\"height\":\(sides[1]),"), "\(outcome.outputText)")
     }
 
     /// An icon comes out as an icon: near to what it was, at its size.
     @Test func iconsAreRecognizable() throws {
         let folder = try folder(width: 16, height: 16)
         let outcome = try Program.run(["a.png", "-o", "o.png"] + Self.quick, in: folder)
-        #expect(outcome.errors.contains("the picture is small; it is worked at 128x128"), "\(outcome.errors)")
+        #expect(outcome.errors.contains("the picture is small; it is worked at 64x64"), "\(outcome.errors)")
         let (photo, icon) = (try folder.picture("a.png"), try folder.picture("o.png"))
         #expect(icon.width == 16 && icon.height == 16)
         let differences = zip(photo.rgb, icon.rgb).map { abs(Int($0) - Int($1)) }

@@ -32,7 +32,8 @@ struct WatchTests {
         try expect("out/slow.cartoon.png", in: folder)
         // Under another name until it is whole.
         try folder.write("in/moved.png.part", SamplePicture.png())
-        try FileManager.default.moveItem(atPath: folder.path + "/in/moved.png.part", toPath: folder.path + "/in/moved.png")
+        try FileManager.default.moveItem(
+            atPath: folder.path + "/in/moved.png.part", toPath: folder.path + "/in/moved.png")
         try expect("out/moved.cartoon.png", in: folder)
         kill(running.process.processIdentifier, signal)
         let outcome = try running.finish()

@@ -21,7 +21,7 @@ struct FolderWatch {
 
         init?(_ path: String) {
             var status = stat()
-            guard stat(path, &status) == 0 else { return nil }
+            guard fileStatus(path, &status) == 0 else { return nil }
             (size, modified, touched) = (status.st_size, status.modified, status.touched)
         }
     }

@@ -34,7 +34,9 @@ extension PictureMaker {
     func condition(of path: String, made line: ManifestLine) -> Condition {
         var status = stat()
         guard let sum = line.outputSHA256 else { return .asMade }  // of an older version
-        if stat(path, &status) == 0, Int(status.st_size) == line.outputBytes, status.modified == line.outputModified {
+        if fileStatus(path, &status) == 0, Int(status.st_size) == line.outputBytes,
+            status.modified == line.outputModified
+        {
             return .asMade
         }
         guard let file = try? InputFile(path: path) else { return .damaged }

@@ -11,15 +11,12 @@ struct RunPlan {
     let folder: String
     /// Where a batch's manifest and seed are.
     let ledgerFolder: String
-    /// Whether folders that are missing are made.
-    let makesFolders: Bool
 
     /// - Parameters:
     ///   - arguments: the photos' names as given, for the folder of a batch without `--output`.
     ///   - isShared: whether other processes, perhaps on other machines, make parts of the batch.
     init(search: PhotoSearch, naming: OutputNaming, arguments: [String], isShared: Bool) throws {
         isBatch = search.isBatch
-        makesFolders = isBatch || naming.isFolder
         guard search.isBatch else {
             jobs = try naming.jobs(forOnly: search.photos[0])
             folder = jobs[0].destination.file.map { FilePath($0).folder } ?? "."
@@ -113,7 +110,8 @@ struct RunPlan {
 
     private func checkFolder(_ folder: String) throws {
         var existing = folder
-        while makesFolders, FileKind(existing) == nil, existing != ".", existing != "/" {
+        // A batch makes the folders that are missing.
+        while isBatch, FileKind(existing) == nil, existing != ".", existing != "/" {
             existing = FilePath(existing).withoutLastSlash.folder
         }
         guard FileKind(existing) == .folder else {

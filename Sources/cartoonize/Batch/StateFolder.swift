@@ -11,7 +11,9 @@ enum StateFolder {
 
     /// The folder of all of them.
     static func root(_ environment: [String: String]) -> String? {
-        func folder(_ variable: String) -> String? { environment[variable].flatMap { FilePath($0).isAbsolute ? $0 : nil } }
+        func folder(_ variable: String) -> String? {
+            environment[variable].flatMap { FilePath($0).isAbsolute ? $0 : nil }
+        }
         let state = folder("XDG_STATE_HOME") ?? folder("HOME").map { FilePath($0).appending(".local/state") }
         return state.map { FilePath($0).appending("cartoonize") }
     }

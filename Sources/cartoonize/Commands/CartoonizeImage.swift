@@ -60,7 +60,6 @@ struct CartoonizeImage: ParsableCommand {
             let hint = "; '-' is a photo from standard input, and '-o -' writes to standard output"
             throw ValidationError("Missing expected argument '<photo>'" + (StandardStreams.inputWaits ? hint : ""))
         }
-        try checkLastPhoto()
         // Else the photos behind a mistyped command would be made.
         if photo.count > 1, FileKind(photo[0]) == nil, let command = Commands.near(photo[0]) {
             throw ValidationError("there is no photo '\(photo[0])'; did you mean the command '\(command)'?")
@@ -77,12 +76,13 @@ struct CartoonizeImage: ParsableCommand {
         guard last != "-", FileKind(last, followingLinks: false) == nil, WebPhoto(last) == nil,
             !last.contains(where: { "*?[".contains($0) })
         else { return }
-        throw ValidationError("there is no photo \(singleLine(last)); did you mean -o \(singleLine(last))?")
+        throw CommandFailure(.usage, "there is no photo \(last); did you mean -o \(last)?")
     }
 
     func run() throws {
         let start = ContinuousClock.now
         do {
+            try checkLastPhoto()
             var run = try Run(options: self, start: start)
             try run.perform()
         } catch is ClosedPipe {

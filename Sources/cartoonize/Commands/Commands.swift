@@ -4,7 +4,8 @@ import ArgumentParser
 struct Commands: ParsableCommand {
     /// The commands that need their name.
     static let named: [any ParsableCommand.Type] = [
-        WatchCommand.self, InspectCommand.self, ModelsCommand.self, PullCommand.self, ConvertCommand.self, VerifyCommand.self,
+        WatchCommand.self, InspectCommand.self, ModelsCommand.self, PullCommand.self, ConvertCommand.self,
+        VerifyCommand.self,
     ]
 
     static let configuration = CommandConfiguration(

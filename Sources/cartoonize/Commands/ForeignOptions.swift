@@ -48,7 +48,8 @@ struct ForeignOptions {
             ),
             (
                 "--strength --denoising-strength",
-                .refused("--image-guidance says how strongly the photo is kept, and --guidance how strongly to change it")
+                .refused(
+                    "--image-guidance says how strongly the photo is kept, and --guidance how strongly to change it")
             ),
         ]
         return Dictionary(
@@ -112,7 +113,9 @@ struct ForeignOptions {
             lastSide = name
         case "--device":
             let device = takeValue() ?? ""
-            guard device == "cpu" else { throw Self.refusal(name, "pictures are computed by the processor (CPU) alone") }
+            guard device == "cpu" else {
+                throw Self.refusal(name, "pictures are computed by the processor (CPU) alone")
+            }
             notes.append("--device cpu is left out: pictures are computed by the processor (CPU) alone")
         case "--size", "--resolution":
             let size = takeValue()

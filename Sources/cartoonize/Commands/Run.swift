@@ -30,9 +30,13 @@ struct Run {
         let style = ProgressDisplay.style(quiet: options.output.quiet, environment: environment)
         let first = options.photo.first.map(WebPhoto.shown)
         progress = RunProgress(style: style, label: (first ?? options.batch.filesFrom) ?? "")
-        search = try PhotoSearch(options.photo, options: options.batch, mayBeEmpty: mayBeEmpty)
+        let naming = OutputNaming(output: options.output.output, format: options.output.format, seeds: [])
+        search = try PhotoSearch(
+            options.photo, options: options.batch, intoFolder: naming.isFolder, mayBeEmpty: mayBeEmpty)
         try Self.confine(options, search)
-        if !search.isBatch { try InputFile.checkStart(of: search.photos[0].path) }
+        if search.photos.count == 1, !search.isBatch || FileKind(search.photos[0].path) == nil {
+            try InputFile.checkStart(of: search.photos[0].path)
+        }
         given = try GivenSettings(options.generation) { try InputFile(path: $0).header().parameters }
         let requested = given.model ?? environment["CARTOONIZE_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
         let models = ModelSearch.forThisProcess()
@@ -180,7 +184,9 @@ struct Run {
         }
         if let manifest { paths.append(manifest.path) }
         if plan.isBatch {
-            paths += [FilePath(plan.folder).appending(Gallery.name), FilePath(plan.ledgerFolder).appending(BatchSeed.name)]
+            paths += [
+                FilePath(plan.folder).appending(Gallery.name), FilePath(plan.ledgerFolder).appending(BatchSeed.name),
+            ]
         }
         TemporaryPaths.removeLeftovers(of: paths)
     }

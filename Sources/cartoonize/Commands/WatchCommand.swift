@@ -27,10 +27,13 @@ struct WatchCommand: ParsableCommand {
             throw ValidationError(
                 "watch goes without --files-from, --shard, --dry-run, --fail-fast and --gallery")
         }
-        let isInside = FilePath(FilePath(pictures).simplified).relative(to: FilePath(FilePath(photos[0]).simplified)) != nil
+        let isInside =
+            FilePath(FilePath(pictures).simplified).relative(to: FilePath(FilePath(photos[0]).simplified)) != nil
         guard FileIdentity(pictures) == nil || FileIdentity(pictures) != FileIdentity(photos[0]),
             !(batch.recursive && isInside)
-        else { throw ValidationError("watch needs a folder for the pictures that it does not watch; give another with -o") }
+        else {
+            throw ValidationError("watch needs a folder for the pictures that it does not watch; give another with -o")
+        }
     }
 
     func run() throws {

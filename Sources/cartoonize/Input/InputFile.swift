@@ -77,7 +77,7 @@ struct InputFile {
 
     /// What is to be said of a pattern that no file matches; nil for another name.
     private static func absence(of path: String) -> String? {
-        errno == ENOENT && path.utf8.contains { "*?[".utf8.contains($0) } ? "no file matches the pattern" : nil
+        errno == ENOENT && path.utf8.contains { "*?]".utf8.contains($0) } ? "no file matches the pattern" : nil
     }
 
     /// Throws when the only photo of a run is not there or is no picture by its first bytes: an output's fault is not

@@ -6,7 +6,8 @@ import ImageCodecs
 /// Finds the photos that arguments mean: files, folders, patterns and addresses, in their order, each file once.
 struct PhotoSearch {
     private(set) var photos: [Photo] = []
-    /// Whether a folder, a pattern or more than one file was named: the rules of a batch hold.
+    /// Whether a folder, a pattern or more than one file was named, or a folder for the pictures: the rules of a batch
+    /// hold, whatever the number of photos.
     private(set) var isBatch: Bool
     /// The files in folders that are no pictures we read.
     private(set) var otherFiles = 0
@@ -197,10 +198,14 @@ extension PhotoSearch {
 
     /// Finds the photos that arguments and the list of `--files-from` name.
     ///
-    /// - Parameter mayBeEmpty: whether there may be none.
-    init(_ arguments: [String], options: BatchOptions, mayBeEmpty: Bool = false) throws {
+    /// - Parameters:
+    ///   - intoFolder: whether their pictures go into a folder that was named.
+    ///   - mayBeEmpty: whether there may be none.
+    init(
+        _ arguments: [String], options: BatchOptions, intoFolder: Bool = true, mayBeEmpty: Bool = false
+    ) throws {
         let (list, recursive) = (options.filesFrom, options.recursive)
-        self.init(recursive: recursive, isBatch: list != nil || options.shard != nil)
+        self.init(recursive: recursive, isBatch: intoFolder || list != nil || options.shard != nil)
         arguments.forEach { add($0) }
         if let list {
             add(list: try Self.contents(ofList: list))

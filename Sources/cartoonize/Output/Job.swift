@@ -31,7 +31,7 @@ struct OutputNaming {
             }
             return [job(photo, .standardOutput, format ?? .png)]
         }
-        guard let output, !isFolder else { return try jobs(for: photo) }
+        guard let output else { return try jobs(for: photo) }
         guard !output.isEmpty else { throw CommandFailure(.output, "the name of the output is empty") }
         if FileKind(output) == .other {
             try requireOnePicture(for: output)
@@ -46,8 +46,7 @@ struct OutputNaming {
         return jobs(photo, stem: FilePath(output).withoutExtension, fileExtension: fileExtension, format)
     }
 
-    /// Whether the output is a folder of pictures, which may be yet to be made: for a single photo as for several, so that
-    /// a pattern may match any number.
+    /// Whether the output is a folder of pictures, which may be yet to be made: for a single photo as for several.
     var isFolder: Bool {
         guard let output, !output.isEmpty, output != "-" else { return false }
         if let kind = FileKind(output) { return kind == .folder }

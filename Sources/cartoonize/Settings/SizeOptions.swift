@@ -6,8 +6,9 @@ struct SizeOptions: ParsableArguments {
     /// Above this, time and memory of the larger models grow past what most machines have, and no model of this kind was
     /// trained for it.
     private static let defaultMaxPixels = 1024 * 1024
-    /// Below this, models of this kind draw nothing that can be recognized: a smaller picture is enlarged for the model.
-    private static let leastPixels = 128 * 128
+    /// With fewer latents a side, models of this kind draw nothing that can be recognized: a smaller picture is enlarged
+    /// for the model.
+    private static let leastLatents = 32
 
     @Option(
         help: ArgumentHelp(
@@ -49,7 +50,8 @@ struct SizeOptions: ParsableArguments {
         try check(model: model)
         guard let size else {
             let limit = maxPixels ?? Self.defaultMaxPixels
-            let enlarged = input.scaled(toPixels: min(limit, Self.leastPixels))
+            let least = Self.leastLatents * factor
+            let enlarged = input.scaled(toPixels: min(limit, least * least))
             let source = enlarged.pixels > input.pixels ? enlarged : input
             return (source.workingSize(factor: factor, smallestSide: smallest, limit: limit), input)
         }
@@ -69,7 +71,8 @@ struct SizeOptions: ParsableArguments {
         guard let size, !input.hasShape(of: size) else { return nil }
         switch resize {
         case .stretch:
-            return "the photo of \(input) is stretched to the aspect ratio of \(working); --resize fit or fill keeps its own"
+            return
+                "the photo of \(input) is stretched to the aspect ratio of \(working); --resize fit or fill keeps its own"
         case .fit: return "\(working) is what a photo of \(input) fills of \(size)"
         case .fill: return "of the photo of \(input), the middle \(usedPart(of: input)) is used"
         }
