@@ -33,7 +33,7 @@ let package = Package(
         .target(name: "HTTPClient", dependencies: ["CHTTP"]),
 
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        .target(name: "Checkpoints", dependencies: ["CZlib"]),
+        .target(name: "Checkpoints", dependencies: ["CZlib", "Files"]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "ModelHub", dependencies: ["CCrypto", "HTTPClient", "Checkpoints"]),
         .target(name: "StableDiffusion", dependencies: ["TensorKernels", "Checkpoints", "Files"]),

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A file that is read whole and that a stranger may have put there: a device that never ends, a pipe that nobody writes

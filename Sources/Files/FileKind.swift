@@ -8,7 +8,7 @@ package enum FileKind {
 
     package init?(_ path: String, followingLinks: Bool = true) {
         var status = stat()
-        guard (followingLinks ? stat(path, &status) : lstat(path, &status)) == 0 else { return nil }
+        guard (followingLinks ? fileStatus(path, &status) : lstat(path, &status)) == 0 else { return nil }
         switch status.st_mode & S_IFMT {
         case S_IFREG: self = .file
         case S_IFDIR: self = .folder
@@ -25,7 +25,7 @@ package struct FileIdentity: Hashable {
     /// nil when there is nothing.
     package init?(_ path: String) {
         var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
+        guard fileStatus(path, &status) == 0 else { return nil }
         (device, inode) = (status.st_dev, status.st_ino)
     }
 

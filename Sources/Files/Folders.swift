@@ -19,7 +19,7 @@ package func syncFolder(_ path: String) {
 /// The bytes that can still be written into a folder; nil where the system does not say.
 package func freeBytes(in folder: String) -> Int? {
     var space = statvfs()
-    guard statvfs(folder, &space) == 0 else { return nil }
+    guard SystemPath.with(folder, { statvfs($0, &space) }) == 0 else { return nil }
     let (free, overflow) = Int(clamping: space.f_bavail).multipliedReportingOverflow(by: Int(clamping: space.f_frsize))
     return overflow ? .max : free
 }

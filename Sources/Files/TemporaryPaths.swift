@@ -41,7 +41,7 @@ package enum TemporaryPaths {
     /// Renames what is at a path, which is forgotten then. Returns 0 or the error number.
     static func rename(_ path: String, to destination: String) -> Int32 {
         existing.withLock { existing in
-            guard Foundation.rename(path, destination) == 0 else { return errno }
+            guard Files.rename(path, destination) == 0 else { return errno }
             existing.remove(FilePath(path))
             return 0
         }
@@ -71,7 +71,7 @@ package enum TemporaryPaths {
     /// Removes what killed processes left beside the destinations. A file that is being written is locked by its process.
     package static func removeLeftovers(of destinations: [String]) {
         for (folder, paths) in Dictionary(grouping: destinations, by: { FilePath(FilePath($0).folder) }) {
-            let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.string)) ?? []
+            let names = namesInFolder(folder.string) ?? []
             let leftovers = names.filter { $0.hasPrefix(".") && $0.hasSuffix(ending) }
             guard !leftovers.isEmpty else { continue }
             let prefixes = Set(paths.map { prefix(FilePath($0).name) })

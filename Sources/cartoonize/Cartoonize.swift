@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 
 /// The program: parses the command line, runs the command it names, and turns what is thrown into one line on standard
@@ -9,7 +10,20 @@ enum Cartoonize {
         StandardStreams.open()
         keepHeapLevel()
         Interruption.install()
-        exit(status(of: Array(CommandLine.arguments.dropFirst())).rawValue)
+        guard CommandLine.argc > 0 else {
+            Console.error("cannot read the command line; is /proc mounted?")
+            exit(ExitStatus.failure.rawValue)
+        }
+        exit(status(of: arguments).rawValue)
+    }
+
+    /// The command line's words. Names of files need not be Unicode, which `CommandLine.arguments` takes them for.
+    private static var arguments: [String] {
+        (1..<max(1, Int(CommandLine.argc))).compactMap { index in
+            CommandLine.unsafeArgv[index].map { word in
+                SystemPath.string(UnsafeRawBufferPointer(start: word, count: strlen(word)))
+            }
+        }
     }
 
     /// glibc serves buffers as large as pictures from its heaps once some were freed, one heap a thread, where they leave
@@ -27,7 +41,9 @@ enum Cartoonize {
     private static func status(of arguments: [String]) -> ExitStatus {
         let parser: any ParsableCommand.Type = Manual.describes(arguments) ? Manual.self : Commands.self
         do {
-            var command = try parser.parseAsRoot(arguments)
+            let translated = try ForeignOptions.translate(arguments)
+            var command = try parser.parseAsRoot(translated.arguments)
+            translated.notes.forEach { Console.line("note: " + $0) }
             try command.run()
             return .success
         } catch is ClosedPipe {
@@ -48,14 +64,25 @@ enum Cartoonize {
             try? StandardStreams.printResult(parser.fullMessage(for: error))
             return .success
         case .validationFailure:
-            // A list of values comes as lines.
-            let message = parser.message(for: error).replacingOccurrences(of: ":\n  - ", with: ": ")
-                .replacingOccurrences(of: "\n  - ", with: ", ")
-            Console.error(message + " (see 'cartoonize --help')")
+            Console.error(sentence(parser.message(for: error)) + " (see 'cartoonize --help')")
             return .usage
         default:
             Console.error(parser.message(for: error))
             return .failure
         }
+    }
+
+    /// A message of the argument parser as one line: its lists of values and alternatives come as lines, and what it takes
+    /// for a misspelling may be a quite different word.
+    private static func sentence(_ message: String) -> String {
+        var message = message.replacingOccurrences(of: ":\n  - ", with: ": ").replacingOccurrences(
+            of: "\n  - ", with: ", ")
+        if let alternative = message.range(of: "\n   or: ") { message = String(message[..<alternative.lowerBound]) }
+        if let guess = message.firstMatch(of: /(?s)Unknown option '-*([^']*)'\. Did you mean '-*([^']*)'\?/),
+            !isMisspelling(String(guess.1), of: String(guess.2))
+        {
+            message = message.replacingOccurrences(of: " Did you mean '--\(guess.2)'?", with: "")
+        }
+        return message
     }
 }

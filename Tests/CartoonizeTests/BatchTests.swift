@@ -73,10 +73,33 @@ struct BatchTests {
         let first = try Program.run(["photos", "-r"] + Self.quick, in: folder)
         #expect(first.outputText == "photos/a.cartoon.png\nphotos/sub/b.cartoon.png\n")
         let contents = folder.contents
-        #expect(contents.contains("photos/cartoonize.jsonl"))
+        // The manifest and the seed are in the user's state folder, not among the photos.
+        #expect(!contents.contains { $0.hasPrefix("photos/cartoonize") })
+        let state = contents.filter { $0.hasPrefix("home/.local/state/cartoonize/photos-") }
+        #expect(state.count == 3 && state[1].hasSuffix("/cartoonize.jsonl") && state[2].hasSuffix("/cartoonize.seed"))
         let second = try Program.run(["photos", "-r"] + Self.quick, in: folder)
         #expect(second.outputText.isEmpty)
         #expect(folder.contents == contents)
+    }
+
+    /// By hand, in the working folder: pictures and nothing else, and the same command again has nothing to do.
+    @Test func ledgerIsInTheStateFolder() throws {
+        let folder = try folderWithPhotos()
+        let outside = try TemporaryFolder()
+        for (name, environment) in [
+            ("state", ["XDG_STATE_HOME": outside.path]), ("home", ["XDG_STATE_HOME": "relative"]),
+        ] {
+            let batch = ["photos/a.png", "photos/sub/b.jpg", "--format", name == "home" ? "jpeg" : "png"] + Self.quick
+            let outcome = try Program.run(batch, in: folder, environment: environment)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(!folder.contents.contains { $0.contains("cartoonize.") && !$0.hasPrefix("home/") })
+            #expect(try Program.run(batch, in: folder, environment: environment).outputText.isEmpty)
+        }
+        #expect(outside.contents.contains { $0.hasPrefix("cartoonize/") && $0.hasSuffix("/cartoonize.jsonl") })
+        // Without a folder of the user's, or shared by processes, it is beside the pictures.
+        let shared = ["photos/a.png", "--shard", "1/1", "--format", "webp"] + Self.quick
+        _ = try Program.run(shared, in: folder)
+        #expect(folder.contents.contains("cartoonize.1-of-1.jsonl"))
     }
 
     @Test func patternsListsAndStrangeNames() throws {
@@ -129,10 +152,13 @@ struct BatchTests {
         try folder.write("one/a.png", SamplePicture.png())
         try folder.write("two/a.png", SamplePicture.png())
         try folder.write("three/a.png", SamplePicture.png())
+        for name in ["one", "two", "three"] { try folder.write(name + "/b.png", SamplePicture.png()) }
         let outcome = try Program.run(
-            ["one/a.png", "two/a.png", "three/a.png", "-o", "toons"] + Self.quick, in: folder)
+            ["one/a.png", "two/a.png", "three/a.png", "one/b.png", "two/b.png", "three/b.png", "-o", "toons"]
+                + Self.quick, in: folder)
         #expect(outcome.status == 5)
         #expect(outcome.errors.contains("two/a.png and three/a.png would both become toons/a.png.cartoon.png"))
+        #expect(outcome.errors.contains(", two/b.png and three/b.png toons/b.png.cartoon.png; rename one of each"))
         #expect(outputs(folder).isEmpty)
     }
 
@@ -333,6 +359,22 @@ struct BatchTests {
         #expect(page.matches(of: /data:image\/jpeg;base64,/).count == 6)
         #expect(page.contains("&lt;b&gt;&amp;&quot;.cartoon.png") && !page.contains("<b>"))
         #expect(!page.contains("http") && !page.contains("src=\"toons"))
+        #expect(page.contains("<title>Before and after</title>") && page.contains("prefers-color-scheme: dark"))
+    }
+
+    /// Of many photos a browser loads what comes into view, from files beside the page.
+    @Test func galleryOfManyHasFilesBeside() throws {
+        let folder = try TemporaryFolder()
+        for index in 0..<30 { try folder.write("photos/\(index).png", SamplePicture.png(width: 16 + index)) }
+        let batch = ["photos", "-o", "toons", "--gallery", "--size", "16x16"] + Self.quick
+        #expect(try Program.run(batch, in: folder).status == 0)
+        let page = String(decoding: try folder.data("toons/cartoonize.html"), as: UTF8.self)
+        let sources = page.matches(of: /loading="lazy" src="([^"]*)"/).map { String($0.1) }
+        #expect(sources.count == 60 && Set(sources).count == 60 && !page.contains("data:"))
+        for source in sources { #expect(try folder.picture("toons/" + source).width > 0) }
+        // They are no photos of the next run.
+        let again = try Program.run(["toons", "-r", "--dry-run"] + Self.quick, in: folder)
+        #expect(!again.outputText.contains("files"))
     }
 
     @Test(arguments: ["png", "jpg"]) func settingsFromAPicture(kind: String) throws {

@@ -22,7 +22,7 @@ struct UsageTests {
         (["a.png", "--guidance", "nan"], "--guidance takes a number from 0 to 1000"),
         (["a.png", "--guidance", "inf"], "--guidance takes a number from 0 to 1000"),
         (["a.png", "--image-guidance=-1"], "--image-guidance takes a number from 0 to 1000"),
-        (["a.png", "--seed=-1"], "--seed"),
+        (["a.png", "--seed=-2"], "--seed"),
         (["a.png", "--seed", "18446744073709551615", "--count", "2"], "is too large for --count 2"),
         (["a.png", "--count", "0"], "--count takes a number from 1 to 10000"),
         (["a.png", "--count", "2", "-o", "-"], "--count writes several pictures"),

@@ -25,7 +25,14 @@ import Testing
         #expect(SamplerKind(name: "euler-a") == .eulerA)
         #expect(SamplerKind(name: "EulerAncestralDiscreteScheduler") == .eulerA)
         #expect(SamplerKind(name: "DPMSolverMultistepScheduler") == .dpmSolverMultistep)
-        #expect(SamplerKind(name: "Euler") == nil)
+        #expect(SamplerKind(name: "Euler") == .euler)
+        #expect(SamplerKind(name: "euler_a") == .eulerA && SamplerKind(name: "euler_ancestral") == .eulerA)
+        #expect(
+            SamplerKind(name: "dpm++2m") == .dpmSolverMultistep && SamplerKind(name: "dpmpp_2m") == .dpmSolverMultistep)
+        #expect(SamplerKind(name: "uni_pc") == .uniPC && SamplerKind(name: "plms") == .pndm)
+        for name in ["", "eul", "dpm++ 2m sde", "ddim_trailing", "dpm2", "KDPM2DiscreteScheduler"] {
+            #expect(SamplerKind(name: name) == nil)
+        }
         // Names that are published stay.
         let names = ["ddim", "pndm", "euler", "euler-a", "heun", "dpm++-2m", "dpm++-2m-karras", "unipc", "lcm"]
         #expect(SamplerKind.allCases.map(\.rawValue).prefix(names.count) == names[...])

@@ -50,17 +50,31 @@ public struct SamplerKind: RawRepresentable, CaseIterable, Codable, Hashable, Se
     /// Accepts the command line's name.
     public init?(rawValue: String) { self.init { $0.rawValue == rawValue } }
 
-    /// Accepts the command line's name or diffusers' class name.
-    public init?(name: String) { self.init { $0.rawValue == name || $0.className == name } }
+    /// Accepts the command line's name, diffusers' class name, and the names of stable-diffusion-webui,
+    /// stable-diffusion.cpp, ComfyUI and k-diffusion; case and the signs between words do not count.
+    public init?(name: String) {
+        let wanted = Self.plain(name)
+        self.init { kind in
+            [kind.rawValue, kind.className, kind.displayName].contains { Self.plain($0) == wanted }
+        }
+    }
+
+    /// A name without case, signs and what some programs add: `k_dpmpp_2m`, `dpm++2m` and `DPM++ 2M` are one.
+    private static func plain(_ name: String) -> String {
+        var plain = String(name.lowercased().filter { $0.isLetter || $0.isNumber || $0 == "+" })
+        for (ending, replacement) in [("scheduler", ""), ("discrete", ""), ("ancestral", "a")]
+        where plain.hasSuffix(ending) { plain = plain.dropLast(ending.count) + replacement }
+        for (start, replacement) in [("sample", ""), ("kdpm", "dpm"), ("keuler", "euler"), ("kheun", "heun")]
+        where plain.hasPrefix(start) { plain = replacement + plain.dropFirst(start.count) }
+        if plain.hasPrefix("dpmpp") { plain = "dpm++" + plain.dropFirst(5) }
+        return plain
+    }
 
     /// Accepts the name inside a picture, or the command line's; newer versions of stable-diffusion-webui name the
     /// schedule of noise levels apart.
     public init?(displayName: String, schedule: String? = nil) {
-        let names = (schedule == "Karras" ? [displayName + " Karras"] : []) + [displayName]
-        let kinds = names.lazy.compactMap { name in
-            SamplerKind { $0.displayName.lowercased() == name.lowercased() } ?? SamplerKind(name: name)
-        }
-        guard let kind = kinds.first else { return nil }
+        let names = (schedule?.lowercased() == "karras" ? [displayName + " Karras"] : []) + [displayName]
+        guard let kind = names.lazy.compactMap({ SamplerKind(name: $0) }).first else { return nil }
         self = kind
     }
 

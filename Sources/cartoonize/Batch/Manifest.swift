@@ -62,20 +62,24 @@ final class Manifest: Sendable {
     }
 
     deinit {
-        // Nothing was recorded: nothing stays.
+        removeIfEmpty()
+        close(descriptor)
+    }
+
+    /// Nothing was recorded: nothing stays.
+    func removeIfEmpty() {
         var status = stat()
         if fstat(descriptor, &status) == 0, status.st_size == 0,
             FileIdentity(path) == FileIdentity(descriptor: descriptor)
         {
             unlink(path)
         }
-        close(descriptor)
     }
 
     /// The lines of all shards in a folder by their pictures' names; of several for one picture, one of success, or else
     /// the last. What is no line of a manifest is passed over.
     static func lines(in folder: String) -> [FilePath: ManifestLine] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
+        let names = namesInFolder(folder) ?? []
         let ours = names.filter { $0.wholeMatch(of: /cartoonize(\.\d+-of-\d+)?\.jsonl/) != nil }
         var lines: [FilePath: ManifestLine] = [:]
         for name in ours.sorted() {

@@ -37,7 +37,7 @@ struct ManifestLine: Encodable, Equatable, Sendable {
     /// - Parameter sum: its SHA-256.
     mutating func recordOutput(at path: String, sha256 sum: String) {
         var status = stat()
-        guard stat(path, &status) == 0 else { return }
+        guard fileStatus(path, &status) == 0 else { return }
         (outputBytes, outputModified, outputSHA256) = (Int(status.st_size), status.modified, sum)
     }
 }
@@ -49,7 +49,7 @@ extension ManifestLine {
             input: job.photo.name, output: Self.relativeName(job.destination.name, to: folder), seed: job.seed,
             settings: settings, seconds: 0)
         var status = stat()
-        if stat(job.photo.path, &status) == 0 {
+        if fileStatus(job.photo.path, &status) == 0 {
             inputBytes = Int(status.st_size)
             inputModified = status.modified
         }
@@ -72,6 +72,8 @@ struct PictureContext: Codable, Equatable, Sendable {
     var modelHash: String
     /// The options of that name; nil when not given.
     var size: String?
+    /// nil for the usual, a photo that takes the size as it is.
+    var resize: String?
     var maxPixels: Int?
     var format: String
     /// nil for a format that has none.

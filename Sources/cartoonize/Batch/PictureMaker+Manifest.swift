@@ -14,6 +14,7 @@ extension PictureMaker {
                 settings.generation,
                 PictureContext(
                     model: settings.modelName, modelHash: settings.modelHash, size: size.size?.description,
+                    resize: size.size == nil || size.resize == .stretch ? nil : size.resize.rawValue,
                     maxPixels: size.maxPixels, format: job.format.description,
                     quality: job.format.takesQuality && !output.lossless ? quality : nil, compare: compare,
                     lossless: output.lossless ? true : nil,
@@ -33,7 +34,9 @@ extension PictureMaker {
     func condition(of path: String, made line: ManifestLine) -> Condition {
         var status = stat()
         guard let sum = line.outputSHA256 else { return .asMade }  // of an older version
-        if stat(path, &status) == 0, Int(status.st_size) == line.outputBytes, status.modified == line.outputModified {
+        if fileStatus(path, &status) == 0, Int(status.st_size) == line.outputBytes,
+            status.modified == line.outputModified
+        {
             return .asMade
         }
         guard let file = try? InputFile(path: path) else { return .damaged }

@@ -25,7 +25,7 @@ struct PictureQueue {
             ahead = readsAhead ? following(index, in: jobs, prepared) : nil
             let line = maker.line(of: job, folder: plan.folder)
             progress.begin(job)
-            do {
+            let outcome = Result {
                 let photo = try prepared.value()
                 for note in photo.picture.notes { Console.line("note: \(job.photo.name): \(note)") }
                 progress.expect(try willMake(job, photo))
@@ -33,15 +33,17 @@ struct PictureQueue {
                     GenerationRequest(image: photo.source, settings: maker.settings.generation, seed: job.seed),
                     preview: preview(of: job, photo),
                     progress: { progress.show($0) })
-                progress.end()
-                try writing?.value()
+                return (photo, result)
+            }
+            progress.end()
+            // What ended the run before this picture, if anything, comes first.
+            try writing?.value()
+            writing = nil
+            switch outcome {
+            case .success(let (photo, result)):
                 writing = write(result, of: job, photo, line, start: pictureStart)
                 if !readsAhead { try writing?.value() }
-            } catch {
-                progress.end()
-                // What ended the run before this picture, if anything, comes first.
-                try writing?.value()
-                writing = nil
+            case .failure(let error):
                 try ledger.failed(line, error, after: pictureStart.duration(to: .now))
             }
             pictureStart = .now
@@ -94,7 +96,9 @@ struct PictureQueue {
     private func preview(of job: Job, _ photo: PictureMaker.Prepared) -> Preview? {
         guard let interval = output.preview else { return nil }
         return Preview(interval: interval) { step, picture in
-            let shown = photo.picture.finished(picture, size: photo.sizes.output, format: .png, parameters: nil)
+            let parameters = maker.parameters(seed: job.seed, working: photo.sizes.working)
+            let shown = photo.picture.finished(
+                picture, size: photo.sizes.output, format: .png, parameters: parameters)
             try job.previewDestination(step: step).write(shown.png(), replacing: true)
         }
     }

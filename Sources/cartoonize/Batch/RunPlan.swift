@@ -7,15 +7,20 @@ struct RunPlan {
     let jobs: [Job]
     /// Whether failures are counted rather than final, and a manifest is kept.
     let isBatch: Bool
-    /// Where a batch's manifest and gallery are.
+    /// What the manifest's names of pictures start from, and where the gallery is.
     let folder: String
+    /// Where a batch's manifest and seed are.
+    let ledgerFolder: String
 
-    /// - Parameter arguments: the photos' names as given, for the folder of a batch without `--output`.
-    init(search: PhotoSearch, naming: OutputNaming, arguments: [String]) throws {
+    /// - Parameters:
+    ///   - arguments: the photos' names as given, for the folder of a batch without `--output`.
+    ///   - isShared: whether other processes, perhaps on other machines, make parts of the batch.
+    init(search: PhotoSearch, naming: OutputNaming, arguments: [String], isShared: Bool) throws {
         isBatch = search.isBatch
         guard search.isBatch else {
             jobs = try naming.jobs(forOnly: search.photos[0])
             folder = jobs[0].destination.file.map { FilePath($0).folder } ?? "."
+            ledgerFolder = folder
             return
         }
         if let output = naming.output {
@@ -31,6 +36,7 @@ struct RunPlan {
         }
         let onlyFolder = arguments.count == 1 && FileKind(arguments[0]) == .folder ? arguments[0] : nil
         folder = naming.output ?? onlyFolder ?? "."
+        ledgerFolder = naming.output == nil && !isShared ? StateFolder.ofThisUser(for: folder) ?? folder : folder
         jobs = try Self.distinctJobs(search.photos, naming)
     }
 
@@ -40,7 +46,8 @@ struct RunPlan {
     /// Throws when that does not tell them apart.
     private static func distinctJobs(_ photos: [Photo], _ naming: OutputNaming) throws -> [Job] {
         var taken: [FilePath: String] = [:]
-        return try photos.flatMap { photo in
+        var conflicts: [(first: String, second: String, output: String)] = []
+        let jobs = try photos.flatMap { photo in
             var jobs = try naming.jobs(for: photo)
             func place(_ job: Job) -> FilePath { FilePath(FilePath(job.destination.name).simplified) }
             if jobs.contains(where: { taken[place($0)] != nil }) {
@@ -48,11 +55,17 @@ struct RunPlan {
             }
             for job in jobs {
                 guard let first = taken.updateValue(photo.name, forKey: place(job)) else { continue }
-                throw CommandFailure(
-                    .output, "\(first) and \(photo.name) would both become \(job.destination.name); rename one")
+                conflicts.append((first, photo.name, job.destination.name))
             }
             return jobs
         }
+        guard let conflict = conflicts.first else { return jobs }
+        let pairs = conflicts.dropFirst().prefix(10).map { ", \($0.first) and \($0.second) \($0.output)" }.joined()
+        let more = conflicts.count > 11 ? ", and \(conflicts.count - 11) more pairs" : ""
+        throw CommandFailure(
+            .output,
+            "\(conflict.first) and \(conflict.second) would both become \(conflict.output)\(pairs)\(more); "
+                + "rename one of each, or give folders of their own with -o")
     }
 
     /// Throws when a destination could not be written or is one of the inputs.
@@ -84,7 +97,7 @@ struct RunPlan {
     /// The folders and devices that are written to.
     var writtenPlaces: [String] {
         var places: Set<FilePath> = []
-        if isBatch { places.insert(FilePath(folder)) }
+        if isBatch { places.formUnion([FilePath(folder), FilePath(ledgerFolder)]) }
         for job in jobs {
             switch job.destination {
             case .standardOutput: break

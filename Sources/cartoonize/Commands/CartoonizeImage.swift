@@ -48,7 +48,18 @@ struct CartoonizeImage: ParsableCommand {
     var sandbox: SandboxOptions
 
     func validate() throws {
-        if photo.isEmpty, batch.filesFrom == nil { throw ValidationError("Missing expected argument '<photo>'") }
+        if let instruction = generation.instruction, FileKind(instruction) == .file,
+            PhotoSearch.looksLikePhoto(instruction)
+        {
+            let file = singleLine(instruction)
+            throw ValidationError(
+                "-i is the instruction, and \(file) is a picture: photos are named without an option, as in 'cartoonize "
+                    + "\(file) -o \(output.output.map(singleLine) ?? "out.png")'")
+        }
+        if photo.isEmpty, batch.filesFrom == nil {
+            let hint = "; '-' is a photo from standard input, and '-o -' writes to standard output"
+            throw ValidationError("Missing expected argument '<photo>'" + (StandardStreams.inputWaits ? hint : ""))
+        }
         // Else the photos behind a mistyped command would be made.
         if photo.count > 1, FileKind(photo[0]) == nil, let command = Commands.near(photo[0]) {
             throw ValidationError("there is no photo '\(photo[0])'; did you mean the command '\(command)'?")
@@ -58,9 +69,20 @@ struct CartoonizeImage: ParsableCommand {
         }
     }
 
+    /// Other programs take the output as the last argument: nothing is made of the first before that is clear.
+    private func checkLastPhoto() throws {
+        guard output.output == nil, batch.filesFrom == nil, photo.count == 2, FileKind(photo[0]) != nil else { return }
+        let last = photo[1]
+        guard last != "-", FileKind(last, followingLinks: false) == nil, WebPhoto(last) == nil,
+            !last.contains(where: { "*?[".contains($0) })
+        else { return }
+        throw CommandFailure(.usage, "there is no photo \(last); did you mean -o \(last)?")
+    }
+
     func run() throws {
         let start = ContinuousClock.now
         do {
+            try checkLastPhoto()
             var run = try Run(options: self, start: start)
             try run.perform()
         } catch is ClosedPipe {

@@ -1,11 +1,11 @@
 import ArgumentParser
-import Checkpoints
 
 /// The commands as they are parsed: what starts with no command's name is a photo to cartoonize.
 struct Commands: ParsableCommand {
     /// The commands that need their name.
     static let named: [any ParsableCommand.Type] = [
-        InspectCommand.self, ModelsCommand.self, PullCommand.self, ConvertCommand.self, VerifyCommand.self,
+        WatchCommand.self, InspectCommand.self, ModelsCommand.self, PullCommand.self, ConvertCommand.self,
+        VerifyCommand.self,
     ]
 
     static let configuration = CommandConfiguration(
@@ -14,9 +14,15 @@ struct Commands: ParsableCommand {
         subcommands: [CartoonizeImage.self] + named,
         defaultSubcommand: CartoonizeImage.self)
 
+    /// Whether arguments are those of a command that needs its name.
+    static func areOthers(_ arguments: [String]) -> Bool {
+        let names = named.filter { $0 != WatchCommand.self }.compactMap { $0.configuration.commandName } + ["help"]
+        return arguments.first.map(names.contains) ?? false
+    }
+
     /// The command that a mistyped name may mean.
     static func near(_ name: String) -> String? {
-        nearNames(to: name, among: named.compactMap { $0.configuration.commandName }).first
+        named.compactMap { $0.configuration.commandName }.first { isMisspelling(name, of: $0) }
     }
 }
 

@@ -32,7 +32,7 @@ extension Run {
 
     /// Announces a picture: the only photo's first, and with `--verbose` each.
     func announce(_ job: Job, _ photo: PictureMaker.Prepared, _ plan: RunPlan, _ forecast: Forecast.Picture) {
-        let isFirst = job.seed == plan.jobs[0].seed
+        let isFirst = job.seed == plan.jobs.first?.seed
         guard !output.quiet, plan.isBatch ? output.verbose : isFirst else { return }
         let settingsText = plan.isBatch ? "" : ", " + describeSettings(seeds: plan.jobs.map(\.seed))
         Console.line("\(job.photo.name): \(photo.sizes.working)\(settingsText)")
@@ -40,10 +40,14 @@ extension Run {
             Console.line("\(job.photo.name): \(forecast.summary)")
             noteOptionsWithoutEffect()
         }
-        if options.size.size == nil, photo.sizes.working.isMuchSmaller(than: photo.picture.size) {
+        let (working, size) = (photo.sizes.working, photo.picture.size)
+        if options.size.size == nil, working.isMuchSmaller(than: size) {
             Console.line(
-                "note: the picture is worked at \(photo.sizes.working) and brought back to \(photo.picture.size); "
-                    + "--max-pixels sets the limit")
+                "note: the picture is worked at \(working) and brought back to \(size); --max-pixels sets the limit")
+        } else if options.size.size == nil, size.isMuchSmaller(than: working) {
+            Console.line("note: the picture is small; it is worked at \(working) and brought back to \(size)")
+        } else if let note = options.size.note(on: photo.wholeSize, working: working) {
+            Console.line("note: " + note)
         }
         if output.verbose, !plan.isBatch {
             Console.line("model \(settings.modelLocation.path), \(settings.threads) threads")

@@ -10,7 +10,10 @@ extension Run {
         switch options.output.output {
         case "-"?: places = []
         case let output?: places = [existing(search.isBatch ? output : FilePath(output).folder), output]
-        case nil: places = search.photos.map { WebPhoto($0.path) == nil ? FilePath($0.path).folder : "." } + ["."]
+        case nil:
+            places = search.photos.map { WebPhoto($0.path) == nil ? FilePath($0.path).folder : "." } + ["."]
+            let state = search.isBatch ? StateFolder.root(ProcessInfo.processInfo.environment) : nil
+            places += state.map { [existing($0)] } ?? []
         }
         places = Array(Set(places.map(FilePath.init)).map(\.string))
         let network = search.photos.contains { WebPhoto($0.path) != nil } || options.generation.readsAddress
@@ -23,7 +26,7 @@ extension Run {
             if output.verbose { Console.line("sandbox: off") }
             return
         }
-        let places = batch.dryRun ? [] : plan.writtenPlaces
+        let places = batch.dryRun ? [] : plan.writtenPlaces.map(Self.existing)
         let photos = search.photos.map(\.path).filter { $0 != "-" && WebPhoto($0) == nil }
         // A rule a file for some; many lie in few folders.
         let files =

@@ -11,7 +11,7 @@ struct Run {
     let search: PhotoSearch
     let given: GivenSettings
     let maker: PictureMaker
-    private var progress: RunProgress
+    var progress: RunProgress
 
     var output: OutputOptions { options.output }
     var batch: BatchOptions { options.batch }
@@ -19,7 +19,9 @@ struct Run {
     var settings: Settings { maker.settings }
 
     /// Finds the photos and the model, and settles what to do with them.
-    init(options: CartoonizeImage, start: ContinuousClock.Instant) throws {
+    ///
+    /// - Parameter mayBeEmpty: whether there may be no photos yet.
+    init(options: CartoonizeImage, start: ContinuousClock.Instant, mayBeEmpty: Bool = false) throws {
         self.options = options
         self.start = start
         let threads = min(options.generation.threads ?? .max, Compute.availableThreads)
@@ -28,8 +30,13 @@ struct Run {
         let style = ProgressDisplay.style(quiet: options.output.quiet, environment: environment)
         let first = options.photo.first.map(WebPhoto.shown)
         progress = RunProgress(style: style, label: (first ?? options.batch.filesFrom) ?? "")
-        search = try PhotoSearch(options.photo, options: options.batch)
+        let naming = OutputNaming(output: options.output.output, format: options.output.format, seeds: [])
+        search = try PhotoSearch(
+            options.photo, options: options.batch, intoFolder: naming.isFolder, mayBeEmpty: mayBeEmpty)
         try Self.confine(options, search)
+        if search.photos.count == 1, !search.isBatch || FileKind(search.photos[0].path) == nil {
+            try InputFile.checkStart(of: search.photos[0].path)
+        }
         given = try GivenSettings(options.generation) { try InputFile(path: $0).header().parameters }
         let requested = given.model ?? environment["CARTOONIZE_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
         let models = ModelSearch.forThisProcess()
@@ -58,7 +65,7 @@ struct Run {
         Interruption.startCleaning()
         let share = batch.shard.map { $0.share(of: plan.jobs) } ?? plan.jobs
         let remaining = try Remaining(
-            share, plan: plan, lines: plan.isBatch ? Manifest.lines(in: plan.folder) : [:], maker: maker,
+            share, plan: plan, lines: plan.isBatch ? Manifest.lines(in: plan.ledgerFolder) : [:], maker: maker,
             force: output.force, skipExisting: output.skipExisting)
         announce(plan, share: share.count, remaining, seeds: seeds)
         if batch.dryRun { return try dryRun(remaining.jobs, plan) }
@@ -83,26 +90,30 @@ struct Run {
     }
 
     /// Decides names and seeds, checks them, and for a batch that is to be made opens the manifest and stores the seed.
-    private func settledPlan() throws -> (RunPlan, seeds: [UInt64], Manifest?) {
+    func settledPlan() throws -> (RunPlan, seeds: [UInt64], Manifest?) {
         func plan(_ seed: UInt64) throws -> (RunPlan, [UInt64]) {
             let seeds = generation.seeds(from: seed)
             let naming = OutputNaming(output: output.output, format: output.format, seeds: seeds)
-            return (try RunPlan(search: search, naming: naming, arguments: options.photo), seeds)
+            let plan = try RunPlan(
+                search: search, naming: naming, arguments: options.photo, isShared: batch.shard != nil)
+            return (plan, seeds)
         }
         var seed = given.seed ?? GenerationOptions.randomSeed()
         var (settled, seeds) = try plan(seed)
-        try maker.check(settled.jobs[0].format)
-        let folder = settled.folder
+        try maker.check(settled.jobs.first?.format ?? output.format ?? .png)
+        let folder = settled.ledgerFolder
         if settled.isBatch, given.seed == nil, let stored = try BatchSeed.stored(in: folder) {
             seed = stored
             (settled, seeds) = try plan(seed)
         }
         try settled.checkDestinations()
         guard settled.isBatch, !batch.dryRun else { return (settled, seeds, nil) }
-        do {
-            try makeFolder(folder)
-        } catch {
-            throw CommandFailure(writing: folder, error)
+        for folder in [settled.folder, folder] {
+            do {
+                try makeFolder(folder)
+            } catch {
+                throw CommandFailure(writing: folder, error)
+            }
         }
         let manifest = try Manifest(folder: folder, shard: batch.shard)
         if given.seed == nil {
@@ -114,12 +125,19 @@ struct Run {
 
     private mutating func make(_ jobs: [Job], _ plan: RunPlan, _ ledger: Ledger) throws {
         guard !jobs.isEmpty else { return }
+        let queue = try makeQueue(plan, ledger, pictures: jobs.count)
+        progress.start(pictures: jobs.count, isBatch: plan.isBatch)
+        try queue.make(jobs, progress: &progress, start: start)
+    }
+
+    /// Opens the model for pictures to come.
+    func makeQueue(_ plan: RunPlan, _ ledger: Ledger, pictures: Int) throws -> PictureQueue {
         let compute = try makeCompute()
         if generation.memory == .low { compute.weightPages = .released }
         let pipeline = try InstructPix2Pix(model: maker.model, compute: compute)
         let forecast = forecast(
-            on: compute, pictures: jobs.count, timing: output.quiet || plan.isBatch ? .none : .beforeRun)
-        let queue = PictureQueue(
+            on: compute, pictures: pictures, timing: output.quiet || plan.isBatch ? .none : .beforeRun)
+        return PictureQueue(
             maker: maker, ledger: ledger, pipeline: pipeline, plan: plan, output: output,
             willMake: { [self] job, photo in
                 let picture = try forecast.picture(
@@ -134,8 +152,6 @@ struct Run {
                 announce(job, photo, plan, picture)
                 return picture
             })
-        progress.start(pictures: jobs.count, isBatch: plan.isBatch)
-        try queue.make(jobs, progress: &progress, start: start)
     }
 
     private func makeCompute() throws -> Compute {
@@ -157,7 +173,7 @@ struct Run {
             timing: timing)
     }
 
-    private func removeLeftovers(of jobs: [Job], _ plan: RunPlan, _ manifest: Manifest?) {
+    func removeLeftovers(of jobs: [Job], _ plan: RunPlan, _ manifest: Manifest?) {
         var paths = jobs.compactMap(\.destination.file)
         if let interval = output.preview {
             paths += jobs.flatMap { job in
@@ -168,7 +184,9 @@ struct Run {
         }
         if let manifest { paths.append(manifest.path) }
         if plan.isBatch {
-            paths += [Gallery.name, BatchSeed.name].map { FilePath(plan.folder).appending($0) }
+            paths += [
+                FilePath(plan.folder).appending(Gallery.name), FilePath(plan.ledgerFolder).appending(BatchSeed.name),
+            ]
         }
         TemporaryPaths.removeLeftovers(of: paths)
     }

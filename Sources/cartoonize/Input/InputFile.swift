@@ -29,7 +29,7 @@ struct InputFile {
         }
         if path == "-", StandardStreams.wasClosed(STDIN_FILENO) { throw Self.failure(path, "it is closed") }
         let descriptor = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Self.failure(path, systemMessage(errno)) }
+        guard descriptor >= 0 else { throw Self.failure(path, Self.absence(of: path) ?? systemMessage(errno)) }
         defer { close(descriptor) }
 
         var status = stat()
@@ -72,6 +72,30 @@ struct InputFile {
                 }
             }
             guard data.count <= byteLimit else { throw failure(path, "it is larger than 1 GiB") }
+        }
+    }
+
+    /// What is to be said of a pattern that no file matches; nil for another name.
+    private static func absence(of path: String) -> String? {
+        errno == ENOENT && path.utf8.contains { "*?]".utf8.contains($0) } ? "no file matches the pattern" : nil
+    }
+
+    /// Throws when the only photo of a run is not there or is no picture by its first bytes: an output's fault is not
+    /// reported before.
+    static func checkStart(of path: String) throws {
+        guard path != "-", WebPhoto(path) == nil, FileKind(path) != .other else { return }
+        guard access(path, R_OK) == 0 else { throw failure(path, absence(of: path) ?? systemMessage(errno)) }
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        var start = [UInt8](repeating: 0, count: ImageFormat.signatureLength)
+        let count = Glibc.read(descriptor, &start, start.count)
+        // What cannot be read is reported where it is read whole.
+        guard count >= 0 else { return }
+        do {
+            _ = try ImageFormat(of: start.prefix(count))
+        } catch {
+            throw failure(path, String(describing: error))
         }
     }
 

@@ -25,6 +25,28 @@ struct InputPicture: Sendable {
     /// Whether its colours are not sRGB.
     var hasProfile: Bool { image.iccProfile != nil }
 
+    /// The middle part of a size.
+    func middle(_ size: PixelSize) -> InputPicture {
+        guard size != self.size else { return self }
+        let (left, top) = ((image.width - size.width) / 2, (image.height - size.height) / 2)
+        func cut(_ bytes: [UInt8], channels: Int) -> [UInt8] {
+            var part: [UInt8] = []
+            part.reserveCapacity(size.pixels * channels)
+            for row in top..<top + size.height {
+                let start = (row * image.width + left) * channels
+                part += bytes[start..<start + size.width * channels]
+            }
+            return part
+        }
+        return InputPicture(
+            image: DecodedImage(
+                width: size.width, height: size.height, rgb: cut(image.rgb, channels: 3),
+                alpha: image.alpha.map { cut($0, channels: 1) }, iccProfile: image.iccProfile,
+                parameters: image.parameters, metadata: image.metadata, notes: image.notes))
+    }
+
+    private init(image: DecodedImage) { self.image = image }
+
     /// The picture's own colours in sRGB, without regard to alpha, at the size to work at.
     func pixels(size: PixelSize) -> PixelImage {
         let rgb = resized(image.rgb, from: self.size, to: size, channels: 3)

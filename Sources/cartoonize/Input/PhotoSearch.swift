@@ -1,3 +1,4 @@
+import Checkpoints
 import Files
 import Foundation
 import ImageCodecs
@@ -5,7 +6,8 @@ import ImageCodecs
 /// Finds the photos that arguments mean: files, folders, patterns and addresses, in their order, each file once.
 struct PhotoSearch {
     private(set) var photos: [Photo] = []
-    /// Whether a folder, a pattern or more than one file was named: the rules of a batch hold.
+    /// Whether a folder, a pattern or more than one file was named, or a folder for the pictures: the rules of a batch
+    /// hold, whatever the number of photos.
     private(set) var isBatch: Bool
     /// The files in folders that are no pictures we read.
     private(set) var otherFiles = 0
@@ -16,6 +18,12 @@ struct PhotoSearch {
     init(recursive: Bool, isBatch: Bool) {
         self.recursive = recursive
         self.isBatch = isBatch
+    }
+
+    /// Photos of a batch that were found before.
+    init(found photos: [Photo]) {
+        self.init(recursive: false, isBatch: true)
+        self.photos = photos
     }
 
     /// Adds what an argument means. A name of nothing is kept: reading it will say what is wrong.
@@ -29,6 +37,7 @@ struct PhotoSearch {
         case nil where argument.utf8.contains { "*?[".utf8.contains($0) }:
             let matches = Self.matches(of: argument)
             guard !matches.isEmpty else { return addPhoto(Photo(path: argument, subfolder: "")) }
+            // A batch even of one: what -o means does not depend on the number.
             isBatch = true
             for match in matches {
                 if FileKind(match) == .folder {
@@ -44,12 +53,25 @@ struct PhotoSearch {
 
     /// Adds the names in a list: one a line, or ended by NUL bytes if there are any.
     mutating func add(list: [UInt8]) {
+        let list = Self.unmarked(list)
         let separator = list.contains(0) ? UInt8(0) : UInt8(ascii: "\n")
         for entry in list.split(separator: separator) {
             let isLine = separator != 0 && entry.last == UInt8(ascii: "\r")
             let name = isLine ? entry.dropLast() : entry
-            if !name.isEmpty { add(String(decoding: name, as: UTF8.self)) }
+            if !name.isEmpty { add(SystemPath.string(name)) }
         }
+    }
+
+    /// A list without its byte order mark, and one in UTF-16, as Windows writes them, in UTF-8.
+    private static func unmarked(_ list: [UInt8]) -> [UInt8] {
+        if list.starts(with: [0xEF, 0xBB, 0xBF]) { return Array(list.dropFirst(3)) }
+        let isLittleEndian = list.starts(with: [0xFF, 0xFE])
+        guard isLittleEndian || list.starts(with: [0xFE, 0xFF]) else { return list }
+        let units = stride(from: 2, to: list.count - 1, by: 2).map { index in
+            let pair = (UInt16(list[index]), UInt16(list[index + 1]))
+            return isLittleEndian ? pair.1 << 8 | pair.0 : pair.0 << 8 | pair.1
+        }
+        return Array(String(decoding: units, as: UTF16.self).utf8)
     }
 
     private mutating func addPhoto(_ photo: Photo) {
@@ -65,7 +87,7 @@ struct PhotoSearch {
         var folders = [""]
         while let subfolder = folders.popLast() {
             let folder = subfolder.isEmpty ? root : FilePath(root).appending(subfolder)
-            guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
+            guard let names = namesInFolder(folder) else {
                 // Reading it as a photo will give the reason.
                 found.append(Photo(path: folder, subfolder: FilePath(subfolder).parent))
                 continue
@@ -73,8 +95,11 @@ struct PhotoSearch {
             for name in names where name.utf8.first != UInt8(ascii: ".") {
                 let path = FilePath(folder).appending(name)
                 if FileKind(path, followingLinks: false) == .folder {
-                    if recursive { folders.append(FilePath(subfolder).appending(name)) }
-                } else if Self.isOurs(name) {
+                    // Not the small pictures of a gallery.
+                    if recursive, name != "cartoonize.files" {
+                        folders.append(FilePath(subfolder).appending(name))
+                    }
+                } else if Self.isOurs(name, at: path) {
                     continue
                 } else if Self.looksLikePhoto(path) {
                     found.append(Photo(path: path, subfolder: subfolder))
@@ -87,18 +112,36 @@ struct PhotoSearch {
         found.forEach { addPhoto($0) }
     }
 
-    /// Whether this program writes files of such names beside its inputs: they are no inputs of the next run.
-    private static func isOurs(_ name: String) -> Bool {
+    /// Whether this program wrote a file beside its inputs: it is no input of the next run. Of pictures, the name alone
+    /// does not tell.
+    private static func isOurs(_ name: String, at path: String) -> Bool {
         // Regular expressions would be slow for a million names.
         guard name.contains("cartoon") else { return false }
         if let match = name.wholeMatch(of: /(?s).*\.cartoon(-\d+)?(\.step-\d+)?\.([a-z]+)/) {
-            return ImageFormat.writable.contains { $0.fileExtension == match.3 }
+            return ImageFormat.writable.contains { $0.fileExtension == match.3 } && isSigned(path)
         }
         return name.wholeMatch(of: /cartoonize\.(seed|html|jsonl|\d+-of-\d+\.jsonl)/) != nil
     }
 
+    /// Whether a picture's embedded settings name this program. No decoder has to be trusted with the file for that: the
+    /// words stand in it as they are, in UTF-8 or, in EXIF, in UTF-16.
+    private static func isSigned(_ path: String) -> Bool {
+        let words = Array("Version: cartoonize ".utf8)
+        let wide: [UInt8] = words.flatMap { (byte: UInt8) -> [UInt8] in [byte, 0] }
+        guard let bytes = try? RegularFile.contents(of: path, limit: 1 << 30) else { return false }
+        return bytes.withUnsafeBytes { bytes in
+            var rest = bytes[...]
+            while let start = rest.firstIndex(of: words[0]) {
+                rest = rest[start...]
+                if rest.starts(with: words) || rest.starts(with: wide) { return true }
+                rest = rest.dropFirst()
+            }
+            return false
+        }
+    }
+
     /// Whether a file in a folder is taken: by its name, or else by its first bytes.
-    private static func looksLikePhoto(_ path: String) -> Bool {
+    static func looksLikePhoto(_ path: String) -> Bool {
         let nameSaysSo = ImageFormat(fileExtension: FilePath(path).fileExtension) != nil
         switch FileKind(path) {
         // A link to nothing is told like any file that cannot be read.
@@ -122,8 +165,10 @@ struct PhotoSearch {
     private static func matches(of pattern: String) -> [String] {
         var result = glob_t()
         defer { globfree(&result) }
-        guard glob(pattern, GLOB_NOSORT, nil, &result) == 0 else { return [] }
-        let paths = (0..<Int(result.gl_pathc)).compactMap { result.gl_pathv[$0].map { String(cString: $0) } }
+        guard SystemPath.with(pattern, { glob($0, GLOB_NOSORT, nil, &result) }) == 0 else { return [] }
+        let paths = (0..<Int(result.gl_pathc)).compactMap { index in
+            result.gl_pathv[index].map { SystemPath.string(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
+        }
         return paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 }
@@ -152,14 +197,20 @@ extension PhotoSearch {
     }
 
     /// Finds the photos that arguments and the list of `--files-from` name.
-    init(_ arguments: [String], options: BatchOptions) throws {
+    ///
+    /// - Parameters:
+    ///   - intoFolder: whether their pictures go into a folder that was named.
+    ///   - mayBeEmpty: whether there may be none.
+    init(
+        _ arguments: [String], options: BatchOptions, intoFolder: Bool = true, mayBeEmpty: Bool = false
+    ) throws {
         let (list, recursive) = (options.filesFrom, options.recursive)
-        self.init(recursive: recursive, isBatch: list != nil || options.shard != nil)
+        self.init(recursive: recursive, isBatch: intoFolder || list != nil || options.shard != nil)
         arguments.forEach { add($0) }
         if let list {
             add(list: try Self.contents(ofList: list))
         }
-        guard !photos.isEmpty else {
+        guard !photos.isEmpty || mayBeEmpty else {
             let place = (arguments + [list].compactMap { $0 }).joined(separator: ", ")
             throw CommandFailure(
                 .input, "there are no pictures in \(place)" + (recursive ? "" : "; --recursive looks deeper"))

@@ -253,6 +253,11 @@ struct ModelSearch {
         ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).sorted()
     }
 
+    /// Whether a name is of the form `organization/name`, as the hub's are.
+    private func isRepositoryName(_ request: String) -> Bool {
+        request.wholeMatch(of: /[A-Za-z0-9][\w.-]*\/[\w.-]+(@[\w.-]+)?/) != nil
+    }
+
     private func notFound(_ request: String, searched: [String]) -> CommandFailure {
         let names = installed().map(\.name)
         let near = nearNames(to: request, among: names).first
@@ -260,6 +265,7 @@ struct ModelSearch {
             .model,
             "no model '\(request)'" + (near.map { " (did you mean '\($0)'?)" } ?? "")
                 + "; searched \(searched.joined(separator: ", "))"
-                + (names.isEmpty ? "" : "; installed: \(names.joined(separator: ", "))"))
+                + (names.isEmpty ? "" : "; installed: \(names.joined(separator: ", "))")
+                + (isRepositoryName(request) ? "; 'cartoonize pull \(request)' downloads it" : ""))
     }
 }

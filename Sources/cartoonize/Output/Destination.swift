@@ -22,6 +22,19 @@ enum Destination: Equatable, Sendable {
         if case .file(let path) = self { path } else { nil }
     }
 
+    /// Throws when the file's name is longer than file systems take: that must not be found after the work.
+    func checkName() throws {
+        guard let file else { return }
+        let limit = SystemPath.with(FilePath(file).folder) { pathconf($0, Int32(_PC_NAME_MAX)) }
+        let (length, most) = (SystemPath.bytes(FilePath(file).name).count, limit > 0 ? limit : 255)
+        guard length <= most else {
+            throw CommandFailure(
+                .output,
+                "the output's name would have \(length) bytes, more than the \(most) that are possible; rename the photo or "
+                    + "name the output with -o: \(file)")
+        }
+    }
+
     /// Writes a picture's encoded bytes. Folders that are missing are made; an existing file is replaced only if asked.
     func write(_ bytes: Data, replacing: Bool) throws {
         switch self {

@@ -31,10 +31,8 @@ struct OutputNaming {
             }
             return [job(photo, .standardOutput, format ?? .png)]
         }
-        guard let output, FileKind(output) != .folder else { return try jobs(for: photo) }
-        guard !output.isEmpty, !FilePath(output).endsInSlash else {
-            throw CommandFailure(.output, "there is no folder \(output)")
-        }
+        guard let output else { return try jobs(for: photo) }
+        guard !output.isEmpty else { throw CommandFailure(.output, "the name of the output is empty") }
         if FileKind(output) == .other {
             try requireOnePicture(for: output)
             return [job(photo, .device(output), format ?? .png)]
@@ -48,12 +46,22 @@ struct OutputNaming {
         return jobs(photo, stem: FilePath(output).withoutExtension, fileExtension: fileExtension, format)
     }
 
+    /// Whether the output is a folder of pictures, which may be yet to be made: for a single photo as for several.
+    var isFolder: Bool {
+        guard let output, !output.isEmpty, output != "-" else { return false }
+        if let kind = FileKind(output) { return kind == .folder }
+        return FilePath(output).endsInSlash || (format == nil && FilePath(output).fileExtension.isEmpty)
+    }
+
     /// The pictures of one photo of many, in the output folder or beside it.
     ///
     /// - Parameter keepingExtension: whether the photo's extension stays in the name, to tell it from another's.
     func jobs(for photo: Photo, keepingExtension: Bool = false) throws -> [Job] {
         guard photo.path != "-" else {
             throw CommandFailure(.usage, "the picture from standard input has no name; give the output's with -o")
+        }
+        guard FileKind(photo.path) != .other, !["/dev/", "/proc/"].contains(where: photo.path.hasPrefix) else {
+            throw CommandFailure(.usage, "the picture from \(photo.path) has no name; give the output's with -o")
         }
         let format = format ?? .png
         // A photo on the web becomes a picture in the current folder.

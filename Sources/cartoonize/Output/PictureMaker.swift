@@ -12,7 +12,9 @@ struct PictureMaker: Sendable {
 
     /// A photo ready for the model.
     struct Prepared: Sendable {
+        /// What of the photo is used.
         let picture: InputPicture
+        let wholeSize: PixelSize
         let source: PixelImage
         let sizes: (working: PixelSize, output: PixelSize)
         /// How long that took.
@@ -30,10 +32,12 @@ struct PictureMaker: Sendable {
                 AddressBudget.ownBytes(threads: settings.threads) + AddressBudget.bytes(of: size),
                 for: "reading a photo of \(size)")
         }
-        let picture = try InputPicture(file, strict: output.strict)
-        let sizes = try sizes(for: job, photo: picture.size)
+        let whole = try InputPicture(file, strict: output.strict)
+        let sizes = try sizes(for: job, photo: whole.size)
+        let picture = whole.middle(size.usedPart(of: whole.size))
         let source = picture.pixels(size: sizes.working)
-        return Prepared(picture: picture, source: source, sizes: sizes, time: start.duration(to: .now))
+        return Prepared(
+            picture: picture, wholeSize: whole.size, source: source, sizes: sizes, time: start.duration(to: .now))
     }
 
     /// The sizes for a job's photo, of which no more than the header is looked at.
@@ -82,6 +86,7 @@ struct PictureMaker: Sendable {
 
     /// The sizes for a photo of a known size.
     func sizes(for job: Job, photo: PixelSize) throws -> (working: PixelSize, output: PixelSize) {
+        try job.destination.checkName()
         let sizes = try size.sizes(input: photo, model: model)
         let written = written(sizes.output)
         if max(written.width, written.height) > job.format.maximumSide {

@@ -52,7 +52,9 @@ enum Interruption {
     ///
     /// The handler only wakes a thread that waits on a pipe: taking locks and removing files is not allowed inside one. The
     /// thread has the rights that the program has now.
-    static func startCleaning() {
+    ///
+    /// - Parameter ending: for work that only a signal ends: says so, and gives the status of SIGINT and SIGTERM.
+    static func startCleaning(ending: (@Sendable () -> Int32)? = nil) {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -62,7 +64,10 @@ enum Interruption {
             var number: UInt8 = 0
             while read(wakeSource, &number, 1) != 1 {}
             Console.clearBar()
-            guard Int32(number) == SIGBUS else { TemporaryPaths.removeAllAndExit(128 + Int32(number)) }
+            guard Int32(number) == SIGBUS else {
+                let isEnd = [SIGINT, SIGTERM].contains(Int32(number))
+                TemporaryPaths.removeAllAndExit((isEnd ? ending?() : nil) ?? 128 + Int32(number))
+            }
             Console.line(lostPageSentence)
             TemporaryPaths.removeAllAndExit(ExitStatus.model.rawValue)
         }

@@ -24,9 +24,18 @@ enum StandardStreams {
     /// Whether `descriptor` is a terminal.
     static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 
+    /// Whether standard input is a file or a pipe, from which somebody may expect that it is read.
+    static var inputWaits: Bool {
+        var status = stat()
+        guard !wasClosed(STDIN_FILENO), fstat(STDIN_FILENO, &status) == 0 else { return false }
+        return [S_IFREG, S_IFIFO].contains(status.st_mode & S_IFMT)
+    }
+
     /// Writes a path and a line end to standard output, on a terminal without what would control it.
     static func printPath(_ path: String) throws {
-        try printResult(isTerminal(STDOUT_FILENO) ? singleLine(path) : path)
+        guard !isTerminal(STDOUT_FILENO) else { return try printResult(singleLine(path)) }
+        guard !wasClosed(STDOUT_FILENO) else { return }
+        try writeResult(Data(SystemPath.bytes(path) + [UInt8(ascii: "\n")]))
     }
 
     /// Writes `text` and a line end to standard output.

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A number of bytes for people, of three digits, such as `3.44 GB`.
@@ -26,7 +27,9 @@ func singleLine(_ text: String) -> String {
         case "\r": line += "\\r"
         case "\t": line += "\\t"
         default:
-            if scalar.controlsDisplay {
+            if let byte = SystemPath.escaped(scalar) {
+                line += "\\x\(String(byte, radix: 16))"
+            } else if scalar.controlsDisplay {
                 line += "\\u{\(String(scalar.value, radix: 16))}"
             } else {
                 line.unicodeScalars.append(scalar)
@@ -47,6 +50,59 @@ extension Unicode.Scalar {
         default: return false
         }
     }
+}
+
+extension Unicode.Scalar {
+    /// How many columns of a terminal it takes: two for the wide characters of East Asian scripts and pictures, none for
+    /// marks on the character before (Unicode Standard Annex 11).
+    fileprivate var columns: Int {
+        guard value >= 0x300 else { return 1 }
+        switch properties.generalCategory {
+        case .nonspacingMark, .enclosingMark, .format: return 0
+        default: break
+        }
+        return Self.wide.contains { $0 ~= value } || properties.isEmojiPresentation ? 2 : 1
+    }
+
+    /// The blocks whose characters are wide.
+    private static let wide: [ClosedRange<UInt32>] = [
+        0x1100...0x115F, 0x2E80...0x303E, 0x3041...0x33FF, 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xA000...0xA4CF,
+        0xA960...0xA97F, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE10...0xFE19, 0xFE30...0xFE6F, 0xFF00...0xFF60,
+        0xFFE0...0xFFE6, 0x16FE0...0x18DFF, 0x1AFF0...0x1B2FF, 0x1F200...0x1F2FF, 0x20000...0x3FFFD,
+    ]
+}
+
+/// How many columns of a terminal `text` takes.
+func columns(of text: String) -> Int { text.unicodeScalars.reduce(0) { $0 + $1.columns } }
+
+/// The longest start of `text` that takes no more than `columns` columns of a terminal.
+func prefix(of text: String, columns: Int) -> String {
+    var (taken, room) = (String.UnicodeScalarView(), columns)
+    for scalar in text.unicodeScalars {
+        room -= scalar.columns
+        if room < 0 { break }
+        taken.append(scalar)
+    }
+    return String(taken)
+}
+
+/// Whether `word` looks like `name` mistyped: a letter in four wrong, missing, too many or in its neighbour's place, or an
+/// end left out.
+func isMisspelling(_ word: String, of name: String) -> Bool {
+    let (word, name) = (Array(word.utf8.prefix(100)), Array(name.utf8.prefix(100)))
+    if word.count >= 4, name.starts(with: word) { return true }
+    // Optimal string alignment, row by row.
+    var rows = [Array(0...name.count)]
+    for (i, byte) in word.enumerated() {
+        var row = [i + 1]
+        for (j, other) in name.enumerated() {
+            var cost = min(rows[i][j + 1] + 1, row[j] + 1, rows[i][j] + (byte == other ? 0 : 1))
+            if i > 0, j > 0, byte == name[j - 1], word[i - 1] == other { cost = min(cost, rows[i - 1][j - 1] + 1) }
+            row.append(cost)
+        }
+        rows.append(row)
+    }
+    return rows[word.count][name.count] <= max(1, max(word.count, name.count) / 4)
 }
 
 /// `text` with its middle left out if it is longer than a person would read.

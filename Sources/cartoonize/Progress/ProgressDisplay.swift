@@ -90,15 +90,15 @@ struct ProgressDisplay {
 
     private func draw(_ text: String, columns: Int = .max) {
         // One column stays free: a terminal that wraps at its last column would leave the line behind.
-        Console.bar(String(singleLine(text).prefix(max(0, columns - 1))))
+        Console.bar(prefix(of: singleLine(text), columns: max(0, columns - 1)))
     }
 
-    /// A line such as `photo.jpg [#####-----] 2/4  0:03` of fewer than `columns` characters.
+    /// A line such as `photo.jpg [#####-----] 2/4  0:03` in fewer than `columns` columns.
     static func bar(label: String, fraction: Double, details: String, columns: Int) -> String {
         let room = columns - 1
-        let shownLabel = singleLine(label).prefix(max(0, room / 3))
+        let shownLabel = prefix(of: singleLine(label), columns: max(0, room / 3))
         // Room for usual details, so that the bar keeps its width while the details grow.
-        let width = min(40, room - shownLabel.count - max(details.count, 36) - 4)
+        let width = min(40, room - cartoonize.columns(of: shownLabel) - max(details.count, 36) - 4)
         guard width >= 4 else { return String(details.prefix(max(0, room))) }
         let filled = min(width, max(0, Int(fraction * Double(width))))
         return shownLabel + " [" + String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)

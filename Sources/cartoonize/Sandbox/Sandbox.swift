@@ -35,7 +35,7 @@ struct Sandbox {
     func enter() throws -> Strength {
         let read = reading.map { $0 + Self.systemFiles + (allowsNetwork ? Self.networkFiles : []) } ?? []
         let paths = read.map { ($0, CSANDBOX_READ) } + (writing + ["/dev/null"]).map { ($0, CSANDBOX_WRITE) }
-        let names = paths.map { strdup($0.0) }
+        let names = paths.map { SystemPath.with($0.0) { strdup($0) } }
         defer { names.forEach { free($0) } }
         let rules = zip(names, paths).map { csandbox_rule(path: $0, access: Int32($1.1.rawValue)) }
         let landlock = csandbox_restrict_files(rules, rules.count, reading != nil, allowsNetwork)

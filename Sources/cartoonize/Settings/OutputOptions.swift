@@ -51,7 +51,7 @@ struct OutputOptions: ParsableArguments {
             "Write an approximate picture every k-th step, NAME.step-K.png beside the output.", valueName: "k"))
     var preview: Int?
 
-    @Flag(help: "Write cartoonize.html into the output folder: all photos before and after, in one file.")
+    @Flag(help: "Write cartoonize.html into the output folder: all photos before and after.")
     var gallery = false
 
     @Flag(name: [.short, .long], help: "Print no progress.")

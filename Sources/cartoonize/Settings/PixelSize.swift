@@ -40,6 +40,28 @@ extension PixelSize {
         return PixelSize(width: shortWidth, height: shortened(side(height), beside: shortWidth))
     }
 
+    /// The size of the same shape with about so many pixels.
+    func scaled(toPixels pixels: Int) -> PixelSize {
+        scaled((Double(pixels) / Double(self.pixels)).squareRoot())
+    }
+
+    /// The largest size of this shape inside `other`.
+    func fitted(into other: PixelSize) -> PixelSize {
+        let scale = min(Double(other.width) / Double(width), Double(other.height) / Double(height))
+        let size = scaled(scale)
+        return PixelSize(width: min(size.width, other.width), height: min(size.height, other.height))
+    }
+
+    private func scaled(_ scale: Double) -> PixelSize {
+        func side(_ length: Int) -> Int { max(1, Int((Double(length) * scale).rounded())) }
+        return PixelSize(width: side(width), height: side(height))
+    }
+
+    /// Whether the sides' ratio is that of `other`, but for rounding.
+    func hasShape(of other: PixelSize) -> Bool {
+        abs(Double(width) * Double(other.height) / (Double(height) * Double(other.width)) - 1) < 0.02
+    }
+
     /// Whether this is smaller than `other` by more than rounding the sides down explains.
     func isMuchSmaller(than other: PixelSize) -> Bool {
         Double(pixels) < 0.9 * Double(other.pixels)

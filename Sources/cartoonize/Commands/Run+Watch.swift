@@ -1,0 +1,70 @@
+import Files
+import Foundation
+
+extension Run {
+    /// Makes pictures of a folder's photos as they appear, until a signal ends the program or the folder is gone.
+    mutating func watch() throws {
+        defer { progress.finish() }
+        let folder = options.photo[0]
+        var watch = FolderWatch()
+        watch.add(folder)
+        let (first, seeds, opened) = try settledPlan()
+        guard let manifest = opened else { return }
+        try confine(to: first)
+        let ledger = Ledger(plan: first, manifest: manifest, maker: maker, json: output.json, failFast: false)
+        Interruption.startCleaning { [quiet = output.quiet] in
+            manifest.removeIfEmpty()
+            let counts = ledger.counts
+            if !quiet { Console.line("\(counted(counts.made, "picture")) made, \(counts.failed) failed") }
+            return counts.failed > 0 ? ExitStatus.incomplete.rawValue : ExitStatus.success.rawValue
+        }
+        removeLeftovers(of: first.jobs, first, manifest)
+        let lines = Manifest.lines(in: first.ledgerFolder)
+        let queue = try makeQueue(first, ledger, pictures: 1)
+        progress.finish()
+        if !output.quiet { Console.line("watching \(folder); Ctrl-C stops") }
+
+        // In the order of their coming, so that a later photo takes no name of an earlier one.
+        var photos: [Photo] = []
+        var handled: [FilePath: FolderWatch.State] = [:]
+        while FileKind(folder) == .folder {
+            let found = try PhotoSearch(options.photo, options: batch, mayBeEmpty: true).photos
+            Set(found.map { FilePath(FilePath($0.path).folder) }).forEach { watch.add($0.string) }
+            let new = found.filter { photo in
+                handled[FilePath(photo.path)] != FolderWatch.State(photo.path) && watch.isComplete(photo.path)
+            }
+            let known = Set(photos.map { FilePath($0.path) })
+            photos += new.filter { !known.contains(FilePath($0.path)) }
+            for photo in new {
+                handled[FilePath(photo.path)] = FolderWatch.State(photo.path)
+                watch.forget(photo.path)
+                do {
+                    try make(photo, of: photos, seeds: seeds, lines, ledger, queue)
+                } catch let failure as CommandFailure where !failure.stopsBatch {
+                    Console.error(failure.message)
+                }
+            }
+            try ledger.checkOutput()
+            watch.wait()
+        }
+        throw CommandFailure(.input, "the folder \(folder) is gone")
+    }
+
+    /// Makes what is left to make of one photo.
+    private mutating func make(
+        _ photo: Photo, of photos: [Photo], seeds: [UInt64], _ lines: [FilePath: ManifestLine], _ ledger: Ledger,
+        _ queue: PictureQueue
+    ) throws {
+        let naming = OutputNaming(output: output.output, format: output.format, seeds: seeds)
+        let plan = try RunPlan(
+            search: PhotoSearch(found: photos), naming: naming, arguments: options.photo, isShared: false)
+        let jobs = plan.jobs.filter { FilePath($0.photo.path) == FilePath(photo.path) }
+        let remaining = try Remaining(
+            jobs, plan: plan, lines: lines, maker: maker, force: output.force, skipExisting: output.skipExisting)
+        try remaining.unrecorded.forEach { try ledger.found($0) }
+        guard !remaining.jobs.isEmpty else { return }
+        progress.start(pictures: remaining.jobs.count, isBatch: true)
+        try queue.make(remaining.jobs, progress: &progress, start: .now)
+        progress.finish()
+    }
+}
