@@ -1,0 +1,24 @@
+import Foundation
+import Testing
+
+/// A quick part of `make hard`: its scripts on a few inputs, where the system has Python.
+@Suite(.enabled(if: HardTests.hasPython, "the scripts need python3")) struct HardTests {
+    static let hasPython = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {
+        FileManager.default.isExecutableFile(atPath: "\($0)/python3")
+    }
+
+    private static let scripts = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("hard").path
+
+    @Test(arguments: [
+        "kills.py --kills 6 run", "kills.py --kills 6 convert", "files.py 'png depth 3'", "files.py 'header of'",
+        "files.py 'SHA256SUMS names'", "files.py 'the manifest is'",
+    ])
+    func nothingIsWrong(script: String) throws {
+        let folder = try TemporaryFolder()
+        let outcome = try Program.runShell("cd '\(Self.scripts)' && PROGRAM=$program python3 \(script)", in: folder)
+        #expect(outcome.status == 0, "\(outcome.outputText)\(outcome.errors)")
+        let last = outcome.outputText.split(separator: "\n").last ?? ""
+        #expect(last.firstMatch(of: /^[1-9][0-9]* (kills|inputs), 0 wrong$/) != nil, "\(outcome.outputText)")
+    }
+}
