@@ -1,12 +1,12 @@
 import Foundation
 import Testing
 
-/// A quick part of `make hard`: its scripts on a few inputs, where the system has Python.
-@Suite(.enabled(if: HardTests.hasPython, "the scripts need python3")) struct HardTests {
-    static let hasPython = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {
-        FileManager.default.isExecutableFile(atPath: "\($0)/python3")
-    }
+private let hasPython = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {
+    FileManager.default.isExecutableFile(atPath: "\($0)/python3")
+}
 
+/// A quick part of `make hard`: its scripts on a few inputs, where the system has Python.
+@Suite(.enabled(if: hasPython, "the scripts need python3")) struct HardTests {
     private static let scripts = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("hard").path
 

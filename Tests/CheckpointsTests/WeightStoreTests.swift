@@ -17,9 +17,9 @@ import Testing
         #expect(weight.key == "conv.weight" && weight.withBytes(\.count) == 3 * 2 * 3 * 3 * 4)
         #expect(conv.unreadKeys == ["conv.bias"])
         #expect(store.unreadKeys == ["conv.bias", "name with \"quotes\" and é", "norm.weight", "scalar"])
+        let file = try fixture(mixedFile).path
         #expect(
-            checkpointError { try conv.requireAllRead() }
-                == .unreadTensors(file: try fixture(mixedFile).path, keys: ["conv.bias"]))
+            checkpointError { try conv.requireAllRead() } == .unreadTensors(file: file, keys: ["conv.bias"]))
         _ = try conv.tensor("bias", shape: [3])
         try conv.requireAllRead()
     }
@@ -62,19 +62,15 @@ import Testing
 
     @Test func misshapenTensorsNameBothShapes() throws {
         let error = try #require(checkpointError { _ = try mixed().tensor("conv.bias", shape: [3, 1]) })
-        #expect(
-            error
-                == .misshapenTensor(
-                    key: "conv.bias", file: try fixture(mixedFile).path, expected: [3, 1], found: [3]))
+        let file = try fixture(mixedFile).path
+        #expect(error == .misshapenTensor(key: "conv.bias", file: file, expected: [3, 1], found: [3]))
         #expect("\(error)".contains("should have the shape [3, 1] but has [3]"))
     }
 
     @Test func integersAreNoWeights() throws {
         let error = checkpointError { _ = try mixed().tensor("embeddings.position_ids", shape: [1, 7]) }
-        #expect(
-            error
-                == .unsupportedDataType(
-                    key: "embeddings.position_ids", file: try fixture(mixedFile).path, dataType: "I64"))
+        let file = try fixture(mixedFile).path
+        #expect(error == .unsupportedDataType(key: "embeddings.position_ids", file: file, dataType: "I64"))
     }
 
     @Test func shardsAreOneStore() throws {

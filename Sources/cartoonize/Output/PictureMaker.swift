@@ -26,14 +26,14 @@ struct PictureMaker: Sendable {
         let start = ContinuousClock.now
         let file = try InputFile(path: job.photo.path)
         let header = try file.header()
-        let size = PixelSize(width: header.width, height: header.height)
+        let stored = PixelSize(width: header.width, height: header.height)
         if AddressBudget.isLimited {
             try AddressBudget.require(
-                AddressBudget.ownBytes(threads: settings.threads) + AddressBudget.bytes(of: size),
-                for: "reading a photo of \(size)")
+                AddressBudget.ownBytes(threads: settings.threads) + AddressBudget.bytes(of: stored),
+                for: "reading a photo of \(stored)")
         }
         try AvailableMemory().require(
-            PictureMemory.reading(size, hasAlpha: header.hasAlpha), for: "reading a photo of \(size)")
+            PictureMemory.reading(stored, hasAlpha: header.hasAlpha), for: "reading a photo of \(stored)")
         let whole = try InputPicture(file, strict: output.strict)
         let sizes = try sizes(for: job, photo: whole.size)
         let picture = whole.middle(size.usedPart(of: whole.size))
