@@ -28,7 +28,8 @@ struct PictureMemory {
     /// quarter of a byte a pixel for what is between the two passes of resizing; and at the size worked at the sixteen
     /// planes of numbers that say how the one follows the other.
     private var enlarging: Int {
-        output.pixels * (samples + 3 + (hasProfile ? 3 : 0)) + output.pixels / 4 + 16 * 4 * working.pixels
+        let planes = working.pixels < output.pixels ? 16 * 4 * working.pixels : 0
+        return output.pixels * (samples + 3 + (hasProfile ? 3 : 0)) + output.pixels / 4 + planes
     }
 
     /// The picture, side by side with the photo in another copy, and its file: drawings take about half of their pixels.
