@@ -9,6 +9,7 @@ public struct WeightStore {
         let file: String
         let tensors: [String: TensorEntry]
         var readKeys: Set<String> = []
+        var updates: [String: [LowRankAdapter.Update]] = [:]
 
         init(file: String, tensors: [TensorEntry]) {
             self.file = file
@@ -79,6 +80,14 @@ public struct WeightStore {
         contents.readKeys.insert(key)
         return shaped.stored()
     }
+
+    /// Lets adapters add to the weights under this view's prefix.
+    package func add(_ updates: [String: LowRankAdapter.Update]) {
+        for (key, update) in updates { contents.updates[prefix + key, default: []].append(update) }
+    }
+
+    /// What adapters add to the tensor of that name, in order.
+    package func updates(of key: String) -> [LowRankAdapter.Update] { contents.updates[prefix + key] ?? [] }
 
     /// All tensors of the part, under this view's prefix, sorted by key.
     public var tensors: [TensorEntry] {

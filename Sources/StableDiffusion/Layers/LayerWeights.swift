@@ -27,9 +27,10 @@ package struct LayerWeights {
 
     func contains(_ key: String) -> Bool { store.contains(key) }
 
-    /// A matrix or a convolution's kernel, left in the mapped file where the kernels can read it there.
+    /// A matrix or a convolution's kernel, left in the mapped file where the kernels can read it there; a float32 copy where
+    /// adapters add to it.
     func matrix(_ key: String, _ shape: [Int]) throws -> WeightTensor {
-        WeightTensor(try store.tensor(key, shape: shape), for: compute)
+        WeightTensor(try store.tensor(key, shape: shape), updates: store.updates(of: key), for: compute)
     }
 
     /// A bias or a norm's weight, `[count]`, widened to float32.

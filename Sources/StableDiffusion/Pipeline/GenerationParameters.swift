@@ -39,10 +39,11 @@ public struct GenerationParameters: Equatable, Sendable {
     public init(_ settings: GenerationSettings, seed: UInt64, width: Int, height: Int, more: [Field] = []) {
         instruction = settings.instruction
         negativePrompt = settings.negativePrompt
+        let loras = (settings.loras ?? []).map { Field(name: "LoRA", value: "\($0.name):\($0.strength)") }
         fields =
             SettingField.all.map { Field(name: $0.name, value: $0.text(settings)) } + [
                 Field(name: "Seed", value: "\(seed)"), Field(name: "Size", value: "\(width)x\(height)"),
-            ] + more
+            ] + loras + more
         let lines = Self.lines(of: instruction)
         if lines.contains(where: { $0.hasPrefix(Self.negativeLabel) }) {
             fields.append(Field(name: Self.instructionLines, value: "\(lines.count)"))

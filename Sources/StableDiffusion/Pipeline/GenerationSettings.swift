@@ -15,6 +15,16 @@ public struct GenerationSettings: Codable, Equatable, Sendable {
     public var guidanceScale: Float = 7.5
     /// How strongly the input photo is kept, 0 to 1000: the image scale of InstructPix2Pix.
     public var imageGuidanceScale: Float = 1.5
+    /// The LoRAs that were merged into the model's weights, in order; nil without one.
+    public var loras: [LoRA]?
+
+    /// A LoRA, as settings name it.
+    public struct LoRA: Codable, Equatable, Sendable {
+        /// The file's name without its extension.
+        public var name: String
+        /// By what it was multiplied.
+        public var strength: Float
+    }
 
     /// The names in JSON.
     enum CodingKeys: String, CodingKey {
@@ -24,6 +34,7 @@ public struct GenerationSettings: Codable, Equatable, Sendable {
         case sampler
         case guidanceScale = "guidance"
         case imageGuidanceScale = "imageGuidance"
+        case loras
     }
 
     /// What models of this kind are usually run with.

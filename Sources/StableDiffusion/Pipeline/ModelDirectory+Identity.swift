@@ -31,5 +31,12 @@ extension ModelDirectory {
                 }
             }
         }
+        for adapter in adapters {
+            takeText("LoRA \(adapter.strength)")
+            for tensor in adapter.tensors {
+                takeText("\(tensor.key) \(tensor.dataType.rawValue) \(tensor.shape)")
+                tensor.stored().withBytes { take($0) }
+            }
+        }
     }
 }

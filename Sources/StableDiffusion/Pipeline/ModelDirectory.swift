@@ -31,11 +31,13 @@ public struct ModelDirectory: Sendable {
     }
 
     private let source: Source
+    /// What is added to the weights when they are read.
+    var adapters: [LowRankAdapter] = []
     private var catalogs: [ModelPart: WeightCatalog] = [:]
     /// What the model's author recommends in `cartoonize.json`.
     private let recommendations: ModelRecommendations
     /// What is odd about the model and does no harm, as sentences.
-    public let notes: [String]
+    public internal(set) var notes: [String]
     package let unet: UNetConfiguration
     package let vae: AutoencoderConfiguration
     /// The tiny autoencoder that previews are decoded with, in the folder `taesd` of a model that has one.
@@ -68,6 +70,7 @@ public struct ModelDirectory: Sendable {
     public func defaults(sampler: SamplerKind) -> GenerationSettings {
         var settings = recommendations.settings
         settings.sampler = sampler
+        if !adapters.isEmpty { settings.loras = adapters.map { .init(name: $0.name, strength: $0.strength) } }
         return settings
     }
 
@@ -187,11 +190,16 @@ public struct ModelDirectory: Sendable {
     /// The weights of a part. The files stay mapped as long as the store or a weight from it lives.
     ///
     /// - Throws: `CheckpointError` if they cannot be mapped, or have changed since the model was looked at.
-    package func weights(of part: ModelPart) throws -> WeightStore { try catalog(of: part).open() }
+    package func weights(of part: ModelPart) throws -> WeightStore {
+        let store = try catalog(of: part).open()
+        for adapter in adapters { store.add(adapter.updates[part] ?? [:]) }
+        return store
+    }
 
     /// - Throws: `CheckpointError.changed` if a file of weights is no longer what it was when the model was looked at.
     public func requireUnchanged() throws {
         for catalog in catalogs.values { try catalog.requireUnchanged() }
+        for adapter in adapters { try adapter.requireUnchanged() }
     }
 
     /// The addresses that a part's files take while they are mapped.

@@ -35,6 +35,9 @@ struct CartoonizeImage: ParsableCommand {
     @OptionGroup(title: "What to make")
     var generation: GenerationOptions
 
+    @OptionGroup(title: "Weights")
+    var weights: WeightOptions
+
     @OptionGroup(title: "Size")
     var size: SizeOptions
 

@@ -41,7 +41,7 @@ struct Run {
         let requested = given.model ?? environment["CARTOONIZE_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
         let models = ModelSearch.forThisProcess()
         let found = try models.locate(requested)
-        let model = try found.directory(models)
+        let model = try options.weights.applied(to: found.directory(models))
         try options.size.check(model: model)
         // Headers only: a tensor that the last stage misses is not found at the end of a long run.
         _ = try ModelSurvey(model)
