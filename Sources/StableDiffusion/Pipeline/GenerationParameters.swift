@@ -43,6 +43,10 @@ public struct GenerationParameters: Equatable, Sendable {
             SettingField.all.map { Field(name: $0.name, value: $0.text(settings)) } + [
                 Field(name: "Seed", value: "\(seed)"), Field(name: "Size", value: "\(width)x\(height)"),
             ] + more
+        let lines = Self.lines(of: instruction)
+        if lines.contains(where: { $0.hasPrefix(Self.negativeLabel) }) {
+            fields.append(Field(name: Self.instructionLines, value: "\(lines.count)"))
+        }
     }
 
     /// The text form.
@@ -55,16 +59,23 @@ public struct GenerationParameters: Equatable, Sendable {
 
     /// Reads what `text` gives, or another program's text of the same form.
     public init(text: String) {
-        var lines = text.components(separatedBy: "\n")
-        fields = lines.last.map(Self.fields(inLine:)) ?? []
+        var lines = Self.lines(of: text)
+        let fields = lines.last.map(Self.fields(inLine:)) ?? []
+        self.fields = fields
         if !fields.isEmpty { lines.removeLast() }
-        let negativeStart = lines.firstIndex { $0.hasPrefix(Self.negativeLabel) } ?? lines.endIndex
+        let count = fields.last { $0.name == Self.instructionLines }.flatMap { Int($0.value) } ?? 0
+        let negativeStart =
+            lines.indices.first { $0 >= count && lines[$0].hasPrefix(Self.negativeLabel) } ?? lines.endIndex
         instruction = lines[..<negativeStart].joined(separator: "\n")
         negativePrompt = String(
             lines[negativeStart...].joined(separator: "\n").dropFirst(Self.negativeLabel.count))
     }
 
     private static let negativeLabel = "Negative prompt: "
+    /// The field with the number of the instruction's lines, written where one of them looks like a negative prompt.
+    private static let instructionLines = "Instruction lines"
+
+    private static func lines(of text: String) -> [String] { text.components(separatedBy: "\n") }
 
     /// A value with a comma, a colon or a quotation mark is written as a JSON string.
     private static func quoted(_ value: String) -> String {
