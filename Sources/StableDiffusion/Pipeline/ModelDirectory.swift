@@ -207,7 +207,7 @@ public struct ModelDirectory: Sendable {
     private static func previewAutoencoder(_ source: Source) throws -> TinyAutoencoderConfiguration? {
         guard case .folder(let folder) = source else { return nil }
         let file = Configuration.preview.file(in: folder)
-        return FileManager.default.fileExists(atPath: file.path)
+        return ConfigurationFile.isThere(file)
             ? try TinyAutoencoderConfiguration(contentsOf: file) : nil
     }
 
@@ -262,7 +262,7 @@ public struct ModelDirectory: Sendable {
     private static func recommendations(in file: URL?) throws -> (settings: GenerationSettings, nativeSize: Int) {
         var settings = GenerationSettings(sampler: .ddim)
         let usualSize = 512
-        guard let file, FileManager.default.fileExists(atPath: file.path) else { return (settings, usualSize) }
+        guard let file, ConfigurationFile.isThere(file) else { return (settings, usualSize) }
         let fields = ConfigurationFields(
             try ConfigurationFile.fields(of: file), file: file.path,
             defaults: [
