@@ -6,14 +6,15 @@
 /// total length of texts are bounded, and with them memory and time, since every value that exists was pushed by an
 /// opcode.
 struct PickleMachine {
-    private static let opcodeLimit = 2_000_000
+    static let opcodeLimit = 2_000_000
     private static let textLimit = 64_000_000
     private static let rankLimit = 16
 
     private let bytes: FileBytes
     private let file: String
     private(set) var position: Int
-    private var opcodesLeft = Self.opcodeLimit
+    private let opcodeLimit: Int
+    private var opcodesLeft: Int
     private var textLeft = Self.textLimit
     private var stack: [PickleValue] = []
     private var marks: [Int] = []
@@ -26,9 +27,12 @@ struct PickleMachine {
     private(set) var storages: [PickledStorage] = []
     private(set) var tensors: [PickledTensor] = []
 
-    /// - Parameter position: where the pickle starts in the file; that of the first byte if left out.
-    init(_ bytes: FileBytes, from position: Int? = nil) {
+    /// - Parameters:
+    ///   - position: where the pickle starts in the file; that of the first byte if left out.
+    ///   - opcodes: how many it may have.
+    init(_ bytes: FileBytes, from position: Int? = nil, opcodes: Int = PickleMachine.opcodeLimit) {
         self.bytes = bytes
+        (opcodeLimit, opcodesLeft) = (opcodes, opcodes)
         self.position = position ?? bytes.startIndex
         file = bytes.file.path
     }
@@ -39,7 +43,7 @@ struct PickleMachine {
     mutating func run() throws -> PickleValue {
         while true {
             opcodesLeft -= 1
-            guard opcodesLeft >= 0 else { throw malformed("it has more than \(Self.opcodeLimit) opcodes") }
+            guard opcodesLeft >= 0 else { throw malformed("it has more than \(opcodeLimit) opcodes") }
             let code = try byte()
             if code == UInt8(ascii: ".") { return try pop() }
             try execute(code)

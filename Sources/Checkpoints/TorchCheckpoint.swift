@@ -50,16 +50,17 @@ struct TorchCheckpoint {
     init(legacy file: MappedFile) throws {
         func malformed(_ reason: String) -> CheckpointError { .malformed(file: file.path, reason: reason) }
         var position = Self.legacyMagic.count
-        func nextPickle() throws -> (PickleValue, PickleMachine) {
-            var machine = PickleMachine(file.bytes, from: position)
+        func nextPickle(opcodes: Int = PickleMachine.opcodeLimit) throws -> (PickleValue, PickleMachine) {
+            var machine = PickleMachine(file.bytes, from: position, opcodes: opcodes)
             let value = try machine.run()
             position = machine.position
             return (value, machine)
         }
-        guard case (.int(1001), _) = try nextPickle() else {
+        // The first two are a number and three entries.
+        guard case (.int(1001), _) = try nextPickle(opcodes: 1000) else {
             throw CheckpointError.unsupported(file: file.path, reason: "its version of the legacy format is unknown")
         }
-        let (system, systemMachine) = try nextPickle()
+        let (system, systemMachine) = try nextPickle(opcodes: 1000)
         guard case .dictionary(let index) = system,
             case .bool(true)? = systemMachine.dictionaries[index].first(where: { $0.key.isText("little_endian") })?
                 .value
