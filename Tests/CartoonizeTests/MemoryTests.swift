@@ -157,6 +157,29 @@ struct MemoryTests {
         #expect(try available(system.merging(group) { $1 }) == 800_000_000)
     }
 
+    @Test func whatIsNotThereIsRefused() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("proc/meminfo", Data("MemAvailable: 1000 kB\n".utf8))
+        let memory = AvailableMemory(root: folder.path)
+        try memory.require(1_024_000, for: "reading")
+        let failure = #expect(throws: CommandFailure.self) { try memory.require(1_024_001, for: "reading") }
+        #expect(failure?.status == .memory)
+        #expect(failure?.message == "not enough memory: reading takes about 1.02 MB, and 1.02 MB can be had")
+    }
+
+    /// A photo far larger than the size worked at: what is written is nearly all that it takes, and never more than told.
+    @Test func largePhotosAreNotUnderestimated() throws {
+        struct Report: Decodable { var peak_rss_bytes: Int }
+        let folder = try TemporaryFolder()
+        try folder.write("photo.png", SamplePicture.png(width: 5000, height: 4000))
+        let arguments = ["photo.png", "--max-pixels", "4096", "--steps", "1", "--json", "-q", "--seed", "1"]
+        let predicted = try JSONDecoder().decode(
+            Report.self, from: Program.run(arguments + ["--dry-run"], in: folder).output)
+        let measured = try JSONDecoder().decode(Report.self, from: Program.run(arguments, in: folder).output)
+        #expect(predicted.peak_rss_bytes * 100 >= measured.peak_rss_bytes * 99)
+        #expect(predicted.peak_rss_bytes < measured.peak_rss_bytes * 5 / 4)
+    }
+
     @Test func groupsOfVersion1() throws {
         let folder = "sys/fs/cgroup/memory"
         let group = [

@@ -44,8 +44,8 @@ struct DryRun {
                 let picture = try forecast.picture(
                     working: sizes.working,
                     PictureMemory(
-                        photo: size, output: sizes.output, hasAlpha: photo.hasAlpha, hasProfile: false,
-                        isCompared: maker.compare))
+                        photo: size, working: sizes.working, output: sizes.output, hasAlpha: photo.hasAlpha,
+                        hasProfile: false, isCompared: maker.compare))
                 seconds += picture.seconds ?? 0
                 peakBytes = max(peakBytes, picture.peakBytes)
                 let report = Report(

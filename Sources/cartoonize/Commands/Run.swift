@@ -125,8 +125,9 @@ struct Run {
                 let picture = try forecast.picture(
                     working: photo.sizes.working,
                     PictureMemory(
-                        photo: photo.picture.size, output: photo.sizes.output, hasAlpha: photo.picture.hasAlpha,
-                        hasProfile: photo.picture.hasProfile, isCompared: maker.compare))
+                        photo: photo.picture.size, working: photo.sizes.working, output: photo.sizes.output,
+                        hasAlpha: photo.picture.hasAlpha, hasProfile: photo.picture.hasProfile,
+                        isCompared: maker.compare))
                 // Room for more tensors can only be made while there are none.
                 if compute.capacityBytes < picture.reservedBytes { pipeline.residency = .stage }
                 compute.reserve(bytes: picture.reservedBytes)

@@ -8,6 +8,16 @@ struct AvailableMemory {
     /// In bytes: the system's, or less if a control group limits this process; nil where none can be told.
     var bytes: Int? { ([systemBytes].compactMap { $0 } + groupBytes).min() }
 
+    /// Throws a `CommandFailure` unless `needed` bytes can be had.
+    ///
+    /// - Parameter work: what takes them, as the start of a sentence.
+    func require(_ needed: Int, for work: String) throws {
+        guard let bytes, bytes < needed else { return }
+        throw CommandFailure(
+            .memory,
+            "not enough memory: \(work) takes about \(byteCountText(needed)), and \(byteCountText(bytes)) can be had")
+    }
+
     /// `MemAvailable`: free, or given back by caches on demand.
     private var systemBytes: Int? {
         text("/proc/meminfo")?.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }

@@ -192,8 +192,8 @@ final class Forecast {
         for use in Set([use, .low]).sorted(by: { a, _ in a != .low }) {
             for smaller in size.smaller(factor: model.vaeScaleFactor, smallestSide: model.unet.smallestSide) {
                 let small = PictureMemory(
-                    photo: photo.photo, output: smaller, hasAlpha: photo.hasAlpha, hasProfile: photo.hasProfile,
-                    isCompared: photo.isCompared)
+                    photo: photo.photo, working: smaller, output: smaller, hasAlpha: photo.hasAlpha,
+                    hasProfile: photo.hasProfile, isCompared: photo.isCompared)
                 guard let estimate = try? self.estimate(smaller), fits(estimate, small, .stage, use: use) else {
                     continue
                 }

@@ -1,7 +1,8 @@
 /// The memory that a photo takes beside the model, and what is made of it on its way to a file.
 struct PictureMemory {
-    /// The photo's size, and the size to write.
+    /// The photo's size, the size to work at, and the size to write.
     let photo: PixelSize
+    let working: PixelSize
     let output: PixelSize
     let hasAlpha: Bool
     /// Whether its colours have to be converted to sRGB and back.
@@ -16,13 +17,20 @@ struct PictureMemory {
     var peak: Int { held + max(enlarging, encoding) }
 
     /// Of a picture that waits for the model or is on its way to it: the encoded file is there, too.
-    var reading: Int { 2 * held }
+    var reading: Int { Self.reading(photo, hasAlpha: hasAlpha) }
+
+    /// What reading a photo takes, which is known before anything else of it.
+    static func reading(_ photo: PixelSize, hasAlpha: Bool) -> Int { 2 * photo.pixels * (hasAlpha ? 4 : 3) }
 
     private var samples: Int { hasAlpha ? 4 : 3 }
 
     /// The picture at its size, the photo's colours in sRGB, and the photo as it would come back from the size worked at; a
-    /// quarter of a byte a pixel for what is between the two passes of resizing.
-    private var enlarging: Int { output.pixels * (samples + 3 + (hasProfile ? 3 : 0)) + output.pixels / 4 }
+    /// quarter of a byte a pixel for what is between the two passes of resizing; and at the size worked at the sixteen
+    /// planes of numbers that say how the one follows the other.
+    private var enlarging: Int {
+        output.pixels * (samples + 3 + (hasProfile ? 3 : 0)) + output.pixels / 4
+            + (output == working ? 0 : 16 * 4 * working.pixels)
+    }
 
     /// The picture, side by side with the photo in another copy, and its file: drawings take about half of their pixels.
     private var encoding: Int {

@@ -23,13 +23,15 @@ struct PictureMaker: Sendable {
     func prepare(_ job: Job) throws -> Prepared {
         let start = ContinuousClock.now
         let file = try InputFile(path: job.photo.path)
+        let header = try file.header()
+        let size = PixelSize(width: header.width, height: header.height)
         if AddressBudget.isLimited {
-            let header = try file.header()
-            let size = PixelSize(width: header.width, height: header.height)
             try AddressBudget.require(
                 AddressBudget.ownBytes(threads: settings.threads) + AddressBudget.bytes(of: size),
                 for: "reading a photo of \(size)")
         }
+        try AvailableMemory().require(
+            PictureMemory.reading(size, hasAlpha: header.hasAlpha), for: "reading a photo of \(size)")
         let picture = try InputPicture(file, strict: output.strict)
         let sizes = try sizes(for: job, photo: picture.size)
         let source = picture.pixels(size: sizes.working)
