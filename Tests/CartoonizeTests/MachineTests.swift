@@ -60,4 +60,22 @@ import Testing
                 || Compute.availableThreads == 1, "\(outcome.errors)")
         #expect(try folder.picture("out.png").width == 64)
     }
+
+    /// However few files may be open: a picture, or one sentence.
+    @Test(arguments: 5...10) func fewDescriptorsEndInAPictureOrASentence(descriptors: Int) throws {
+        let folder = try folderWithPhoto()
+        let arguments = [
+            "a.png -o out.png --steps 2 -v", "a.png -o out.png -f --preview 1 --steps 2",
+            "convert '\(Program.modelsFolder.path)/cartoonizer-mini' converted", "inspect a.png",
+        ]
+        for arguments in arguments {
+            let outcome = try Program.runShell(
+                "ulimit -n \(descriptors); exec '\(Program.path)' \(arguments)", in: folder)
+            #expect((0...7).contains(outcome.status), "\(arguments): \(outcome.errors)")
+            let sentences = outcome.errorLines.filter { $0.contains("error:") }
+            #expect(sentences.count == (outcome.status == 0 ? 0 : 1), "\(arguments): \(outcome.errors)")
+            #expect(descriptors < 10 || outcome.status == 0, "\(arguments): \(outcome.errors)")
+            #expect(!folder.contents.contains { $0.contains(".partial") }, "\(folder.contents)")
+        }
+    }
 }
