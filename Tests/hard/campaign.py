@@ -74,7 +74,7 @@ def inputs(folder):
 
 def commands(hub=None):
     """The commands of the campaigns; `pull` only with a hub's address."""
-    quick = ["--seed", "1", "--steps", "1", "--max-pixels", "9216", "-q"]
+    quick = ["--seed", "1", "--steps", "1", "--max-pixels", "4096", "-q"]
     made = [
         Command("run", ["photos/0.jpg", "-o", "out.png", *quick], ["out.png"]),
         Command("batch", ["photos", "-o", "toons", *quick], ["toons"]),

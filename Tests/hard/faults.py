@@ -1,6 +1,6 @@
 """Each call that the program makes of the C library fails once, in a run, a batch, a conversion and a pull.
 
-    python3 Tests/hard/faults.py [--most 100000] [--table Tests/hard/faults.md] [NAME ...]
+    python3 Tests/hard/faults.py [--most 100000] [--allocations 100] [--table Tests/hard/faults.md] [NAME ...]
 
 `fault.c`, preloaded, counts the calls and makes one fail. Every run must end with a documented status within a minute; a
 failure says so in one line, leaves no half-written output under its final name, and the same command without a fault then
@@ -75,12 +75,14 @@ class Trial:
 
 def calls(count, most):
     """Which calls are tried: all, or as many as asked for, evenly spread."""
-    return range(1, count + 1) if count <= most else sorted({1 + i * (count - 1) // (most - 1) for i in range(most)})
+    if count <= most: return range(1, count + 1)
+    return sorted({1 + i * (count - 1) // max(most - 1, 1) for i in range(most)})
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--most", type=int, default=100_000, help="calls to try of each function and error")
+    parser.add_argument("--allocations", type=int, default=100, help="allocations to try of each function")
     parser.add_argument("--table", help="where the table goes, as Markdown")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
@@ -93,7 +95,7 @@ def main():
         trial = Trial(command, library, place)
         for function, count in trial.counts().items():
             for error in ERRORS[function] if count else []:
-                tried = calls(count, options.most)
+                tried = calls(count, options.allocations if function in ALLOCATION else options.most)
                 statuses = collections.Counter()
                 for call in tried:
                     status, problems = trial.fail(function, call, error)
@@ -106,7 +108,8 @@ def main():
     if options.table:
         with open(options.table, "w") as table:
             table.write("# One call fails\n\nWritten by `python3 Tests/hard/faults.py --table Tests/hard/faults.md`: "
-                        "the status that each command ended with when one call failed once.\n\n"
+                        "the status that each command ended with when one call failed once.\nOf functions with more "
+                        "calls than were tried, calls evenly spread from the first to the last were.\n\n"
                         "| command | function | error | calls | tried | status |\n|---|---|---|---|---|---|\n")
             table.write("\n".join(rows) + "\n")
     shutil.rmtree(place)
