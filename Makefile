@@ -75,7 +75,7 @@ fuzz: setup ## feed mutated files to every reader under the sanitizers (FUZZ_INP
 		-Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined --product fuzz
 	ASAN_OPTIONS=detect_leaks=0 nice -n 10 .build/fuzz/release/fuzz --inputs $(FUZZ_INPUTS) $(FUZZ_CASES)
 
-hard: build ## hostile files, kills at random moments, and every system call failing once (PYTHON, a C compiler)
+hard: build ## hostile files, kills at random moments, and calls of the C library failing once (PYTHON, a C compiler)
 	PROGRAM=$(PROGRAM) PYTHON=$(PYTHON) Tests/hard/run.sh
 
 # Leaks are no fault of a program that ends; the tests of the program itself start it as it is built here.

@@ -81,12 +81,15 @@ public struct ModelPull {
         check: (URL) throws -> Void = { _ in }
     ) throws -> ModelConverter.Report? {
         let listing = try hub.listing(of: name, by: client, retry: retry)
-        if FileManager.default.fileExists(atPath: destination.path), !replacing {
-            let source = PullSource.read(destination)
-            if source?.commit == listing.commit, source?.precision == precision.rawValue { return nil }
-            throw HubError.installed(folder: destination.path, revision: source?.commit)
-        }
         let source = PullSource(repository: name.repository, commit: listing.commit, precision: precision.rawValue)
+        if FileManager.default.fileExists(atPath: destination.path), !replacing {
+            let installed = PullSource.read(destination)
+            guard installed?.commit == listing.commit, installed?.precision == precision.rawValue else {
+                throw HubError.installed(folder: destination.path, revision: installed?.commit)
+            }
+            PullStaging.removeLeftover(beside: destination, for: source)
+            return nil
+        }
         let staging = try PullStaging(beside: destination, for: source)
         let parts: [PartFiles]
         let modelFiles: Set<String>

@@ -13,8 +13,7 @@ final class PullStaging {
     ///
     /// - Throws: `HubError.busy` while another process works in it, `.disk`.
     init(beside destination: URL, for source: PullSource) throws {
-        let parent = destination.deletingLastPathComponent()
-        folder = parent.appendingPathComponent(".\(destination.lastPathComponent).pull")
+        folder = Self.folder(beside: destination)
         model = folder.appendingPathComponent("model")
         originals = folder.appendingPathComponent("original")
         let isNew = !FileManager.default.fileExists(atPath: folder.path)
@@ -40,6 +39,22 @@ final class PullStaging {
     }
 
     deinit { close(lock) }
+
+    private static func folder(beside destination: URL) -> URL {
+        destination.deletingLastPathComponent().appendingPathComponent(".\(destination.lastPathComponent).pull")
+    }
+
+    /// Removes what a pull of this source left that was killed after the model had its place. One of another source, or in
+    /// use, stays.
+    static func removeLeftover(beside destination: URL, for source: PullSource) {
+        let folder = folder(beside: destination)
+        let found = PullSource.read(folder)
+        guard found == nil || found == source else { return }
+        let lock = open(folder.appendingPathComponent("lock").path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+        defer { if lock >= 0 { close(lock) } }
+        guard lock < 0 || flock(lock, LOCK_EX | LOCK_NB) == 0 else { return }
+        try? FileManager.default.removeItem(at: folder)
+    }
 
     /// Removes it with the folders that were made for it, unless an earlier pull had made it, whose downloads are kept.
     func removeIfNew() {

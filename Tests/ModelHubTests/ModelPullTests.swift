@@ -141,7 +141,11 @@ import ModelHub
 
         // Once it is there nothing is downloaded again.
         let before = hub.storage.requests.count
+        // What one leaves that was killed after the model had its place.
+        try FileManager.default.createDirectory(at: place.staging, withIntermediateDirectories: false)
+        try Data().write(to: place.staging.appendingPathComponent("lock"))
         #expect(try place.pull(hub).run(replacing: false) == nil)
+        #expect(!FileManager.default.fileExists(atPath: place.staging.path))
         #expect(hub.storage.requests.count == before)
         #expect(
             words { _ = try place.pull(hub, precision: .float32).run(replacing: false) }.contains("--force replaces"))

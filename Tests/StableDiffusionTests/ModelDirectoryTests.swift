@@ -197,4 +197,23 @@ private final class ModelCopy {
             try pipeline.generate(steps, progress: { Issue.record("started: \($0)") })
         }
     }
+
+    /// A file of settings that is there but cannot be looked at is not taken for one that is not there.
+    @Test(arguments: ["cartoonize.json", "tokenizer/tokenizer_config.json", "tokenizer/special_tokens_map.json"])
+    func settingsThatCannotBeReadAreAnError(name: String) throws {
+        let fixture = ModelFixture(name: "tiny-sd")
+        let copy = FileManager.default.temporaryDirectory.appendingPathComponent("model-\(UUID().uuidString)")
+        try FileManager.default.copyItem(at: fixture.folder, to: copy)
+        defer { try? FileManager.default.removeItem(at: copy) }
+        let file = copy.appendingPathComponent(name)
+        try? FileManager.default.removeItem(at: file)
+        // A link to itself: the system refuses to look where it leads, also for root.
+        try FileManager.default.createSymbolicLink(atPath: file.path, withDestinationPath: file.path)
+        let error = #expect(throws: ConfigurationError.self) { try ModelDirectory(copy) }
+        #expect(error?.file == file.path)
+        // One that leads nowhere is as none.
+        try FileManager.default.removeItem(at: file)
+        try FileManager.default.createSymbolicLink(atPath: file.path, withDestinationPath: file.path + ".none")
+        _ = try ModelDirectory(copy)
+    }
 }

@@ -17,8 +17,8 @@ def shards(batch):
 def series(group, folder, reference, seconds, rng):
     """Kills runs of the commands until one comes through or ten were killed.
 
-    `seconds` is what a run takes. Returns the kills, what was wrong, and what the last run took."""
-    kills, wrong = 0, []
+    `seconds` is about what a run takes. Returns the kills, what was wrong, and whether the first run was killed."""
+    kills, wrong, first = 0, [], None
     for _ in range(10):
         processes = [command.start(folder) for command in group]
         # A little more than a run takes: the last moments count as well.
@@ -27,17 +27,17 @@ def series(group, folder, reference, seconds, rng):
         for process in killed: process.kill()
         for process in processes: process.communicate()
         kills += len(killed)
+        if first is None: first = bool(killed)
         for path, sum in group[0].state(folder).items():
             if path.endswith((".png", ".safetensors")) and not hidden_path(path) and reference.get(path) != sum:
                 wrong.append(f"{path} is not whole after a kill")
         if not killed: break
-    start = time.monotonic()
     for command in group:
         status, errors = command.run(folder)
         # A single output that was finished by the last of the runs is no reason to make it again.
         is_there = status == 5 and command.name in ("run", "convert") and command.state(folder) == reference
         if status != 0 and not is_there: wrong.append(f"{command.name} afterwards: status {status}: {errors[-1:]}")
-    return kills, wrong, (time.monotonic() - start) / len(group)
+    return kills, wrong, first
 
 
 def hidden_path(path): return any(part.startswith(".") for part in path.split("/"))
@@ -57,9 +57,9 @@ def campaign(name, group, kills, rng):
     while done < kills:
         shutil.rmtree(killed, ignore_errors=True)
         inputs(killed)
-        # Other programs come and go on this machine; a batch of which most is done says nothing of a whole one.
-        count, wrong, last = series(group, killed, reference, seconds, rng)
-        if last > seconds / 4: seconds = (seconds + last) / 2
+        count, wrong, first = series(group, killed, reference, seconds, rng)
+        # Other programs come and go on this machine: about half of the first runs are to be killed.
+        seconds *= 1.1 if first else 0.9
         state = group[0].state(killed)
         if state != reference:
             other = sorted(path for path in state.keys() | reference.keys() if state.get(path) != reference.get(path))

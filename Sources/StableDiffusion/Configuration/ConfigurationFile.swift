@@ -20,6 +20,13 @@ public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
 
 /// Reads a model folder's small files whole.
 package enum ConfigurationFile {
+    /// Whether something is at a file's place, be it readable or not: settings that cannot be read must not be taken for
+    /// settings that nobody made.
+    package static func isThere(_ file: URL) -> Bool {
+        var status = stat()
+        return stat(file.path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR)
+    }
+
     /// The bytes of a regular file of at most `limit` bytes; throws `ConfigurationError` for anything else, also for a
     /// pipe or device, which could block for ever.
     package static func bytes(of file: URL, limit: Int) throws -> [UInt8] {

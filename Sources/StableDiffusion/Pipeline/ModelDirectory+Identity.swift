@@ -18,7 +18,8 @@ extension ModelDirectory {
         }
         for file in identifyingFiles {
             // Optional ones may be missing; the others have been read.
-            guard let content = try? Data(contentsOf: file, options: .mappedIfSafe) else { continue }
+            guard ConfigurationFile.isThere(file) else { continue }
+            let content = try ConfigurationFile.bytes(of: file, limit: .max)
             takeText("\(file.lastPathComponent) \(content.count)")
             content.withUnsafeBytes { take($0) }
         }

@@ -14,7 +14,7 @@ struct ModelRecommendations {
 
     /// - Throws: `ConfigurationError` for a field that is none.
     init(file: URL?) throws {
-        guard let file, FileManager.default.fileExists(atPath: file.path) else { return }
+        guard let file, ConfigurationFile.isThere(file) else { return }
         let fields = ConfigurationFields(
             try ConfigurationFile.fields(of: file), file: file.path,
             defaults: [

@@ -31,7 +31,7 @@ public struct CLIPTokenizer: Sendable {
     /// Throws `ConfigurationError` for files that are missing, malformed or do not fit together.
     public init(folder: URL) throws {
         func place(_ name: String) -> URL { folder.appendingPathComponent(name) }
-        func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: place(name).path) }
+        func exists(_ name: String) -> Bool { ConfigurationFile.isThere(place(name)) }
         let isOneFile = exists(TokenizerFile.name) && !(exists("vocab.json") && exists("merges.txt"))
         let whole = isOneFile ? try TokenizerFile(place(TokenizerFile.name)) : nil
         let settings = try CLIPTokenizerSettings(folder: folder, addedTokens: whole?.addedTokens)

@@ -117,7 +117,7 @@ struct CLIPTokenizerSettings {
     }
 
     private static func fieldsIfPresent(_ file: URL, limit: Int = 1 << 20) throws -> [String: JSONValue] {
-        guard FileManager.default.fileExists(atPath: file.path) else { return [:] }
+        guard ConfigurationFile.isThere(file) else { return [:] }
         return try ConfigurationFile.fields(of: file, limit: limit)
     }
 }
