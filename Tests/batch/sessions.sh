@@ -7,7 +7,7 @@
 # Times, sizes and the program's folder are masked: they differ from machine to machine.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$here/terminal.sh"
-mask() { sed -E 's/[0-9]+ threads/# threads/'; }
+mask() { sed -E 's/[0-9]+ threads/# threads/; s/Landlock [0-9]+/Landlock #/'; }
 # The same whatever the model's own settings.
 cat >>rc <<'END'
 quick='--seed 1 --steps 2 --sampler ddim --guidance 1 --size 64x64'
@@ -61,8 +61,8 @@ keep options.txt
 start 110
 cp desk/photo.jpg desk/photo.png
 enter 'cartoonize photo.jpg -o photo.jpg --force'
-enter 'cartoonize photo.jpg photo.png -o toons'
-enter 'cartoonize photo.jpg photo.png -o toons.png'
+enter 'cartoonize photo.jpg photo.png -o toons $quick'
+enter 'cartoonize photo.jpg photo.png -o toons.png $quick'
 enter 'cartoonize photo.jpg -o - '
 enter 'cartoonize photo.jpg -o picture.gif'
 enter 'cartoonize photo.jpg -o nowhere/picture.png'

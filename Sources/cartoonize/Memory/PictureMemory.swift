@@ -25,11 +25,11 @@ struct PictureMemory {
     private var samples: Int { hasAlpha ? 4 : 3 }
 
     /// The picture at its size, the photo's colours in sRGB, and the photo as it would come back from the size worked at; a
-    /// quarter of a byte a pixel for what is between the two passes of resizing; and at the size worked at the sixteen
-    /// planes of numbers that say how the one follows the other.
+    /// quarter of a byte per pixel for what is between the two passes of resizing; and 64 bytes per pixel of the size worked
+    /// at for how the one follows the other, which covers what was measured from 20 to 256 megapixels.
     private var enlarging: Int {
-        let planes = working.pixels < output.pixels ? 16 * 4 * working.pixels : 0
-        return output.pixels * (samples + 3 + (hasProfile ? 3 : 0)) + output.pixels / 4 + planes
+        let slopes = working.pixels < output.pixels ? 64 * working.pixels : 0
+        return output.pixels * (samples + 3 + (hasProfile ? 3 : 0)) + output.pixels / 4 + slopes
     }
 
     /// The picture, side by side with the photo in another copy, and its file: drawings take about half of their pixels.
