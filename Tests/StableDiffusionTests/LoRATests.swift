@@ -14,7 +14,7 @@ import Testing
         let compute = try Compute(threads: 2)
         let file = Self.loras.appendingPathComponent("\(spelling).safetensors")
         let model = try ModelDirectory(fixture.folder).applyingLoRA(file, strength: 0.75)
-        #expect(model.notes == (try ModelDirectory(fixture.folder).notes))
+        #expect(try model.notes == ModelDirectory(fixture.folder).notes)
         let golden = try GoldenFile(Self.loras.appendingPathComponent("golden.safetensors"))
         let text = try golden["\(spelling).text"]
         let unet = try UNet(model.weights(of: .unet), model.unet, compute: compute)
@@ -40,7 +40,7 @@ import Testing
         let settings = try model.defaults
         #expect(settings.loras?.map(\.name) == ["kohya"])
         #expect(settings.loras?.map(\.strength) == [0.5])
-        #expect(settings != (try plain.defaults))
+        #expect(try settings != plain.defaults)
         #expect(try JSONDecoder().decode(GenerationSettings.self, from: JSONEncoder().encode(settings)) == settings)
         let parameters = GenerationParameters(settings, seed: 1, width: 64, height: 64)
         #expect(parameters.fields.contains { $0.name == "LoRA" && $0.value == "kohya:0.5" })

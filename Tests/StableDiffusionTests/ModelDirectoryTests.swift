@@ -209,7 +209,7 @@ private final class ModelCopy {
         try? FileManager.default.removeItem(at: file)
         // A link to itself: the system refuses to look where it leads, also for root.
         try FileManager.default.createSymbolicLink(atPath: file.path, withDestinationPath: file.path)
-        let error = #expect(throws: ConfigurationError.self) { try ModelDirectory(copy) }
+        let error = thrownError(ConfigurationError.self) { try ModelDirectory(copy) }
         #expect(error?.file == file.path)
         // One that leads nowhere is as none.
         try FileManager.default.removeItem(at: file)
