@@ -162,7 +162,7 @@ struct MemoryTests {
         try folder.write("proc/meminfo", Data("MemAvailable: 1000 kB\n".utf8))
         let memory = AvailableMemory(root: folder.path)
         try memory.require(1_024_000, for: "reading")
-        let failure = #expect(throws: CommandFailure.self) { try memory.require(1_024_001, for: "reading") }
+        let failure = thrownError(CommandFailure.self) { try memory.require(1_024_001, for: "reading") }
         #expect(failure?.status == .memory)
         #expect(failure?.message == "not enough memory: reading takes about 1.02 MB, and 1.02 MB can be had")
     }

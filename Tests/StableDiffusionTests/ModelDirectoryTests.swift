@@ -2,6 +2,7 @@ import Checkpoints
 import Foundation
 import StableDiffusion
 import TensorKernels
+import TestSupport
 import Testing
 
 /// A copy of a tiny model to damage, removed at the end.

@@ -41,7 +41,7 @@ import Testing
                 checked += 1
             }
             // As many values drawn as there, the last step's too.
-            #expect(random.normal(count: 16)[0] == (try golden.float()), "\(run.name)")
+            #expect(try random.normal(count: 16)[0] == golden.float(), "\(run.name)")
         }
         #expect(golden.isAtEnd)
         #expect(checked > 10_000)
