@@ -94,8 +94,12 @@ struct OriginalModel {
 /// The start of what `torch.save` wrote before PyTorch 1.6, and the pickle of the contents.
 func torchFile(_ contents: Data) -> Data {
     let magic: [UInt8] = [0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E]
-    let version: [UInt8] = [0x80, 2] + Array("M".utf8) + [0xE9, 3] + Array(".".utf8)
-    let system =
-        [0x80, 2] + Array("}X".utf8) + [13, 0, 0, 0] + Array("little_endian".utf8) + [0x88] + Array("s.".utf8)
-    return Data(magic + version + system) + contents
+    let version: [UInt8] = [0x80, 2, UInt8(ascii: "M"), 0xE9, 3, UInt8(ascii: ".")]
+    var system = Data([0x80, 2])
+    system += Data("}X".utf8)
+    system += Data([13, 0, 0, 0])
+    system += Data("little_endian".utf8)
+    system += Data([0x88])
+    system += Data("s.".utf8)
+    return Data(magic + version) + system + contents
 }
