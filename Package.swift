@@ -35,7 +35,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "Checkpoints", dependencies: ["CZlib", "Files"]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-        .target(name: "ModelHub", dependencies: ["CCrypto", "HTTPClient", "Checkpoints"]),
+        .target(name: "ModelHub", dependencies: ["CCrypto", "HTTPClient", "Checkpoints", "Files"]),
         .target(name: "StableDiffusion", dependencies: ["TensorKernels", "Checkpoints", "Files"]),
 
         .target(name: "CSandbox"),

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A folder being filled under a temporary name beside its destination, which it takes only when complete and synced.
@@ -26,14 +27,9 @@ final class AtomicFolder {
                 contents.isEmpty
             else { throw CheckpointError.destinationExists(file: destination.path) }
         }
-        var space = statvfs()
-        if statvfs(parent.path, &space) == 0 {
-            let (free, overflow) = Int(clamping: space.f_bavail).multipliedReportingOverflow(
-                by: Int(clamping: space.f_frsize))
-            guard overflow || free >= expectedBytes else {
-                throw CheckpointError.cannotWrite(
-                    file: destination.path, reason: "\(expectedBytes) bytes are needed and \(free) are free")
-            }
+        if let free = freeBytes(in: parent.path), free < expectedBytes {
+            throw CheckpointError.cannotWrite(
+                file: destination.path, reason: "\(expectedBytes) bytes are needed and \(free) are free")
         }
         Self.removeLeftovers(of: standardized)
         guard mkdir(temporary.path, 0o777) == 0 else {
@@ -94,20 +90,12 @@ final class AtomicFolder {
 
     /// Gives the folder its name.
     func commit() throws {
-        for folder in subfolders.sorted() + [temporary.path] { Self.sync(folder) }
+        for folder in subfolders.sorted() + [temporary.path] { syncFolder(folder) }
         guard rename(temporary.path, destination.path) == 0 else {
             if errno == ENOTEMPTY || errno == EEXIST { throw CheckpointError.destinationExists(file: destination.path) }
             throw CheckpointError.cannotWrite(file: destination.path, reason: systemReason())
         }
         isCommitted = true
-        Self.sync(destination.deletingLastPathComponent().path)
-    }
-
-    /// Makes a folder's list of names durable; some file systems cannot, and the files' contents are synced anyway.
-    private static func sync(_ folder: String) {
-        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { return }
-        fsync(descriptor)
-        close(descriptor)
+        syncFolder(destination.deletingLastPathComponent().path)
     }
 }

@@ -6,7 +6,7 @@ package enum TemporaryPaths {
     private static let existing = Mutex<Set<FilePath>>([])
 
     /// The name beside `destination` that something has until it is complete. The destination's own name is cut short in
-    /// it, so that a long one does not make an overlong one; a hash (FNV-1a) tells names apart all the same.
+    /// it, so that a long one does not make an overlong one; a hash tells names apart all the same.
     static func path(beside destination: String) -> String {
         let suffix = String(UInt64.random(in: 0...UInt64.max), radix: 36)
         let (folder, name) = (FilePath(destination).folder, FilePath(destination).name)
@@ -16,8 +16,7 @@ package enum TemporaryPaths {
     private static let ending = ".partial"
 
     private static func prefix(_ name: String) -> String {
-        let hash = name.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-        return ".\(String(name.unicodeScalars.prefix(32))).\(String(hash, radix: 36))-"
+        ".\(String(name.unicodeScalars.prefix(32))).\(String(nameHash(name.utf8), radix: 36))-"
     }
 
     /// Creates something at a path, which is known from then on.

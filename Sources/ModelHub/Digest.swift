@@ -1,4 +1,5 @@
 import CCrypto
+import Files
 import Foundation
 
 /// A running SHA-256 or SHA-1 sum.
@@ -58,5 +59,3 @@ extension Digest {
         }
     }
 }
-
-func systemMessage(_ code: Int32 = errno) -> String { String(cString: strerror(code)) }

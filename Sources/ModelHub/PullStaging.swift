@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The hidden folder in which a pull gathers its files, and which the next run finds again.
@@ -85,11 +86,7 @@ final class PullStaging {
 
     /// - Throws: `HubError.noSpace`.
     func requireSpace(_ bytes: Int) throws {
-        var space = statvfs()
-        guard statvfs(folder.path, &space) == 0 else { return }
-        let (free, overflow) = Int(clamping: space.f_bavail).multipliedReportingOverflow(
-            by: Int(clamping: space.f_frsize))
-        guard overflow || free >= bytes else {
+        if let free = freeBytes(in: folder.path), free < bytes {
             throw HubError.noSpace(needed: bytes, free: free, folder: folder.deletingLastPathComponent().path)
         }
     }
@@ -107,14 +104,14 @@ final class PullStaging {
             try Self.makeFolder(kept.folder.deletingLastPathComponent())
             try Self.move(originals, to: kept.folder)
         }
-        sync(model)
+        syncFolder(model.path)
         let old = folder.appendingPathComponent("replaced")
         if FileManager.default.fileExists(atPath: destination.path) {
             try? FileManager.default.removeItem(at: old)
             try Self.move(destination, to: old)
         }
         try Self.move(model, to: destination)
-        sync(destination.deletingLastPathComponent())
+        syncFolder(destination.deletingLastPathComponent().path)
         try? FileManager.default.removeItem(at: folder)
     }
 
@@ -146,12 +143,5 @@ final class PullStaging {
 
     private static func move(_ from: URL, to: URL) throws {
         guard rename(from.path, to.path) == 0 else { throw HubError.disk("\(to.path): \(systemMessage())") }
-    }
-
-    private func sync(_ folder: URL) {
-        let descriptor = open(folder.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { return }
-        fsync(descriptor)
-        close(descriptor)
     }
 }

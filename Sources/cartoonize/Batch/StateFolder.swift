@@ -18,13 +18,12 @@ enum StateFolder {
         return state.map { FilePath($0).appending("cartoonize") }
     }
 
-    /// The last part of a place's path, for people, and a hash (FNV-1a) of all of it.
+    /// The last part of a place's path, for people, and a hash of all of it.
     private static func name(of place: String) -> String {
         let resolved = SystemPath.with(place) { realpath($0, nil) }
         defer { free(resolved) }
         let bytes = resolved.map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? Array(place.utf8)
-        let hash = bytes.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
         let last = FilePath(SystemPath.string(bytes)).name.unicodeScalars.prefix(32)
-        return "\(last.isEmpty ? "root" : String(last))-\(String(hash, radix: 36))"
+        return "\(last.isEmpty ? "root" : String(last))-\(String(nameHash(bytes), radix: 36))"
     }
 }
