@@ -32,7 +32,7 @@ public struct LowRankAdapter: Sendable {
     /// - Parameters:
     ///   - file: safetensors or what `torch.save` writes.
     ///   - strength: by what the product is multiplied.
-    ///   - model: each part's tensors.
+    ///   - model: the tensors of the parts that can have one, the UNet and the text encoder.
     /// - Throws: `CheckpointError` for what is no LoRA of this model, or holds values that are not finite.
     package init(_ file: URL, strength: Float, model: [ModelPart: [TensorEntry]]) throws {
         self.strength = strength
@@ -40,7 +40,7 @@ public struct LowRankAdapter: Sendable {
         tensors = try WeightStore(file).tensors
         let path = file.path
         var places: [String: (part: ModelPart, weight: TensorEntry)] = [:]
-        for (part, weights) in model where part != .vae {
+        for (part, weights) in model {
             for weight in weights
             where weight.shape.count >= 2 && weight.key.hasSuffix(".weight") && !weight.key.contains("embeddings.") {
                 for name in Self.names(of: String(weight.key.dropLast(".weight".count)), in: part) {
@@ -139,7 +139,7 @@ public struct LowRankAdapter: Sendable {
         var alpha = Float(rank)
         if let tensor = layer.alpha {
             guard tensor.shape.reduce(1, *) == 1 else { throw malformed("has an alpha that is no single number") }
-            alpha = tensor.stored().firstValue
+            alpha = tensor.stored().floats()[0]
         }
         let factor = strength * alpha / Float(rank)
         guard factor.isFinite else { throw malformed("has an alpha that is not a finite number") }
@@ -149,30 +149,5 @@ public struct LowRankAdapter: Sendable {
             up: try require(up, [outputs, rank] + ones),
             down: try require(down, [rank, weight.shape[1]] + (middle == nil ? kernel : ones)), middle: middle,
             factor: factor)
-    }
-}
-
-extension StoredTensor {
-    /// The first value, of a tensor of floats.
-    fileprivate var firstValue: Float {
-        let size = dataType.byteCount
-        var value: Float = 0
-        withBytes { bytes in
-            let source = UnsafeRawBufferPointer(rebasing: bytes.prefix(size))
-            withUnsafeMutableBytes(of: &value) { target in
-                switch dataType {
-                case .float64: _ = FloatConversion.narrowToFloat32(source, into: target)
-                case .float32: target.copyMemory(from: source)
-                case .float16: FloatConversion.widen(source, into: target)
-                case .bfloat16: FloatConversion.widenBFloat16(source, into: target)
-                default:
-                    withUnsafeTemporaryAllocation(byteCount: 2, alignment: 2) { half in
-                        FloatConversion.widenFloat8(source, dataType, into: half)
-                        FloatConversion.widen(UnsafeRawBufferPointer(half), into: target)
-                    }
-                }
-            }
-        }
-        return value
     }
 }

@@ -40,7 +40,7 @@ package struct PullSelection {
             } else if files.contains("diffusion_pytorch_model.safetensors") {
                 "it holds one part of a model (a UNet, a VAE or a ControlNet)"
             } else if !files.isEmpty {
-                "it holds single files (\(files.prefix(3).joined(separator: ", "))\(files.count > 3 ? ", ..." : "")): download "
+                "it holds single files (\(firstNames(files))): download "
                     + "one from its page and give it to 'cartoonize convert' or --model"
             } else {
                 "it is no Stable Diffusion in diffusers' layout"

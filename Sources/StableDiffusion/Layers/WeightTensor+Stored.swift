@@ -1,41 +1,6 @@
 import Checkpoints
 import TensorKernels
 
-extension StoredTensor {
-    /// Values `range` (all, if left out) as float32, which holds every format's values but float64's.
-    func floats(_ range: Range<Int>? = nil) -> [Float] {
-        let range = range ?? 0..<shape.reduce(1, *)
-        let size = dataType.byteCount
-        return withBytes { bytes in
-            let source = UnsafeRawBufferPointer(rebasing: bytes[range.lowerBound * size..<range.upperBound * size])
-            return [Float](unsafeUninitializedCapacity: range.count) { floats, count in
-                Self.widen(source, dataType, into: UnsafeMutableRawBufferPointer(floats))
-                count = range.count
-            }
-        }
-    }
-
-    private static func widen(
-        _ source: UnsafeRawBufferPointer, _ type: DataType, into target: UnsafeMutableRawBufferPointer
-    ) {
-        switch type {
-        case .float64: _ = FloatConversion.narrowToFloat32(source, into: target)
-        case .float32: target.copyMemory(from: source)
-        case .float16: FloatConversion.widen(source, into: target)
-        case .bfloat16: FloatConversion.widenBFloat16(source, into: target)
-        case .float8e4m3, .float8e5m2:
-            let halves = halves(source, type)
-            halves.withBytes { FloatConversion.widen($0, into: target) }
-        default: preconditionFailure("\(type.rawValue) is no weight")
-        }
-    }
-
-    /// Eight-bit values as float16.
-    fileprivate static func halves(_ source: UnsafeRawBufferPointer, _ type: DataType) -> WeightCopy {
-        WeightCopy(byteCount: 2 * source.count) { FloatConversion.widenFloat8(source, type, into: $0) }
-    }
-}
-
 extension WeightTensor {
     /// The stored values where they lie, or a copy if the kernels cannot read them there: in float16 if they were stored in
     /// eight bits, else in float32.
@@ -68,7 +33,11 @@ extension WeightTensor {
                 if compute.isPlanner {
                     PlannedCopy(stored, valueSize: isHalf ? 2 : 4)
                 } else if isHalf {
-                    stored.withBytes { StoredTensor.halves($0, stored.dataType) }
+                    stored.withBytes { bytes in
+                        WeightCopy(byteCount: 2 * bytes.count) {
+                            FloatConversion.widenFloat8(bytes, stored.dataType, into: $0)
+                        }
+                    }
                 } else {
                     WeightCopy(stored.floats())
                 }

@@ -10,14 +10,14 @@ extension ModelDirectory {
     /// - Throws: `CheckpointError` for what is no LoRA of this model.
     public func applyingLoRA(_ file: URL, strength: Float = 1) throws -> ModelDirectory {
         var model = self
-        let tensors = try ModelPart.allCases.map { ($0, try weights(of: $0).weights) }
+        let tensors = try [ModelPart.unet, .textEncoder].map { ($0, try weights(of: $0).weights) }
         let adapter = try LowRankAdapter(file, strength: strength, model: Dictionary(uniqueKeysWithValues: tensors))
         model.adapters.append(adapter)
         let unplaced = adapter.unplacedKeys
         if !unplaced.isEmpty {
             model.notes.append(
-                "\(adapter.name) holds \(unplaced.count) tensors that the model has no place for: "
-                    + unplaced.prefix(3).joined(separator: ", ") + (unplaced.count > 3 ? ", ..." : ""))
+                "\(adapter.name) holds \(unplaced.count) tensors that the model has no place for: \(firstNames(unplaced))"
+            )
         }
         return model
     }

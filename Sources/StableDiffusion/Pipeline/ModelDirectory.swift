@@ -177,10 +177,8 @@ public struct ModelDirectory: Sendable {
         }
         for part in ModelPart.allCases {
             guard let extra = stores[part]?.bystanders, !extra.isEmpty else { continue }
-            let more = extra.count > 3 ? ", ..." : ""
             notes.append(
-                "\(part.rawValue) holds \(extra.count) tensors that no picture needs: "
-                    + extra.prefix(3).joined(separator: ", ") + more)
+                "\(part.rawValue) holds \(extra.count) tensors that no picture needs: \(firstNames(extra))")
         }
         self.notes = notes
         catalogs = stores.mapValues { WeightCatalog($0) }

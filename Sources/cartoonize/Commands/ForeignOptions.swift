@@ -21,8 +21,9 @@ struct ForeignOptions {
     /// The option of `sides` that came last.
     private var lastSide: String?
 
+    private static let onlyCPU = "pictures are computed by the processor (CPU) alone"
+
     private static let meanings: [String: Meaning] = {
-        let onlyCPU = "pictures are computed by the processor (CPU) alone"
         let table: [(String, Meaning)] = [
             ("--prompt -p --edit", .option("-i")),
             ("--negative-prompt --neg-prompt -n", .option("--negative")),
@@ -113,10 +114,8 @@ struct ForeignOptions {
             lastSide = name
         case "--device":
             let device = takeValue() ?? ""
-            guard device == "cpu" else {
-                throw Self.refusal(name, "pictures are computed by the processor (CPU) alone")
-            }
-            notes.append("--device cpu is left out: pictures are computed by the processor (CPU) alone")
+            guard device == "cpu" else { throw Self.refusal(name, Self.onlyCPU) }
+            notes.append("--device cpu is left out: \(Self.onlyCPU)")
         case "--size", "--resolution":
             let size = takeValue()
             if let size, !size.isEmpty, size.allSatisfy(\.isNumber) {

@@ -175,8 +175,8 @@ struct ModelSearch {
         let files = checkpoints(in: folder).map(\.lastPathComponent)
         guard files.count > 1 else { return "it is no model in diffusers' layout" }
         return
-            "it is no model in diffusers' layout; it holds several files of weights (\(files.prefix(3).joined(separator: ", "))"
-            + (files.count > 3 ? ", ..." : "") + "), of which one can be given"
+            "it is no model in diffusers' layout; it holds several files of weights (\(firstNames(files))), "
+            + "of which one can be given"
     }
 
     private func isModel(_ folder: URL) -> Bool {
