@@ -210,7 +210,7 @@ static bool read_exif(void *opaque, cimage_buffer *exif) {
 }
 
 // Samples of 9 to 15 bits fill 16, the highest ones repeated below.
-static void widen(uint16_t *samples, size_t count, int bits) {
+static void upcast(uint16_t *samples, size_t count, int bits) {
     for (size_t i = 0; i < count; i++) {
         unsigned value = samples[i];
         samples[i] = (uint16_t)(value << (16 - bits) | value >> (2 * bits - 16));
@@ -233,7 +233,7 @@ static bool copy_pixels(const heif_reader *reader, void *image, void *pixels, ch
     for (size_t y = 0; y < header->height; y++) {
         uint8_t *output = (uint8_t *)pixels + y * row;
         memcpy(output, plane + y * (size_t)stride, row);
-        if (header->bits == 16 && bits < 16) widen((uint16_t *)output, row / 2, bits);
+        if (header->bits == 16 && bits < 16) upcast((uint16_t *)output, row / 2, bits);
     }
     return true;
 }

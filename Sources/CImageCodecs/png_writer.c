@@ -124,7 +124,7 @@ static void write_bytes(png_structp png, png_bytep bytes, size_t count) {
 
 static void flush_nothing(png_structp png) { (void)png; }
 
-// The bands as IDAT chunks: zlib's two bytes before the first, the check sum after the last. libpng ends a file only with
+// The bands as IDAT chunks: zlib's two bytes before the first, the checksum after the last. libpng ends a file only with
 // IDAT chunks of its own, so IEND is written like them.
 static void write_bands(png_structp png, const cimage_png_band *bands, size_t count) {
     static const uint8_t zlib_header[2] = {0x78, 0x01};  // deflate with a window of 32 KiB, no dictionary

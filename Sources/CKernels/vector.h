@@ -50,7 +50,7 @@ INLINE vf min_vf(vf a, vf b) { return select_vf((vi)(a < b), a, b); }
 INLINE float sum_of(vf v) { return ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7])); }
 #endif
 
-// The first `n` values, zeros behind; at least W are a whole vector.
+// The first `n` values, zeros past them; at least W are a whole vector.
 INLINE vf load_part(const float *p, size_t n) {
     if (n >= W) return load(p);
 #if CK_AVX512
@@ -75,7 +75,7 @@ INLINE void store_part(float *p, vf v, size_t n) {
 #endif
 }
 
-// W float16 values, widened.
+// W float16 values, upcast.
 INLINE vf load_half(const uint16_t *p) {
 #if CK_AVX512
     return (vf)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
@@ -85,7 +85,7 @@ INLINE vf load_half(const uint16_t *p) {
     float16x8_t half = vreinterpretq_f16_u16(vld1q_u16(p));
     return join(vcvt_f32_f16(vget_low_f16(half)), vcvt_high_f32_f16(half));
 #else
-    // Shift exponent and mantissa into place, then scale by 2^112 to mend the exponent's bias: exact for subnormals as
+    // Shift exponent and mantissa into place, then scale by 2^112 to fix the exponent's bias: exact for subnormals as
     // well; infinities and NaNs get their exponent back by hand (Giesen, "half_to_float_fast").
     vi h = {p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]};
     vi magnitude = (h & 0x7fff) << 13;

@@ -10,7 +10,7 @@ public enum CheckpointError: Error, Equatable {
     /// The system refuses to open or read the file; `reason` is its own words.
     case unreadable(file: String, reason: String)
     /// The system refuses to map so many bytes of it.
-    case noAddresses(file: String, bytes: Int)
+    case noVirtualMemory(file: String, bytes: Int)
     /// It is no longer the file whose header was read.
     case changed(file: String)
     /// A folder is where a file of weights was expected.
@@ -52,8 +52,8 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
             "\(printable(file)) does not exist."
         case .unreadable(let file, let reason):
             "\(printable(file)) cannot be read: \(reason)."
-        case .noAddresses(let file, let bytes):
-            "\(printable(file)) cannot be mapped into memory: it takes \(bytes / 1_000_000) MB of addresses."
+        case .noVirtualMemory(let file, let bytes):
+            "\(printable(file)) cannot be mapped into memory: it takes \(bytes / 1_000_000) MB of virtual memory."
         case .changed(let file):
             "\(printable(file)) was changed while it was in use."
         case .directory(let file):

@@ -39,8 +39,8 @@ package enum FloatConversion {
         return Int(overflows)
     }
 
-    /// Widens float16 to float32, exactly.
-    package static func widen(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) {
+    /// Upcasts float16 to float32, exactly.
+    package static func upcast(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) {
         let (from, to, count) = bases(source, 2, target, 4)
         guard let from, let to else { return }
         var index = 0
@@ -51,8 +51,8 @@ package enum FloatConversion {
         }
     }
 
-    /// Widens bfloat16 to float32, exactly.
-    package static func widenBFloat16(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) {
+    /// Upcasts bfloat16 to float32, exactly.
+    package static func upcastBFloat16(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) {
         let (from, to, count) = bases(source, 2, target, 4)
         guard let from, let to else { return }
         var index = 0

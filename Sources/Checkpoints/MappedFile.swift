@@ -51,7 +51,7 @@ public final class MappedFile: @unchecked Sendable {  // immutable after `init`,
         let size = Int(status.st_size)
         guard size > 0 else { throw CheckpointError.emptyFile(file: path) }
         guard let base = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else {
-            if errno == ENOMEM { throw CheckpointError.noAddresses(file: path, bytes: size) }
+            if errno == ENOMEM { throw CheckpointError.noVirtualMemory(file: path, bytes: size) }
             throw CheckpointError.unreadable(file: path, reason: systemReason())
         }
         memory = UnsafeRawBufferPointer(start: base, count: size)
@@ -72,7 +72,7 @@ public final class MappedFile: @unchecked Sendable {  // immutable after `init`,
         isFileBacked = false
         let flags = MAP_PRIVATE | MAP_ANONYMOUS
         guard let base = mmap(nil, max(count, 1), PROT_READ | PROT_WRITE, flags, -1, 0), base != MAP_FAILED else {
-            throw CheckpointError.noAddresses(file: original.path, bytes: count)
+            throw CheckpointError.noVirtualMemory(file: original.path, bytes: count)
         }
         memory = UnsafeRawBufferPointer(start: base, count: max(count, 1))
         do {

@@ -31,7 +31,7 @@ public struct ModelConverter {
     public let outputBytes: Int
     /// Whether averaged weights were there beside the last ones (single files only).
     public let hasEMA: Bool
-    /// Whether the source is one file of the original layout.
+    /// Whether the source is one file in the single-file (LDM) layout.
     public let isSingleFile: Bool
     /// Whether the source has a tokenizer of its own.
     public let hasTokenizer: Bool
@@ -47,7 +47,7 @@ public struct ModelConverter {
     /// Reads the source's headers and small files, and checks that a whole model is there.
     ///
     /// - Parameters:
-    ///   - source: a diffusers folder, or one file of the original layout.
+    ///   - source: a diffusers folder, or one file in the single-file (LDM) layout.
     ///   - precision: of the weights that are written.
     ///   - useEMA: of a single file, the averaged UNet weights instead of the last ones.
     ///   - tokenizer: the folder whose tokenizer a source without one is given: single files have none.

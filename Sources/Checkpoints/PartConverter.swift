@@ -96,12 +96,12 @@ package struct PartConverter {
             // By way of float16, which holds every value.
             withUnsafeTemporaryAllocation(byteCount: source.count * 2, alignment: 64) { halves in
                 FloatConversion.widenFloat8(source, from, into: halves)
-                FloatConversion.widen(UnsafeRawBufferPointer(halves), into: target)
+                FloatConversion.upcast(UnsafeRawBufferPointer(halves), into: target)
             }
         case (.float32, .float16): return FloatConversion.narrow(source, into: target)
         case (.bfloat16, .float16): return FloatConversion.narrowBFloat16(source, into: target)
-        case (.float16, .float32): FloatConversion.widen(source, into: target)
-        case (.bfloat16, .float32): FloatConversion.widenBFloat16(source, into: target)
+        case (.float16, .float32): FloatConversion.upcast(source, into: target)
+        case (.bfloat16, .float32): FloatConversion.upcastBFloat16(source, into: target)
         default: preconditionFailure("no conversion from \(from) to \(to)")
         }
         return 0

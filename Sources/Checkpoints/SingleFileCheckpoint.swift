@@ -13,7 +13,7 @@ public enum ModelPart: String, CaseIterable, Sendable {
     public var weightName: String { self == .textEncoder ? "model" : "diffusion_pytorch_model" }
 }
 
-/// A whole model in one file of the original layout (`.ckpt`, `.pt`, `.bin`, `.safetensors`), seen as the diffusers layout
+/// A whole model in one file in the single-file (LDM) layout (`.ckpt`, `.pt`, `.bin`, `.safetensors`), seen as the diffusers layout
 /// sees it: tensors under diffusers' names, and the configuration files that such a file lacks, from the tensors' shapes.
 ///
 /// Judge: diffusers' `from_single_file`.
@@ -76,7 +76,8 @@ public struct SingleFileCheckpoint {
             var sources: [String: String] = [:]
             return try tensors.map { key, entry in
                 guard let newKey = name(key) else {
-                    throw unsupported("its tensor \(printable(prefix + key)) has no place in the original layout")
+                    throw unsupported(
+                        "its tensor \(printable(prefix + key)) has no place in the single-file (LDM) layout")
                 }
                 guard sources.updateValue(key, forKey: newKey) == nil else {
                     throw unsupported("it holds \(printable(newKey)) under two names")

@@ -96,7 +96,7 @@ public struct TensorEntry: Sendable {
         return StoredTensor(key: key, dataType: dataType, shape: shape, storage: .gathered(copy))
     }
 
-    /// How many values are infinite or no number; of types other than weights none. The pages read are let go of.
+    /// How many values are infinite or no number; of types other than weights none. The pages read are released.
     public func nonFiniteCount() -> Int {
         defer { file.release(byteRange) }
         return stored().withBytes { bytes in

@@ -9,7 +9,7 @@ public final class WeightCatalog: Sendable {
     private let files: [(path: String, state: MappedFile.State)]
     /// Each tensor's place, and which of the files it is in.
     private let tensors: [(place: TensorEntry.Place, file: Int)]
-    /// The bytes of all files, as many as addresses that mapping them takes.
+    /// The bytes of all files, as much as the virtual memory that mapping them takes.
     public let fileBytes: Int
     private let mapped: Mutex<[Mapping]>
 

@@ -12,7 +12,7 @@ enum WeightKind: Equatable {
     case stableDiffusionXL
     case otherArchitecture
 
-    /// Told from the tensors' keys; nil for those of a Stable Diffusion of the original layout, and for what is not known.
+    /// Known from the tensors' keys; nil for those of a Stable Diffusion of the original layout, and for what is not known.
     init?(_ tensors: [TensorEntry]) {
         func any(_ condition: (String) -> Bool) -> Bool { tensors.contains { condition($0.key) } }
         func any(prefix: String) -> Bool { any { $0.hasPrefix(prefix) } }
@@ -54,7 +54,7 @@ enum WeightKind: Equatable {
         }
     }
 
-    /// Told from the keys of a pickle's outermost dictionary.
+    /// Known from the keys of a pickle's outermost dictionary.
     init?(pickledKeys keys: [PickleValue]) {
         if keys.contains(where: { $0.isText("string_to_param") || $0.isText("string_to_token") }) {
             self = .textualInversion

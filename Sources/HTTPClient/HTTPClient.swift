@@ -8,10 +8,10 @@ import Foundation
 /// (`CURL_CA_BUNDLE`, `SSL_CERT_FILE`, `SSL_CERT_DIR`). One thread at a time may use a client.
 public final class HTTPClient {
     /// When to give a server up.
-    public struct Patience: Sendable {
+    public struct Timeouts: Sendable {
         /// The longest that a connection may take to be made.
         public var connectSeconds = 30
-        /// A transfer ends when it has been slower than `stallBytes` a second for so many seconds.
+        /// A transfer ends when it has been slower than `stallBytes` per second for so many seconds.
         public var stallSeconds = 60
         /// The bytes in each second below which a transfer counts as stalled.
         public var stallBytes = 1024
@@ -24,15 +24,15 @@ public final class HTTPClient {
 
     private let session: OpaquePointer?
     private let userAgent: String
-    private let patience: Patience
+    private let timeouts: Timeouts
 
     /// - Parameters:
     ///   - userAgent: how the program names itself to servers, such as `cartoonize/1.0`.
-    ///   - patience: when to give a server up.
-    public init(userAgent: String, patience: Patience = Patience()) {
+    ///   - timeouts: when to give a server up.
+    public init(userAgent: String, timeouts: Timeouts = Timeouts()) {
         session = chttp_open()
         self.userAgent = userAgent
-        self.patience = patience
+        self.timeouts = timeouts
     }
 
     deinit {
@@ -133,8 +133,8 @@ public final class HTTPClient {
                         userAgent.withCString { userAgent in
                             var request = chttp_request(
                                 url: url, headers: lines.baseAddress, header_count: lines.count, user_agent: userAgent,
-                                connect_seconds: patience.connectSeconds, total_milliseconds: milliseconds,
-                                stall_bytes: patience.stallBytes, stall_seconds: patience.stallSeconds,
+                                connect_seconds: timeouts.connectSeconds, total_milliseconds: milliseconds,
+                                stall_bytes: timeouts.stallBytes, stall_seconds: timeouts.stallSeconds,
                                 context: Unmanaged.passUnretained(transfer).toOpaque(),
                                 on_header: { Transfer.of($0).header($1, $2) },
                                 on_body: { Transfer.of($0).body($1, $2) })

@@ -14,12 +14,12 @@ public struct HTTPResponse: Sendable {
         headers.first { $0.name == name }?.value
     }
 
-    /// The length of the body, if the server tells it.
+    /// The length of the body, if the server sends it.
     public var contentLength: Int? {
         self["content-length"].flatMap { Int($0) }.flatMap { $0 >= 0 ? $0 : nil }
     }
 
-    /// When what was sent was last changed, in seconds since 1970, if the server tells it.
+    /// When what was sent was last changed, in seconds since 1970, if the server sends it.
     public var lastModified: Double? {
         self["last-modified"].flatMap(webDate)
     }

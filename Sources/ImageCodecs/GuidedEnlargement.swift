@@ -103,7 +103,7 @@ public enum GuidedEnlargement {
     }
 }
 
-/// One number a pixel.
+/// One number per pixel.
 private struct Plane {
     let values: [Float]
     let width: Int

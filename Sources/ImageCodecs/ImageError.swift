@@ -33,11 +33,11 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
         case .unknownFormat(nil):
             "this is not a picture of a kind that is read (\(ImageFormat.list(ImageFormat.all)))"
         case .missingLibrary(let format, let package):
-            "\(format) pictures are read with a library that is not installed: install Debian's \(package), or convert it"
+            "\(format) images are read with a library that is not installed: install Debian's \(package), or convert it"
         case .sideTooLong(let width, let height, let limit):
-            "a picture of \(width)x\(height) pixels has a side longer than \(limit)"
+            "an image of \(width)x\(height) pixels has a side longer than \(limit)"
         case .tooManyPixels(let width, let height, let limit):
-            "a picture of \(width)x\(height) pixels is larger than the limit of \(limit / 1_000_000) megapixels"
+            "an image of \(width)x\(height) pixels is larger than the limit of \(limit / 1_000_000) megapixels"
         case .implausibleSize(let width, let height, let byteCount):
             "\(byteCount) bytes cannot hold the \(width)x\(height) pixels that the file claims: it is damaged or cut off"
         case .outOfProportion(let width, let height, let byteCount):
@@ -50,7 +50,7 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
             "\(format) pictures are written with a library that is not installed: install Debian's \(package), or choose "
                 + "another format"
         case .encodingFailed(let format, let reason):
-            "the picture cannot be written as \(format) (\(reason))"
+            "the image cannot be written as \(format) (\(reason))"
         }
     }
 }

@@ -10,7 +10,7 @@ public struct ImageLimits: Sendable {
         self.maximumPixels = maximumPixels
     }
 
-    /// 268 megapixels, and less on machines with under 8 GB: reading takes up to 16 bytes a pixel for a moment
+    /// 268 megapixels, and less on machines with under 8 GB: reading takes up to 16 bytes per pixel for a moment
     /// (progressive JPEG coefficients, the pixels, their turned copy), of which half the memory is allowed.
     public static let standard = ImageLimits(
         maximumPixels: Int(min(1 << 28, ProcessInfo.processInfo.physicalMemory / 32)))

@@ -6,7 +6,7 @@ import Foundation
 package final class Digest {
     private let context = EVP_MD_CTX_new()
 
-    /// SHA-256, which the hub tells of large files.
+    /// SHA-256, which the hub lists for large files.
     package static func sha256() -> Digest { Digest(EVP_sha256()) }
 
     /// The SHA-256 of `bytes` in hexadecimal.
@@ -16,7 +16,7 @@ package final class Digest {
         return digest.finish()
     }
 
-    /// Git's name of a file of `size` bytes (SHA-1 over a header and the content), which the hub tells of small ones.
+    /// Git's name of a file of `size` bytes (SHA-1 over a header and the content), which the hub lists for small ones.
     package static func gitBlob(size: Int) -> Digest {
         let digest = Digest(EVP_sha1())
         Array("blob \(size)\0".utf8).withUnsafeBytes { digest.update($0) }

@@ -6,7 +6,7 @@ import HTTPClient
 /// Brings one file of known size and sum to the disk, over any number of interruptions.
 ///
 /// Bytes gather in `NAME.partial`, which becomes `NAME` only when its size and sum are right: whatever ends the program,
-/// the next run goes on where this one stopped. `NAME.etag` keeps the server's mark of the version that the bytes are of.
+/// the next run goes on where this one stopped. `NAME.etag` keeps the ETag of the version that the bytes are of.
 struct FileDownload {
     /// A file that brings less than this between two failures gets nowhere.
     private static let progressStep = 1 << 20
@@ -16,7 +16,7 @@ struct FileDownload {
     let token: String?
     let destination: URL
     private var partial: URL { destination.appendingPathExtension("partial") }
-    private var mark: URL { destination.appendingPathExtension("etag") }
+    private var etagFile: URL { destination.appendingPathExtension("etag") }
 
     /// What ended an attempt although the server was willing.
     private enum Mismatch: Error {
@@ -110,7 +110,7 @@ struct FileDownload {
             var headers: [String] = []
             if present > 0 {
                 headers.append("Range: bytes=\(present)-")
-                let version = try? RegularFile.contents(of: mark.path, limit: 1000)
+                let version = try? RegularFile.contents(of: etagFile.path, limit: 1000)
                 if let version, !version.isEmpty {
                     headers.append("If-Range: \(String(decoding: version, as: UTF8.self))")
                 }
@@ -147,7 +147,7 @@ struct FileDownload {
                     try progress(present)
                 })
             guard present == file.size else {
-                // A server that does not tell the length may stop at any byte.
+                // A server that does not send the length may stop at any byte.
                 guard let address = WebAddress(url) else { throw HTTPError.badAddress(url) }
                 throw HTTPError.cut(address, reason: "\(present) of \(file.size) bytes came")
             }
@@ -156,23 +156,23 @@ struct FileDownload {
         return digest.finish()
     }
 
-    /// A weak mark must not be used with ranges.
+    /// A weak ETag must not be used with ranges.
     private func keepMark(_ etag: String?) throws {
-        try? FileManager.default.removeItem(at: mark)
+        try? FileManager.default.removeItem(at: etagFile)
         guard let etag, etag.hasPrefix("\""), etag.hasSuffix("\""), etag.utf8.count < 1000 else { return }
-        try writeAtomically(Data(etag.utf8), to: mark)
+        try writeAtomically(Data(etag.utf8), to: etagFile)
     }
 
     private func finish() throws {
         guard rename(partial.path, destination.path) == 0 else {
             throw HubError.disk("\(destination.path): \(systemMessage())")
         }
-        try? FileManager.default.removeItem(at: mark)
+        try? FileManager.default.removeItem(at: etagFile)
     }
 
     private func discard() {
         try? FileManager.default.removeItem(at: partial)
-        try? FileManager.default.removeItem(at: mark)
+        try? FileManager.default.removeItem(at: etagFile)
     }
 
     private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, name: String) throws {

@@ -14,16 +14,16 @@ public struct Hub: Sendable {
     /// What to say of an endpoint that others can listen to and change; nil for one that is encrypted or this machine's.
     public let warning: String?
     private let userAgent: String
-    private let patience: HTTPClient.Patience
+    private let timeouts: HTTPClient.Timeouts
 
     /// - Parameters:
     ///   - environment: `HF_ENDPOINT`, `HF_HUB_OFFLINE`, `HF_HUB_DOWNLOAD_TIMEOUT` and the places of a token are read. The
     ///     token goes to an encrypted endpoint or to this machine, and nowhere else.
     ///   - userAgent: how the program names itself, such as `cartoonize/1.0`.
-    ///   - patience: when to give a server up.
+    ///   - timeouts: when to give a server up.
     /// - Throws: `HubError.offline` or `.badEndpoint`.
     public init(
-        environment: [String: String], userAgent: String, patience: HTTPClient.Patience = HTTPClient.Patience()
+        environment: [String: String], userAgent: String, timeouts: HTTPClient.Timeouts = HTTPClient.Timeouts()
     ) throws(HubError) {
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         if let offline = value("HF_HUB_OFFLINE"), ["1", "ON", "YES", "TRUE"].contains(offline.uppercased()) {
@@ -43,11 +43,11 @@ public struct Hub: Sendable {
                 + (token == nil ? "" : ", so the token is not sent")
         self.token = address.isEncrypted || address.isLoopback ? token : nil
         self.userAgent = userAgent
-        var patience = patience
+        var timeouts = timeouts
         if let seconds = value("HF_HUB_DOWNLOAD_TIMEOUT").flatMap({ Double($0) }), (1...86_400).contains(seconds) {
-            patience.stallSeconds = Int(seconds.rounded(.up))
+            timeouts.stallSeconds = Int(seconds.rounded(.up))
         }
-        self.patience = patience
+        self.timeouts = timeouts
     }
 
     /// The token, from where the hub's own programs look for it: two variables, then the file that logging in writes.
@@ -68,7 +68,7 @@ public struct Hub: Sendable {
         return text.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }.flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    func client() -> HTTPClient { HTTPClient(userAgent: userAgent, patience: patience) }
+    func client() -> HTTPClient { HTTPClient(userAgent: userAgent, timeouts: timeouts) }
 
     func listing(of name: HubName, by client: HTTPClient, retry: Retry) throws -> HubListing {
         let revision = name.revision.split(separator: "/").joined(separator: "%2F")

@@ -74,7 +74,7 @@ public enum HubError: Error, CustomStringConvertible {
         case .notThisKind(let repository, let reason): "\(repository) cannot be used: \(reason)"
         case .network(let error): "\(error)"
         case .gaveUp(let file, let reason):
-            "gave up on \(file): \(reason); what is there is kept, and the same command goes on from it"
+            "gave up on \(file): \(reason); what is there is kept, and the same command continues from it"
         case .wrongContent(let file, let reason): "\(file) is not what the hub lists: \(reason)"
         case .noSpace(let needed, let free, let folder):
             "\(needed) bytes of disk are needed in \(folder), and \(free) are free"

@@ -45,7 +45,7 @@ package struct HubListing: Sendable {
     package struct File: Sendable, Equatable {
         package let path: String
         package let size: Int
-        /// Of large files the SHA-256 sum, else nil.
+        /// The SHA-256 checksum of large files, nil for others.
         let sha256: String?
         /// Git's name of the content of small files.
         let gitHash: String
@@ -140,7 +140,7 @@ package struct HubListing: Sendable {
             guard let path, let size = isLarge ? largeSize : self.size, (0...HubListing.largestFile).contains(size),
                 let gitHash
             else { return nil }
-            if isLarge, !FileSums.isSum(sha256 ?? "") { return nil }
+            if isLarge, !FileChecksums.isSum(sha256 ?? "") { return nil }
             return File(path: path, size: size, sha256: isLarge ? sha256 : nil, gitHash: gitHash)
         }
     }

@@ -47,7 +47,7 @@ public struct ModelPull {
     ///   - hub: where it is.
     ///   - precision: of the converted weights.
     ///   - destination: the folder that the model becomes.
-    ///   - originals: the folder that the downloaded files are kept in, nil to let go of them.
+    ///   - originals: the folder that the downloaded files are kept in, nil to remove them.
     ///   - retry: how often something is tried again.
     public init(
         _ name: HubName, from hub: Hub, precision: WeightPrecision, destination: URL, originals: URL? = nil,
@@ -69,7 +69,7 @@ public struct ModelPull {
     ///   - index: called with the file `model_index.json` before anything else is downloaded; throws if it is that of a model
     ///     that does not work here.
     ///   - configured: called with the folder when configurations and tokenizer are there and no weights; throws likewise.
-    ///   - planned: told what comes; what it throws ends the pull before the first weight, and leaves nothing that was not
+    ///   - planned: called with what comes; what it throws ends the pull before the first weight, and leaves nothing that was not
     ///     there before.
     ///   - progress: called as bytes arrive and are converted; what it throws ends the pull.
     ///   - check: called with the complete folder before it gets its name; throws if it is no model that works.
@@ -129,7 +129,7 @@ public struct ModelPull {
             retry.note("what was downloaded stays in \(staging.model.path)")
             throw error
         }
-        try FileSums.write(for: staging.model)
+        try FileChecksums.write(for: staging.model)
         let originalFiles = Set(parts.flatMap { [$0.entry.path] + $0.files.map(\.path) })
         try staging.commit(to: destination, originals: originals.map { ($0, originalFiles) })
         return report

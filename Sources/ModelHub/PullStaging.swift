@@ -96,7 +96,7 @@ final class PullStaging {
 
     /// Gives the model its place, replacing what is there, and removes the rest.
     ///
-    /// - Parameter kept: where the originals go with these paths, nil to let go of them.
+    /// - Parameter kept: where the originals go with these paths, nil to remove them.
     func commit(to destination: URL, originals kept: (folder: URL, paths: Set<String>)?) throws {
         if let kept {
             Self.removeOthers(than: kept.paths, in: originals)

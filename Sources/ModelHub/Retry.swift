@@ -11,7 +11,7 @@ public struct Retry: Sendable {
     public var longestWindow = 300
     /// The longest pause that a server may ask for.
     public var longestPause = 600.0
-    /// Told before each pause.
+    /// Called before each pause.
     public var note: @Sendable (String) -> Void = { _ in }
 
     /// Eight failures in a row, with pauses from a quarter of a second to half a minute.

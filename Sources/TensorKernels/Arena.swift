@@ -7,7 +7,7 @@ import Foundation
 final class Arena {
     private var base: UnsafeMutableRawPointer
     private(set) var capacity = 0
-    /// Whether there is memory behind the addresses.
+    /// Whether there is memory to the addresses; without it tensors have shapes alone.
     private let isMapped: Bool
     /// Whether the system limits addresses: then no more are reserved than are asked for, and none while there is no tensor.
     private let isLimited: Bool
@@ -23,7 +23,7 @@ final class Arena {
     init() {
         base = Self.nowhere
         isMapped = true
-        isLimited = AddressSpace.left != nil
+        isLimited = VirtualMemory.left != nil
         // Only pages that are touched take memory.
         if !isLimited { map(max(sysconf(Int32(_SC_PHYS_PAGES)), 1 << 18) * Self.page) }
     }
@@ -80,7 +80,7 @@ final class Arena {
         lock.lock()
         defer { lock.unlock() }
         // Nobody has said how much it will be: half of what is left, as there will be weights, too.
-        if capacity == 0, let left = AddressSpace.left { map(max(left / 2, size)) }
+        if capacity == 0, let left = VirtualMemory.left { map(max(left / 2, size)) }
         guard let index = free.firstIndex(where: { $0.count >= size }) else {
             preconditionFailure("tensors need more than the \(capacity >> 20) MiB of memory there are")
         }

@@ -27,7 +27,7 @@ struct BLAS: Sendable {
         return BLAS(sgemm: unsafeBitCast(function, to: SGEMM.self))
     }()
 
-    /// Addresses that each calling thread takes.
+    /// Virtual memory that each calling thread takes.
     static let bytesPerThread = 128 << 20
 
     private static let rowMajor: Int32 = 101

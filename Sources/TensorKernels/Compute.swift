@@ -42,7 +42,7 @@ public final class Compute {
         self.init(threads: threads, kernels: kernels, plan: nil)
     }
 
-    /// Where operations only hand out addresses and count what they would do: a model run here says what it will take, by
+    /// A shape-only dry run: operations count what they would do and compute nothing. A model run here says what it will take, by
     /// the same code. No value may be read.
     package static func planner(threads: Int, kernels: KernelSet = .best) -> Compute {
         Compute(threads: threads, kernels: kernels, plan: Plan())
@@ -72,11 +72,11 @@ public final class Compute {
     /// The most memory that tensors can take at one time, in bytes.
     public var capacityBytes: Int { arena.capacity }
 
-    /// Makes room for tensors of so many bytes where the system limits addresses (`AddressSpace.left`) and no tensor is
+    /// Makes room for tensors of so many bytes where the system limits virtual memory (`VirtualMemory.left`) and no tensor is
     /// there; elsewhere there is all the room there can be.
     public func reserve(bytes: Int) { arena.reserve(bytes) }
 
-    /// Addresses that running takes beside weights and tensors.
+    /// Virtual memory that running takes beside weights and tensors.
     public var workingAddressBytes: Int { kernelSet.blas == nil ? 0 : threads * BLAS.bytesPerThread }
 
     /// Gives the pages of freed tensors back to the system, but for the first `bytes`: between the stages of a run.

@@ -34,7 +34,7 @@ extension Tensor {
         }
 
         if rows <= 4 {
-            // So few rows are bound by reading the weights: widening them into a buffer first would only add to it.
+            // So few rows are bound by reading the weights: upcasting them into a buffer first would only add to it.
             compute.parallel(n, by: 64) { columns, _ in
                 weight.withBase { base in
                     kernels.matvec(

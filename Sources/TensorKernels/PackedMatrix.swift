@@ -1,8 +1,8 @@
 import CKernels
 
-/// A block of columns of a matrix product's right-hand side, widened to float32 and packed in panels of 16 columns.
+/// A block of columns of a matrix product's right-hand side, upcast to float32 and packed in panels of 16 columns.
 ///
-/// Weights stay in their checkpoint's format; only the block that the next products use is widened.
+/// Weights stay in their checkpoint's format; only the block that the next products use is upcast.
 struct PackedMatrix {
     static let panel = Int(CK_PANEL)
 

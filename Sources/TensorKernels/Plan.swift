@@ -2,7 +2,7 @@
 public struct Work: Equatable, Sendable {
     /// Multiplications and additions of matrix products of more than a few rows.
     public var products = 0.0
-    /// Weights that are widened and packed.
+    /// Weights that are upcast and packed.
     public var packed = 0.0
     /// Bytes of the weights of products of few rows, which are read once.
     public var streamed = 0.0

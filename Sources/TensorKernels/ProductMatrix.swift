@@ -49,7 +49,7 @@ struct ProductMatrix {
     }
 
     /// `c[rows, range of each half] = a[rows, depth] * matrix`, on the calling thread, for at most `rowBlock` rows; the second
-    /// half's columns go `right` floats behind the first's.
+    /// half's columns go `right` floats past the first's.
     func multiply(
         _ a: UnsafePointer<Float>, _ lda: Int, columns range: Range<Int>, to c: UnsafeMutablePointer<Float>, _ ldc: Int,
         right: Int, rows: Int, scratch: UnsafeMutablePointer<Float>

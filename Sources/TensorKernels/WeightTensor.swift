@@ -1,6 +1,6 @@
 import CKernels
 
-/// A weight as it lies in a checkpoint: float32 or float16, row-major, never copied or widened as a whole.
+/// A weight as it lies in a checkpoint: float32 or float16, row-major, never copied or upcast as a whole.
 ///
 /// Linear layers are `[out, in]` and convolutions `[out, in, height, width]`, as PyTorch stores them.
 public struct WeightTensor {
@@ -65,7 +65,7 @@ public struct WeightTensor {
         }
     }
 
-    /// All values widened to float32: for the small ones (biases, norms), not for matrices.
+    /// All values upcast to float32: for the small ones (biases, norms), not for matrices.
     public func tensor(on compute: Compute) -> Tensor {
         compute.tensor((0..<count).map { self[$0] }, shape)
     }

@@ -194,7 +194,7 @@ struct WinogradConvolution {
     private func tapsSize(channels: Int) -> Int { channels * 9 * 16 }
     private func productsPositionStride(tiles: Int) -> Int { tiles * columnBlock + Self.skew }
 
-    /// Weights of 16 output channels, widened, as `[channels][3 x 3][16]`.
+    /// Weights of 16 output channels, upcast, as `[channels][3 x 3][16]`.
     private func packTaps(panel: Int, channels: Range<Int>, to taps: UnsafeMutablePointer<Float>) {
         weight.withBase { base in
             compute.kernels.pack(

@@ -9,7 +9,7 @@ enum Cartoonize {
     static func main() {
         StandardStreams.open()
         keepHeapLevel()
-        Interruption.install()
+        TerminationSignals.install()
         guard CommandLine.argc > 0 else {
             Console.error("cannot read the command line; is /proc mounted?")
             exit(ExitStatus.failure.rawValue)
@@ -26,16 +26,16 @@ enum Cartoonize {
         }
     }
 
-    /// glibc serves buffers as large as pictures from its heaps once some were freed, one heap a thread, where they leave
+    /// glibc serves buffers as large as pictures from its heaps once some were freed, one heap per thread, where they leave
     /// gaps: memory creeps up over a batch. So the limit from which they go to the system and back stays where it is at
-    /// first, and heaps are few; a single one where each takes 64 MB of addresses that are limited.
+    /// first, and heaps are few; a single one where each takes 64 MB of virtual memory that is limited.
     private static func keepHeapLevel() {
         // Only glibc has it, and its header is not in Swift's module.
         guard let function = dlsym(nil, "mallopt") else { return }
         let set = unsafeBitCast(function, to: (@convention(c) (Int32, Int32) -> Int32).self)
         let (mmapThreshold, arenaMaximum): (Int32, Int32) = (-3, -8)
         _ = set(mmapThreshold, 128 << 10)
-        _ = set(arenaMaximum, AddressBudget.isLimited ? 1 : 2)
+        _ = set(arenaMaximum, VirtualMemoryBudget.isLimited ? 1 : 2)
     }
 
     private static func status(of arguments: [String]) -> ExitStatus {

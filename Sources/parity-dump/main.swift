@@ -9,7 +9,7 @@ import TensorKernels
 
 /// What to run and where the values go.
 struct Run: Decodable {
-    /// A folder, or one file of the original layout.
+    /// A folder, or one file in the single-file (LDM) layout.
     let model: String
     /// What a single file goes without.
     let tokenizer: String

@@ -8,7 +8,7 @@ import Testing
     @Test func everyFloat16Widens() {
         let halves = (0...UInt16.max).map { $0 }
         var floats = [Float](repeating: 0, count: halves.count)
-        halves.withUnsafeBytes { source in floats.withUnsafeMutableBytes { FloatConversion.widen(source, into: $0) } }
+        halves.withUnsafeBytes { source in floats.withUnsafeMutableBytes { FloatConversion.upcast(source, into: $0) } }
         for (half, float) in zip(halves, floats) {
             let expected = Float(Float16(bitPattern: half))
             #expect(float.bitPattern == expected.bitPattern || float.isNaN && expected.isNaN, "\(half)")
@@ -21,7 +21,7 @@ import Testing
         var halves = [UInt16](repeating: 0, count: brains.count)
         var overflows = 0
         brains.withUnsafeBytes { source in
-            floats.withUnsafeMutableBytes { FloatConversion.widenBFloat16(source, into: $0) }
+            floats.withUnsafeMutableBytes { FloatConversion.upcastBFloat16(source, into: $0) }
             overflows = halves.withUnsafeMutableBytes { FloatConversion.narrowBFloat16(source, into: $0) }
         }
         var expectedOverflows = 0

@@ -15,7 +15,7 @@ package struct FuzzCase: Sendable {
     /// Words that mean something to the reader.
     var words: [String] = []
     /// Mends a mutated input's check sums and lengths, so that what is wrong with it lies deeper.
-    var mend: @Sendable (inout [UInt8]) -> Void = { _ in }
+    var repair: @Sendable (inout [UInt8]) -> Void = { _ in }
     /// Reads an input; `scratch` is a folder for those readers that take files.
     let read: @Sendable (_ input: [UInt8], _ scratch: URL) throws -> Void
 

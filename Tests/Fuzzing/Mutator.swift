@@ -17,14 +17,14 @@ package struct Mutator {
 
     private let seeds: [[UInt8]]
     private let words: [[UInt8]]
-    private let mend: (inout [UInt8]) -> Void
+    private let repair: (inout [UInt8]) -> Void
     private let salt: UInt64
 
     package init(_ fuzzCase: FuzzCase) throws {
         seeds = try fuzzCase.seeds()
         precondition(!seeds.isEmpty, "no seeds for \(fuzzCase.name)")
         words = fuzzCase.words.map { Array($0.utf8) }
-        mend = fuzzCase.mend
+        repair = fuzzCase.repair
         salt = fuzzCase.name.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
 
@@ -37,7 +37,7 @@ package struct Mutator {
             mutate(&input, &random)
             if input.count > Self.longestInput { input.removeLast(input.count - Self.longestInput) }
         }
-        if random.int(in: 0...3) > 0 { mend(&input) }
+        if random.int(in: 0...3) > 0 { repair(&input) }
         return input
     }
 

@@ -19,7 +19,7 @@ extension FuzzCase {
                     format.fileExtensions.contains { path.hasSuffix("." + $0) }
                 }.map { try file("\(fixtures)/\($0)") }
             },
-            words: words[format] ?? [], mend: menders[format] ?? { _ in }, read: { input, _ in try decode(input) })
+            words: words[format] ?? [], repair: repairs[format] ?? { _ in }, read: { input, _ in try decode(input) })
     }
 
     /// Words that mean something to a format's reader.
@@ -42,7 +42,7 @@ extension FuzzCase {
         "ispe", "irot", "imir", "clap", "colr", "pixi", "auxC", "idat", "mdat", "Exif", "mime",
     ]
 
-    private static let menders: [ImageFormat: @Sendable (inout [UInt8]) -> Void] = [.png: mendPNG, .webp: mendWebP]
+    private static let repairs: [ImageFormat: @Sendable (inout [UInt8]) -> Void] = [.png: repairPNG, .webp: repairWebP]
 
     private static let sharedReaders = [
         FuzzCase(
@@ -59,7 +59,7 @@ extension FuzzCase {
             words: [
                 "acsp", "RGB ", "GRAY", "XYZ ", "Lab ", "para", "curv", "mAB ", "mft1", "mft2", "A2B0", "B2A0", "rTRC",
             ],
-            mend: mendProfile,
+            repair: repairProfile,
             read: { input, _ in
                 guard let profile = ColourProfile(icc: Data(input)) else {
                     throw ImageError.unsupported(.png, reason: "no profile")
@@ -83,7 +83,7 @@ extension FuzzCase {
     }
 
     /// Gives each chunk the length up to the next one's name and the check sum of its content.
-    @Sendable private static func mendPNG(_ input: inout [UInt8]) {
+    @Sendable private static func repairPNG(_ input: inout [UInt8]) {
         let around = (before: 4, after: 4)  // the length in front, the check sum behind
         var names = input.indices.dropFirst(8 + around.before).filter { isChunkName(input[$0...].prefix(4)) }
         names.append(input.count + around.before)
@@ -114,13 +114,13 @@ extension FuzzCase {
     }
 
     /// Gives the RIFF header the file's size.
-    @Sendable private static func mendWebP(_ input: inout [UInt8]) {
+    @Sendable private static func repairWebP(_ input: inout [UInt8]) {
         guard input.count > 8 else { return }
         for index in 0..<4 { input[4 + index] = UInt8(truncatingIfNeeded: (input.count - 8) >> (8 * index)) }
     }
 
     /// Gives a profile its size and signature.
-    @Sendable private static func mendProfile(_ input: inout [UInt8]) {
+    @Sendable private static func repairProfile(_ input: inout [UInt8]) {
         guard input.count >= 132 else { return }
         for index in 0..<4 { input[index] = UInt8(truncatingIfNeeded: input.count >> (8 * (3 - index))) }
         input.replaceSubrange(16..<20, with: "RGB ".utf8)

@@ -14,7 +14,7 @@ extension FuzzCase {
             words: [
                 "\"dtype\"", "\"shape\"", "\"data_offsets\"", "\"__metadata__\"", "\"F8_E4M3\"", "\"BF16\"", "\"I64\"",
             ],
-            mend: mendSafetensors,
+            repair: repairSafetensors,
             read: { input, scratch in
                 let tensors = try SafetensorsFile(scratch.writing(input, as: "a.safetensors")).tensors
                 for tensor in tensors { _ = tensor.stored().withBytes { $0.reduce(0, ^) } }
@@ -74,7 +74,7 @@ extension FuzzCase {
     }
 
     /// Makes the header end where its last brace is.
-    @Sendable private static func mendSafetensors(_ input: inout [UInt8]) {
+    @Sendable private static func repairSafetensors(_ input: inout [UInt8]) {
         guard let end = input.lastIndex(of: UInt8(ascii: "}")), end >= 8 else { return }
         for index in 0..<8 { input[index] = UInt8(truncatingIfNeeded: (end - 7) >> (8 * index)) }
     }

@@ -5,10 +5,10 @@ import Testing
 
 @Suite struct HTTPClientTests {
     private func client(stallSeconds: Int = 5) -> HTTPClient {
-        var patience = HTTPClient.Patience()
-        patience.connectSeconds = 5
-        patience.stallSeconds = stallSeconds
-        return HTTPClient(userAgent: "test/1", patience: patience)
+        var timeouts = HTTPClient.Timeouts()
+        timeouts.connectSeconds = 5
+        timeouts.stallSeconds = stallSeconds
+        return HTTPClient(userAgent: "test/1", timeouts: timeouts)
     }
 
     /// The words of the `HTTPError` that `body` throws.

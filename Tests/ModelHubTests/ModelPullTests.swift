@@ -29,11 +29,11 @@ import ModelHub
             retry.firstPause = 0.001
             retry.limit = 4
             retry.note = { notes.add($0) }
-            var patience = HTTPClient.Patience()
-            patience.stallSeconds = 1
+            var timeouts = HTTPClient.Timeouts()
+            timeouts.stallSeconds = 1
             let pull = ModelPull(
                 try HubName(name),
-                from: try Hub(environment: environment ?? hub.environment, userAgent: "test", patience: patience),
+                from: try Hub(environment: environment ?? hub.environment, userAgent: "test", timeouts: timeouts),
                 precision: precision, destination: destination, originals: originals, retry: retry)
             return Pull(pull: pull, hub: hub)
         }
@@ -101,12 +101,13 @@ import ModelHub
         #expect(!FileManager.default.fileExists(atPath: place.staging.path))
         let check = Process()
         check.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        check.arguments = ["sha256sum", "--check", "--quiet", "--strict", FileSums.name]
+        check.arguments = ["sha256sum", "--check", "--quiet", "--strict", FileChecksums.name]
         check.currentDirectoryURL = place.destination
         try check.run()
         check.waitUntilExit()
         #expect(check.terminationStatus == 0)
-        let listed = try String(contentsOf: place.destination.appendingPathComponent(FileSums.name), encoding: .utf8)
+        let listed = try String(
+            contentsOf: place.destination.appendingPathComponent(FileChecksums.name), encoding: .utf8)
         #expect(listed.contains("  \(Self.unet)\n") && listed.contains("  tokenizer/merges.txt\n"))
     }
 

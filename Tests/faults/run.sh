@@ -39,12 +39,12 @@ seed() {
         die "$ARGV: the lines stand there $count times\n" unless $count == 1;
         s/\Q$ENV{OLD}\E/$ENV{NEW}/' "$tree/$file"
 }
-mend() { cp "$root/$file" "$tree/$file"; }
+restore() { cp "$root/$file" "$tree/$file"; }
 
 misfits=0
 while next_fault; do
     seed || { echo "no place for: $name"; misfits=1; }
-    mend
+    restore
 done < <(faults)
 ((misfits == 0)) || exit 1
 
@@ -75,7 +75,7 @@ while next_fault; do
     fi
     echo "$name: $result"
     echo "| $name | \`${file##*/}\` | $result |" >>"$table"
-    mend
+    restore
 done < <(faults)
 
 if [[ -z $only ]]; then

@@ -3,7 +3,7 @@ import Fuzzing
 
 /// Runs a case's worker, again after each input that ended it, and keeps those inputs.
 struct Watch {
-    /// After so many there is something to mend first.
+    /// After so many there is something to repair first.
     private static let mostFindings = 20
     /// The memory limit holds for the whole process: freed memory is given back at once, so that it is about one input.
     private static let sanitizers = [

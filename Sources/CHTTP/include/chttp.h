@@ -32,7 +32,7 @@ typedef struct {
     // Seconds to connect in, and to be done in (0: no limit).
     long connect_seconds;
     long total_milliseconds;
-    // The transfer ends when it has had fewer bytes a second than this for so many seconds.
+    // The transfer ends when it has had fewer bytes per second than this for so many seconds.
     long stall_bytes;
     long stall_seconds;
 

@@ -7,7 +7,7 @@ enum { LANES = 2 * W };
 // Keys of a tile at most, and floats of its keys or values: both tiles stay in half of a 512 KB second-level cache.
 enum { KEY_TILE = 192, KEY_TILE_FLOATS = 32768 };
 
-// Queries [rows <= LANES x depth], scaled, as [depth][LANES]; zeros behind the rows.
+// Queries [rows <= LANES x depth], scaled, as [depth][LANES]; zeros past the rows.
 INLINE void pack_queries(const float *queries, size_t ld, size_t rows, size_t depth, float scale, float *packed) {
     size_t d = 0;
     for (; d + 8 <= depth; d += 8)
@@ -43,7 +43,7 @@ INLINE void unpack_output(const float *packed, const float *factors, float *outp
 }
 
 // Scores [keys][LANES] become weights; the output so far and the sums are rescaled to the new maxima.
-INLINE void soften(float *scores, size_t keys, float *output, size_t depth, float *maxima, float *sums) {
+INLINE void online_softmax(float *scores, size_t keys, float *output, size_t depth, float *maxima, float *sums) {
     vf old[2], top[2], total[2], factor[2];
     for (int v = 0; v < 2; v++) old[v] = top[v] = load(maxima + v * W);
     for (size_t j = 0; j < keys; j++)
@@ -103,7 +103,7 @@ static void NAME(attention)(const float *queries, size_t ldq, const float *keys,
                 NAME(tile)(count - j < ROWS ? count - j : ROWS, k + j * ldk, (ptrdiff_t)ldk, q + g * depth * LANES, LANES, W,
                            scores + j * LANES, LANES, depth, 0);
             if (causal_from >= 0) hide_later(scores, first, count, (size_t)causal_from + g * LANES);
-            soften(scores, count, y, depth, maxima + g * LANES, sums + g * LANES);
+            online_softmax(scores, count, y, depth, maxima + g * LANES, sums + g * LANES);
             for (size_t d = 0; d < depth; d += part)
                 NAME(tile_transposed)(depth - d < part ? depth - d : part, v + d, (ptrdiff_t)ldk, scores, LANES, y + d * LANES,
                                       LANES, count, 1);

@@ -11,7 +11,7 @@ enum { ROWS = 2 };
 #endif
 
 // c[MR x NV W] (+)= a * b. Value p of row r of `a` lies at a[r * row + p * step]; the second vector of a row of `b` lies
-// `next` behind the first. Of the last vector of each row of the result `part` values are written.
+// `next` after the first. Of the last vector of each row of the result `part` values are written.
 INLINE void micro(const int MR, const int NV, const float *restrict a, const ptrdiff_t row, const ptrdiff_t step,
                   const float *restrict b, ptrdiff_t ldb, ptrdiff_t next, float *restrict c, ptrdiff_t ldc, size_t k,
                   int accumulate, const size_t part) {
@@ -86,7 +86,7 @@ static __attribute__((noinline)) void NAME(tile_full)(const float *a, ptrdiff_t 
                                                       float *c, ptrdiff_t ldc, size_t k, int accumulate) {
     micro(ROWS, 2, a, lda, 1, b, ldb, next, c, ldc, k, accumulate, W);
 }
-// At most two vectors, nothing behind `columns` touched.
+// At most two vectors, nothing past `columns` touched.
 static __attribute__((noinline)) void NAME(tile_edge)(size_t rows, size_t columns, const float *a, ptrdiff_t lda, const float *b,
                                                       ptrdiff_t ldb, ptrdiff_t next, float *c, ptrdiff_t ldc, size_t k, int accumulate) {
     if (columns > W)
@@ -151,7 +151,7 @@ INLINE v8 load_weight8(const void *weight, int half, size_t index) {
 #endif
 }
 
-// Columns [p, p + 8) of W rows of a [n x k] matrix, transposed: out[i] holds column p + i of the rows; 0 behind row n.
+// Columns [p, p + 8) of W rows of a [n x k] matrix, transposed: out[i] holds column p + i of the rows; 0 past row n.
 INLINE void load_transposed(const void *weight, int half, size_t n, size_t k, size_t first, size_t p, vf out[8]) {
     for (size_t r = 0; r < 8; r++) {
         v8 row = first + r < n ? load_weight8(weight, half, (first + r) * k + p) : (v8){0};

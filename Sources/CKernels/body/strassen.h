@@ -2,8 +2,8 @@
 //     C11 = A11 B11 + A12 B21            C12 = X + S1 T1 + S4 B22
 //     C21 = X + S3 T3 + A22 T4           C22 = X + S3 T3 + S1 T1       where X = A11 B11 + S2 T2
 
-// S1 = A21 + A22, S2 = S1 - A11, S3 = A11 - A21, S4 = A12 - S2: from `rows` rows and the `rows` rows behind them, `k` columns
-// and the `k` columns behind these, k a multiple of the vectors' length.
+// S1 = A21 + A22, S2 = S1 - A11, S3 = A11 - A21, S4 = A12 - S2: from `rows` rows and the `rows` rows after them, `k` columns
+// and the `k` columns after these, k a multiple of the vectors' length.
 static void NAME(strassen_rows)(const float *a, ptrdiff_t lda, size_t rows, size_t k, float *s) {
     for (size_t r = 0; r < rows; r++) {
         const float *upper = a + (ptrdiff_t)r * lda, *lower = upper + (ptrdiff_t)rows * lda;
@@ -32,7 +32,7 @@ static void NAME(strassen_panels)(const float *left, const float *right, size_t 
 }
 
 // Completes C12, C21 and C22, where C11 holds A11 B11, C12 S4 B22, C21 A22 T4; `products` are S2 T2, S1 T1, S3 T3, each
-// [rows][columns]. C12 lies `right` floats behind C11.
+// [rows][columns]. C12 lies `right` floats after C11.
 static void NAME(strassen_sums)(float *c, ptrdiff_t ldc, ptrdiff_t right, size_t rows, size_t columns, const float *products) {
     const size_t size = rows * columns;
     for (size_t r = 0; r < rows; r++)

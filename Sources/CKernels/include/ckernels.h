@@ -27,7 +27,7 @@ typedef struct {
     const char *name;
 
     // result[m x n] (+)= a[m x k] * packed[k x n]. `packed` holds panels of 16 columns, each [k][16], `panel_stride`
-    // floats apart; columns behind n are never written. A row's values are the same wherever it stands in whichever call.
+    // floats apart; columns past n are never written. A row's values are the same wherever it stands in whichever call.
     void (*gemm)(const float *a, ptrdiff_t lda, const float *packed, ptrdiff_t panel_stride, float *c, ptrdiff_t ldc,
                  size_t m, size_t n, size_t k, int accumulate);
     // Strassen's algorithm around `gemm`: see body/strassen.h.
@@ -42,8 +42,8 @@ typedef struct {
     // y[n] = sum_k x[k] * weight[n][k] for `rows` rows of x; for the few-row products that are bound by reading weights.
     void (*matvec)(const float *x, size_t ldx, const void *weight, int half, float *y, size_t ldy, size_t rows, size_t n, size_t k);
 
-    // Widens and packs columns [from, from + count) of rows [first, first + 16) of a [n x k] matrix as one panel
-    // [count][16], zeros behind row n.
+    // Upcasts and packs columns [from, from + count) of rows [first, first + 16) of a [n x k] matrix as one panel
+    // [count][16], zeros past row n.
     void (*pack)(const void *weight, int half, size_t n, size_t k, size_t first, size_t from, size_t count, float *panel);
     // The same of all columns for a convolution [n x channels x taps], the panel ordered [taps][channels][16].
     void (*pack_convolution)(const void *weight, int half, size_t n, size_t channels, size_t taps, size_t first, float *panel);

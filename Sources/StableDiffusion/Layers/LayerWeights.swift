@@ -33,7 +33,7 @@ package struct LayerWeights {
         WeightTensor(try store.tensor(key, shape: shape), updates: store.updates(of: key), for: compute)
     }
 
-    /// A bias or a norm's weight, `[count]`, widened to float32.
+    /// A bias or a norm's weight, `[count]`, upcast to float32.
     func vector(_ key: String, _ count: Int) throws -> Tensor {
         compute.tensor(try store.tensor(key, shape: [count]).floats(), [count])
     }

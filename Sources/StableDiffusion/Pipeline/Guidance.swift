@@ -11,9 +11,9 @@ public enum Guidance: Equatable, Sendable {
     /// What a prediction is given.
     package enum Condition: Equatable, Sendable {
         case textAndImage
-        /// The negative instruction (or none) and the image.
+        /// The negative prompt (or none) and the image.
         case image
-        /// The negative instruction (or none) and zeros for the image.
+        /// The negative prompt (or none) and zeros for the image.
         case none
     }
 

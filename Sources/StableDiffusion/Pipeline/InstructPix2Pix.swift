@@ -4,7 +4,7 @@ import TensorKernels
 /// Edits pictures after an instruction (Brooks et al. 2023), stage by stage as diffusers'
 /// `StableDiffusionInstructPix2PixPipeline` does.
 ///
-/// Each stage reads its part of the model and, unless parts are kept for more pictures, lets go of it before the next, so
+/// Each stage reads its part of the model and, unless parts are kept for more pictures, releases it before the next, so
 /// that never two are in memory.
 public final class InstructPix2Pix {
     /// How long a part that was read stays.
@@ -18,7 +18,7 @@ public final class InstructPix2Pix {
     /// The model whose weights the stages read.
     public let model: ModelDirectory
     private let compute: Compute
-    /// Parts that are in memory when they are no longer to stay are let go of.
+    /// Parts that are in memory when they are no longer to stay are released.
     public var residency: Residency {
         didSet { if residency == .stage { kept = Kept() } }
     }
@@ -101,7 +101,7 @@ public final class InstructPix2Pix {
         let (image, factor) = (request.image, model.vaeScaleFactor)
         let (width, height) = (image.width, image.height)
         guard 1...largestSide ~= width, 1...largestSide ~= height, image.rgb.count == 3 * width * height else {
-            throw GenerationError.invalidRequest("\(image.rgb.count) values are no picture of \(width)x\(height)")
+            throw GenerationError.invalidRequest("\(image.rgb.count) values are not an image of \(width)x\(height)")
         }
         guard width % factor == 0, height % factor == 0 else {
             throw GenerationError.invalidRequest("the sides \(width)x\(height) are not multiples of \(factor)")

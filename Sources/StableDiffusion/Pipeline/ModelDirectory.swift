@@ -2,7 +2,7 @@ import Checkpoints
 import Foundation
 
 /// A model whose configurations have been read and checked; weights are only looked for: a folder in diffusers' layout, or
-/// one file of the original layout, seen as such a folder.
+/// one file in the single-file (LDM) layout, seen as such a folder.
 public struct ModelDirectory: Sendable {
     private enum Source: Sendable {
         case folder(URL)
@@ -109,7 +109,7 @@ public struct ModelDirectory: Sendable {
             }, weights: weights)
     }
 
-    /// A model in one file of the original layout, in float32 or half, `.ckpt` or `.safetensors`.
+    /// A model in one file in the single-file (LDM) layout, in float32 or half, `.ckpt` or `.safetensors`.
     ///
     /// - Parameters:
     ///   - file: the path of the weights.
@@ -240,13 +240,13 @@ public struct ModelDirectory: Sendable {
         let latents = vae.latentChannels
         try require(
             vae.inChannels == 3 && vae.outChannels == 3, .vae,
-            "in_channels is \(vae.inChannels) and out_channels \(vae.outChannels), but pictures have 3")
+            "in_channels is \(vae.inChannels) and out_channels \(vae.outChannels), but images have 3")
         if case .folder(let folder) = source, let tiny = previewAutoencoder {
             guard tiny.latentChannels == latents, tiny.outChannels == 3 else {
                 throw ConfigurationError(
                     file: Configuration.preview.file(in: folder).path,
                     reason: "latent_channels is \(tiny.latentChannels) and out_channels \(tiny.outChannels), but the "
-                        + "autoencoder's latents have \(latents) and pictures 3")
+                        + "autoencoder's latents have \(latents) and images 3")
             }
         }
         try require(

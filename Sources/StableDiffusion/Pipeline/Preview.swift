@@ -23,7 +23,7 @@ public struct Preview {
 /// fitted to the input picture and its own latents, so it needs no constants of a particular autoencoder.
 package struct PreviewMaker {
     private enum Decoding {
-        /// For each of red, green and blue, 0 to 255, a weight a latent channel and a constant.
+        /// For each of red, green and blue, 0 to 255, a weight for each latent channel and a constant.
         case linear([[Double]])
         case tiny(ImageDecoder)
     }
@@ -109,7 +109,7 @@ package struct PreviewMaker {
     /// - Returns: for each colour `channels` weights and a constant.
     private static func fit(_ latents: [Float], channels: Int, to rgb: [Double]) -> [[Double]] {
         let size = channels + 1
-        // The normal equations, with the three right sides behind the matrix.
+        // The normal equations, with the three right sides beside the matrix.
         var rows = [[Double]](repeating: [Double](repeating: 0, count: size + 3), count: size)
         for pixel in 0..<latents.count / channels {
             let features = (0..<channels).map { Double(latents[pixel * channels + $0]) } + [1]

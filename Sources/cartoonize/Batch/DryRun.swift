@@ -2,7 +2,7 @@ import StableDiffusion
 
 /// Says what a run would make and take, without making it.
 struct DryRun {
-    let maker: PictureMaker
+    let maker: ImageMaker
     let json: Bool
     let quiet: Bool
     let forecast: Forecast
@@ -69,7 +69,7 @@ struct DryRun {
         }
         if !quiet, peakBytes > 0 {
             Console.line(
-                "\(counted(jobs.count - failed, "picture")): "
+                "\(counted(jobs.count - failed, "image")): "
                     + Forecast.summary(seconds: seconds > 0 ? seconds : nil, peakBytes: peakBytes))
         }
         return failed

@@ -3,7 +3,7 @@ import Files
 import Foundation
 import Synchronization
 
-/// The record of a batch in its output folder, `cartoonize.jsonl`: a line a picture, written when the picture is whole.
+/// The record of a batch in its output folder, `cartoonize.jsonl`: one line for each image, written when the image is whole.
 ///
 /// Shards write one file each, `cartoonize.2-of-4.jsonl`, so that no two processes write the same; all are read together.
 /// A file's lock keeps a second process off the same share.
@@ -98,7 +98,7 @@ final class Manifest: Sendable {
         guard code == 0 else { throw failure(code) }
     }
 
-    /// Brings the file into its final form: one line a picture, this run's in the run's order after all others.
+    /// Brings the file into its final form: one line for each image, this run's in the run's order after all others.
     ///
     /// - Parameter order: the names of this run's pictures as lines have them.
     func finish(order: [FilePath]) throws {

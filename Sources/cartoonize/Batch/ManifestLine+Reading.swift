@@ -16,13 +16,13 @@ extension ManifestLine {
     /// memory.
     struct SettingsReader {
         private var bytes: ArraySlice<UInt8> = []
-        private var last: PictureSettings?
+        private var last: ImageSettings?
 
-        mutating func settings(_ json: ArraySlice<UInt8>) throws -> PictureSettings {
+        mutating func settings(_ json: ArraySlice<UInt8>) throws -> ImageSettings {
             if let last, json == bytes { return last }
             let decoder = JSONDecoder()
             decoder.keyDecodingStrategy = .convertFromSnakeCase
-            let settings = try decoder.decode(PictureSettings.self, from: Data(json))
+            let settings = try decoder.decode(ImageSettings.self, from: Data(json))
             (bytes, last) = (json, settings)
             return settings
         }
@@ -43,7 +43,7 @@ extension ManifestLine {
             var seed: UInt64?
             var inputBytes, outputBytes, exitCode: Int?
             var seconds, inputModified, outputModified: Double?
-            var settings: PictureSettings?
+            var settings: ImageSettings?
             try members { name, reader in
                 switch name {
                 case "input": input = try reader.scanner.string()

@@ -9,7 +9,7 @@ struct ManifestLine: Encodable, Equatable, Sendable {
     /// The picture's path, relative to the manifest's folder: it tells pictures apart.
     var output: String
     var seed: UInt64
-    var settings: PictureSettings
+    var settings: ImageSettings
     /// The photo's size in bytes and last change, by which a changed photo is noticed; nil when it could not be read.
     var inputBytes: Int?
     var inputModified: Double?
@@ -44,7 +44,7 @@ struct ManifestLine: Encodable, Equatable, Sendable {
 
 extension ManifestLine {
     /// The line of a picture that is yet to be made.
-    init(job: Job, settings: PictureSettings, folder: String) {
+    init(job: Job, settings: ImageSettings, folder: String) {
         self.init(
             input: job.photo.name, output: Self.relativeName(job.destination.name, to: folder), seed: job.seed,
             settings: settings, seconds: 0)
@@ -63,7 +63,7 @@ extension ManifestLine {
 }
 
 /// All that decides how a picture comes out, other than photo and seed.
-typealias PictureSettings = Joined<GenerationSettings, PictureContext>
+typealias ImageSettings = Joined<GenerationSettings, PictureContext>
 
 /// What decides how a picture comes out beside the settings of its generation: the model and the options of the file.
 struct PictureContext: Codable, Equatable, Sendable {

@@ -28,7 +28,7 @@ struct RunPlan {
                 FileKind(output) == .folder
                     || ImageFormat(fileExtension: FilePath(output).fileExtension)?.isWritten != true
             else {
-                throw CommandFailure(.usage, "several photos need a folder for their pictures; give one with -o")
+                throw CommandFailure(.usage, "several photos need a folder for their images; give one with -o")
             }
             guard FileKind(output) == .folder || FileKind(output) == nil else {
                 throw CommandFailure(.output, "the output \(output) exists and is not a folder")

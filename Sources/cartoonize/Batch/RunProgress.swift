@@ -1,7 +1,7 @@
 import Files
 import StableDiffusion
 
-/// Tells a person how far a run is. A single photo's steps are told; a batch's on a terminal, too, with the time that all
+/// Shows how far a run is. A single photo's steps are shown; a batch's on a terminal, too, with the time that all
 /// will take, and elsewhere one line per tenth of its pictures.
 struct RunProgress {
     private let style: ProgressDisplay.Style
@@ -10,7 +10,7 @@ struct RunProgress {
     private var total: Int?
     private var isBatch = false
     private var ended = 0
-    private var tenths = Tenths()
+    private var tenths = ProgressTenths()
     private var start = ContinuousClock.now
 
     /// Begins before it is known what is to be done.
@@ -55,14 +55,14 @@ struct RunProgress {
         guard isBatch, let total, case .lines = style, tenths.isNew(ended, of: total) else { return }
         let perPicture = (start.duration(to: .now) / ended).seconds
         Console.line(
-            "\(ended * 100 / total)% (\(ended) of \(total) pictures, \(oneDecimal(perPicture)) s each, "
+            "\(ended * 100 / total)% (\(ended) of \(total) images, \(oneDecimal(perPicture)) s each, "
                 + "\(ProgressDisplay.clock(remaining(of: total))) left)")
     }
 
     /// Takes the bar away.
     func finish() { display.finish() }
 
-    /// In plain lines, a batch's pictures are not told step by step.
+    /// In plain lines, a batch's photos are not reported step by step.
     private var pictureStyle: ProgressDisplay.Style {
         if isBatch, case .lines = style { .none } else { style }
     }

@@ -13,7 +13,7 @@ struct CartoonizeImage: ParsableCommand {
         usage: "cartoonize <photo> ... [-o <output>] [-i <instruction>] [options]",
         discussion: """
             Without --output, photo.jpg becomes photo.cartoon.png beside it. Standard output gets the paths that were \
-            written (or the picture with '-o -', or JSON with --json), standard error everything else.
+            written (or the image with '-o -', or JSON with --json), standard error everything else.
 
               cartoonize photo.jpg
               cartoonize photo.jpg -o sketch.png -i "Turn it into a pencil sketch"
@@ -21,8 +21,8 @@ struct CartoonizeImage: ParsableCommand {
               cartoonize https://example.org/photo.jpg
               curl -s https://example.org/photo.jpg | cartoonize - -o - > cartoon.png
 
-            A batch, which is a folder or more than one photo, goes on after a photo that fails, and the same command \
-            goes on with a batch that was interrupted.
+            A batch, which is a folder or more than one photo, continues after a photo that fails, and the same command \
+            continues a batch that was interrupted.
             """)
 
     @Argument(
@@ -98,7 +98,7 @@ struct CartoonizeImage: ParsableCommand {
             {
                 failure.message += "; did you mean the command '\(command)'?"
             }
-            // The failures of a batch's pictures have been told one by one.
+            // The failures of a batch's photos have been reported one by one.
             if output.json, failure.status != .incomplete {
                 let report = FailureReport(
                     input: photo.first.map(WebPhoto.shown) ?? batch.filesFrom ?? "",

@@ -10,7 +10,7 @@ struct ConvertCommand: ParsableCommand {
         commandName: "convert",
         abstract: "Turn a model of any kind into a folder of safetensors.",
         discussion: """
-            The source is a folder in diffusers' layout, or one file of the original layout (.ckpt, .pt, .safetensors), \
+            The source is a folder in diffusers' layout, or one file in the single-file (LDM) layout (.ckpt, .pt, .safetensors), \
             whose configuration files are then made from its shapes. Weights are streamed: memory does not grow with the \
             model. Pickles are read, never executed.
             """)
@@ -41,7 +41,7 @@ struct ConvertCommand: ParsableCommand {
     }
 
     private func convert() throws {
-        Interruption.startCleaning()
+        TerminationSignals.startCleaning()
         let search = ModelSearch.forThisProcess()
         let words = try tokenizer.map { URL(fileURLWithPath: $0) } ?? search.tokenizer()
         let location = search.checkpoint(in: URL(fileURLWithPath: source)) ?? URL(fileURLWithPath: source)
@@ -79,7 +79,7 @@ struct ConvertCommand: ParsableCommand {
 }
 
 extension ModelConverter.Report {
-    /// Tells which weights became infinite, if any.
+    /// Warns of weights that became infinite, if any.
     func warnOfOverflows() {
         guard !overflows.isEmpty else { return }
         let named = overflows.sorted { $0.key < $1.key }.prefix(5).map { "\($0.key) (\($0.value))" }

@@ -5,11 +5,11 @@ import Foundation
 import ImageCodecs
 import StableDiffusion
 
-/// Tells how a picture was made, from the parameters inside it, or what a model consists of.
+/// Prints how an image was made, from the settings inside it, or what a model consists of.
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Print the parameters inside a picture, or the parts of a model.")
+        abstract: "Print the settings inside an image, or the parts of a model.")
 
     @Argument(
         help: "A picture file, '-' for standard input, a model as for --model, or a file of weights.",

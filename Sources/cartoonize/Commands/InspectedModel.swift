@@ -6,7 +6,7 @@ import StableDiffusion
 /// What a model, or a file of weights alone, consists of.
 struct InspectedModel {
     private let name: String
-    /// Facts in the order they are told.
+    /// Facts in the order they are printed.
     private let facts: [(name: String, value: String)]
     private let parts: [(name: String, tensors: [TensorEntry])]
 

@@ -8,7 +8,7 @@ struct ModelsCommand: ParsableCommand {
         commandName: "models",
         abstract: "List the installed models: name, kind, size on disk, where found, folder.")
 
-    @Flag(help: "Print one JSON object a model.")
+    @Flag(help: "Print one JSON object for each model.")
     var json = false
 
     func run() throws {

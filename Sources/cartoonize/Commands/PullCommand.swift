@@ -13,7 +13,7 @@ struct PullCommand: ParsableCommand {
         abstract: "Download a published model and convert it.",
         discussion: """
             The repository must be an InstructPix2Pix model in diffusers' layout. Every file is checked against the hub's \
-            list, converted part by part, and its original removed. What is interrupted goes on with the same command. \
+            list, converted part by part, and its original removed. What is interrupted continues with the same command. \
             HF_ENDPOINT, HF_TOKEN (or the token of 'hf auth login'), HF_HUB_OFFLINE, HF_HUB_DOWNLOAD_TIMEOUT and the usual \
             proxy variables are honoured.
             """)
@@ -30,23 +30,23 @@ struct PullCommand: ParsableCommand {
     @Flag(name: [.short, .long], help: "Replace the model if it is there.")
     var force = false
 
-    @Flag(help: "Tell what would be downloaded, and stop.")
+    @Flag(help: "Print what would be downloaded, and stop.")
     var dryRun = false
 
     @Flag(name: [.short, .long], help: "Print no progress.")
     var quiet = false
 
     /// Ends a dry run.
-    private struct Told: Error {}
+    private struct DryRunEnded: Error {}
 
     func run() throws {
         try describingFailures {
-            do { try pull() } catch is Told {}
+            do { try pull() } catch is DryRunEnded {}
         }
     }
 
     private func pull() throws {
-        Interruption.startCleaning()
+        TerminationSignals.startCleaning()
         let environment = ProcessInfo.processInfo.environment
         let style = ProgressDisplay.style(quiet: quiet, environment: environment)
         let name = try HubName(name)
@@ -70,8 +70,8 @@ struct PullCommand: ParsableCommand {
             index: { file in try refusing(name) { try ModelDirectory.requireSupported(index: file) } },
             configured: { folder in try refusing(name) { try ModelDirectory.requireSupported(folder) } },
             planned: { plan in
-                tell(plan)
-                if dryRun { throw Told() }
+                announce(plan)
+                if dryRun { throw DryRunEnded() }
                 download = ByteProgress(style: style, label: "downloading", total: plan.total, earlier: plan.present)
             },
             progress: { event in
@@ -112,7 +112,7 @@ struct PullCommand: ParsableCommand {
         }
     }
 
-    private func tell(_ plan: ModelPull.Plan) {
+    private func announce(_ plan: ModelPull.Plan) {
         guard !quiet || dryRun else { return }
         for file in plan.weights { Console.line("\(file.path)  \(byteCountText(file.size))") }
         let rest = plan.present > 0 ? ", \(byteCountText(plan.present)) of it here already" : ""

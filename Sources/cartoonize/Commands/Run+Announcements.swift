@@ -1,11 +1,11 @@
 /// What a person wants to know before waiting.
 extension Run {
     /// Announces a batch.
-    func announce(_ plan: RunPlan, share: Int, _ remaining: Remaining, seeds: [UInt64]) {
+    func announce(_ plan: RunPlan, share: Int, _ remaining: RemainingJobs, seeds: [UInt64]) {
         guard !output.quiet, plan.isBatch || batch.dryRun else { return }
         var parts = [
-            batch.shard.map { "shard \($0.index) of \($0.count), \(share) of \(counted(plan.jobs.count, "picture"))" }
-                ?? counted(share, "picture")
+            batch.shard.map { "shard \($0.index) of \($0.count), \(share) of \(counted(plan.jobs.count, "image"))" }
+                ?? counted(share, "image")
         ]
         let done = remaining.done + remaining.unrecorded.count
         if done > 0 { parts.append("\(done) done before") }
@@ -31,7 +31,7 @@ extension Run {
     }
 
     /// Announces a picture: the only photo's first, and with `--verbose` each.
-    func announce(_ job: Job, _ photo: PictureMaker.Prepared, _ plan: RunPlan, _ forecast: Forecast.Picture) {
+    func announce(_ job: Job, _ photo: ImageMaker.Prepared, _ plan: RunPlan, _ forecast: Forecast.Picture) {
         let isFirst = job.seed == plan.jobs.first?.seed
         guard !output.quiet, plan.isBatch ? output.verbose : isFirst else { return }
         let settingsText = plan.isBatch ? "" : ", " + describeSettings(seeds: plan.jobs.map(\.seed))
@@ -43,7 +43,7 @@ extension Run {
         let (working, size) = (photo.sizes.working, photo.picture.size)
         if options.size.size == nil, working.isMuchSmaller(than: size) {
             Console.line(
-                "note: the picture is worked at \(working) and brought back to \(size); --max-pixels sets the limit")
+                "note: the model works at \(working) and brought back to \(size); --max-pixels sets the limit")
         } else if options.size.size == nil, size.isMuchSmaller(than: working) {
             Console.line("note: the picture is small; it is worked at \(working) and brought back to \(size)")
         } else if let note = options.size.note(on: photo.wholeSize, working: working) {
@@ -56,7 +56,7 @@ extension Run {
 
     private func describeSettings(seeds: [UInt64]) -> String {
         let generation = settings.generation
-        let guidance = generation.guidance != .off ? "" : ", guidance off (one pass a step)"
+        let guidance = generation.guidance != .off ? "" : ", guidance off (one pass per step)"
         let seedText = seeds.count == 1 ? "seed \(seeds[0])" : "seeds \(seeds[0]) to \(seeds[seeds.count - 1])"
         return "model \(settings.modelName), \(counted(generation.steps, "step")) of \(generation.sampler)\(guidance), "
             + seedText

@@ -11,16 +11,16 @@ extension Run {
         let (first, seeds, opened) = try settledPlan()
         guard let manifest = opened else { return }
         try confine(to: first)
-        let ledger = Ledger(plan: first, manifest: manifest, maker: maker, json: output.json, failFast: false)
-        Interruption.startCleaning { [quiet = output.quiet] in
+        let outcomes = BatchOutcomes(plan: first, manifest: manifest, maker: maker, json: output.json, failFast: false)
+        TerminationSignals.startCleaning { [quiet = output.quiet] in
             manifest.removeIfEmpty()
-            let counts = ledger.counts
-            if !quiet { Console.line("\(counted(counts.made, "picture")) made, \(counts.failed) failed") }
+            let counts = outcomes.counts
+            if !quiet { Console.line("\(counted(counts.made, "image")) made, \(counts.failed) failed") }
             return counts.failed > 0 ? ExitStatus.incomplete.rawValue : ExitStatus.success.rawValue
         }
         removeLeftovers(of: first.jobs, first, manifest)
         let lines = Manifest.lines(in: first.ledgerFolder)
-        let queue = try makeQueue(first, ledger, pictures: 1)
+        let queue = try makeQueue(first, outcomes, pictures: 1)
         progress.finish()
         if !output.quiet { Console.line("watching \(folder); Ctrl-C stops") }
 
@@ -39,12 +39,12 @@ extension Run {
                 handled[FilePath(photo.path)] = FolderWatch.State(photo.path)
                 watch.forget(photo.path)
                 do {
-                    try make(photo, of: photos, seeds: seeds, lines, ledger, queue)
+                    try make(photo, of: photos, seeds: seeds, lines, outcomes, queue)
                 } catch let failure as CommandFailure where !failure.stopsBatch {
                     Console.error(failure.message)
                 }
             }
-            try ledger.checkOutput()
+            try outcomes.checkOutput()
             watch.wait()
         }
         throw CommandFailure(.input, "the folder \(folder) is gone")
@@ -52,16 +52,17 @@ extension Run {
 
     /// Makes what is left to make of one photo.
     private mutating func make(
-        _ photo: Photo, of photos: [Photo], seeds: [UInt64], _ lines: [FilePath: ManifestLine], _ ledger: Ledger,
-        _ queue: PictureQueue
+        _ photo: Photo, of photos: [Photo], seeds: [UInt64], _ lines: [FilePath: ManifestLine],
+        _ outcomes: BatchOutcomes,
+        _ queue: ImageQueue
     ) throws {
         let naming = OutputNaming(output: output.output, format: output.format, seeds: seeds)
         let plan = try RunPlan(
             search: PhotoSearch(found: photos), naming: naming, arguments: options.photo, isShared: false)
         let jobs = plan.jobs.filter { FilePath($0.photo.path) == FilePath(photo.path) }
-        let remaining = try Remaining(
+        let remaining = try RemainingJobs(
             jobs, plan: plan, lines: lines, maker: maker, force: output.force, skipExisting: output.skipExisting)
-        try remaining.unrecorded.forEach { try ledger.found($0) }
+        try remaining.unrecorded.forEach { try outcomes.found($0) }
         guard !remaining.jobs.isEmpty else { return }
         progress.start(pictures: remaining.jobs.count, isBatch: true)
         try queue.make(remaining.jobs, progress: &progress, start: .now)

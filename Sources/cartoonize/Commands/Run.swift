@@ -10,7 +10,7 @@ struct Run {
     private let start: ContinuousClock.Instant
     let search: PhotoSearch
     let given: GivenSettings
-    let maker: PictureMaker
+    let maker: ImageMaker
     var progress: RunProgress
 
     var output: OutputOptions { options.output }
@@ -25,7 +25,7 @@ struct Run {
         self.options = options
         self.start = start
         let threads = min(options.generation.threads ?? .max, Compute.availableThreads)
-        try AddressBudget.require(AddressBudget.ownBytes(threads: threads), for: "the program itself")
+        try VirtualMemoryBudget.require(VirtualMemoryBudget.ownBytes(threads: threads), for: "the program itself")
         let environment = ProcessInfo.processInfo.environment
         let style = ProgressDisplay.style(quiet: options.output.quiet, environment: environment)
         let first = options.photo.first.map(WebPhoto.shown)
@@ -52,7 +52,7 @@ struct Run {
             Console.line(
                 "note: \(found.location.path) starts faster and takes less memory once converted: cartoonize convert")
         }
-        maker = PictureMaker(
+        maker = ImageMaker(
             model: model,
             settings: try Settings(given, threads: options.generation.threads, model: model, found: found),
             size: options.size, output: options.output)
@@ -62,9 +62,9 @@ struct Run {
         defer { progress.finish() }
         let (plan, seeds, manifest) = try settledPlan()
         try confine(to: plan)
-        Interruption.startCleaning()
+        TerminationSignals.startCleaning()
         let share = batch.shard.map { $0.share(of: plan.jobs) } ?? plan.jobs
-        let remaining = try Remaining(
+        let remaining = try RemainingJobs(
             share, plan: plan, lines: plan.isBatch ? Manifest.lines(in: plan.ledgerFolder) : [:], maker: maker,
             force: output.force, skipExisting: output.skipExisting)
         announce(plan, share: share.count, remaining, seeds: seeds)
@@ -72,10 +72,10 @@ struct Run {
 
         // Also of pictures that are done: a kill may come between a picture's name and the end of its temporary one.
         removeLeftovers(of: share, plan, manifest)
-        let ledger = Ledger(
+        let outcomes = BatchOutcomes(
             plan: plan, manifest: manifest, maker: maker, json: output.json, failFast: batch.failFast)
-        try remaining.unrecorded.forEach { try ledger.found($0) }
-        try make(remaining.jobs, plan, ledger)
+        try remaining.unrecorded.forEach { try outcomes.found($0) }
+        try make(remaining.jobs, plan, outcomes)
         try manifest?.finish(
             order: share.map {
                 FilePath(ManifestLine.relativeName($0.destination.name, to: plan.folder))
@@ -83,10 +83,10 @@ struct Run {
         if output.gallery {
             let path = FilePath(plan.folder).appending(Gallery.name)
             let count = try Gallery(instruction: settings.generation.instruction).write(plan.jobs, to: path)
-            if !output.quiet { Console.line("\(path): \(counted(count, "picture")) before and after") }
+            if !output.quiet { Console.line("\(path): \(counted(count, "photo")) before and after") }
         }
-        try conclude(ledger.counts, plan, manifest)
-        try ledger.checkOutput()
+        try conclude(outcomes.counts, plan, manifest)
+        try outcomes.checkOutput()
     }
 
     /// Decides names and seeds, checks them, and for a batch that is to be made opens the manifest and stores the seed.
@@ -123,22 +123,22 @@ struct Run {
         return (settled, seeds, manifest)
     }
 
-    private mutating func make(_ jobs: [Job], _ plan: RunPlan, _ ledger: Ledger) throws {
+    private mutating func make(_ jobs: [Job], _ plan: RunPlan, _ outcomes: BatchOutcomes) throws {
         guard !jobs.isEmpty else { return }
-        let queue = try makeQueue(plan, ledger, pictures: jobs.count)
+        let queue = try makeQueue(plan, outcomes, pictures: jobs.count)
         progress.start(pictures: jobs.count, isBatch: plan.isBatch)
         try queue.make(jobs, progress: &progress, start: start)
     }
 
     /// Opens the model for pictures to come.
-    func makeQueue(_ plan: RunPlan, _ ledger: Ledger, pictures: Int) throws -> PictureQueue {
+    func makeQueue(_ plan: RunPlan, _ outcomes: BatchOutcomes, pictures: Int) throws -> ImageQueue {
         let compute = try makeCompute()
         if generation.memory == .low { compute.weightPages = .released }
         let pipeline = try InstructPix2Pix(model: maker.model, compute: compute)
         let forecast = forecast(
             on: compute, pictures: pictures, timing: output.quiet || plan.isBatch ? .none : .beforeRun)
-        return PictureQueue(
-            maker: maker, ledger: ledger, pipeline: pipeline, plan: plan, output: output,
+        return ImageQueue(
+            maker: maker, outcomes: outcomes, pipeline: pipeline, plan: plan, output: output,
             willMake: { [self] job, photo in
                 let picture = try forecast.picture(
                     working: photo.sizes.working,
@@ -199,22 +199,22 @@ struct Run {
             forecast: forecast(on: compute, pictures: jobs.count, timing: .alone))
         let failed = try dryRun.run(jobs, isBatch: plan.isBatch)
         if failed > 0 {
-            throw CommandFailure(.incomplete, "\(failed) of \(counted(jobs.count, "picture")) could not be made")
+            throw CommandFailure(.incomplete, "\(failed) of \(counted(jobs.count, "image")) could not be made")
         }
     }
 
     /// The last line of a batch, and the status of one with failures.
-    private func conclude(_ counts: Ledger.Counts, _ plan: RunPlan, _ manifest: Manifest?) throws {
+    private func conclude(_ counts: BatchOutcomes.Counts, _ plan: RunPlan, _ manifest: Manifest?) throws {
         guard plan.isBatch, let manifest else { return }
         if counts.failed > 0 {
             throw CommandFailure(
                 .incomplete,
-                "\(counts.failed) of \(counted(counts.made + counts.failed, "picture")) failed; see \(manifest.path)")
+                "\(counts.failed) of \(counted(counts.made + counts.failed, "image")) failed; see \(manifest.path)")
         }
         if !output.quiet {
             let time = ProgressDisplay.clock(start.duration(to: .now))
             guard counts.made > 0 else { return Console.line("nothing was left to make") }
-            Console.line("\(counted(counts.made, "picture")) made in \(time); see \(manifest.path)")
+            Console.line("\(counted(counts.made, "image")) made in \(time); see \(manifest.path)")
         }
     }
 }

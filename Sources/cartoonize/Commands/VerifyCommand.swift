@@ -5,7 +5,7 @@ import ModelHub
 import StableDiffusion
 import TensorKernels
 
-/// Checks a model from its files' sums to what its parts compute.
+/// Checks a model from its files' checksums to what its parts compute.
 struct VerifyCommand: ParsableCommand {
     /// The figures beside a model.
     static let figuresName = "probe.json"
@@ -14,27 +14,27 @@ struct VerifyCommand: ParsableCommand {
         commandName: "verify",
         abstract: "Check a model: files, tensors, values, and what its parts compute.",
         discussion: """
-            Checked are the files' SHA-256 sums where they are known (pulled models, the Hugging Face cache), that every \
-            tensor is there in its shape and no other, that every value is finite, and a probe: each part runs on fixed \
+            Checked are the files' SHA-256 checksums where they are known (pulled models, the Hugging Face cache), that every \
+            tensor is there in its shape and no other, that every value is finite, and figures: each part runs on fixed \
             inputs, and its output is compared with the figures in \(figuresName) beside the model, or those of --against.
             """)
 
     @Argument(help: "A model, as for --model.")
     var model: String
 
-    @Option(help: ArgumentHelp("A file of figures to compare the probe with.", valueName: "file"), completion: .file())
+    @Option(help: ArgumentHelp("A file of figures to compare with.", valueName: "file"), completion: .file())
     var against: String?
 
-    @Option(help: ArgumentHelp("The largest relative difference of the probe that is accepted.", valueName: "x"))
+    @Option(help: ArgumentHelp("The largest relative difference of figures that is accepted.", valueName: "x"))
     var tolerance = 0.005
 
-    @Flag(help: "Write the probe's figures to \(figuresName) beside the model.")
+    @Flag(help: "Write the figures to \(figuresName) beside the model.")
     var record = false
 
-    @Flag(help: "Print the probe's figures as JSON.")
+    @Flag(help: "Print the figures as JSON.")
     var json = false
 
-    @Option(help: ArgumentHelp("The number of threads. (default: one a processor)", valueName: "n"))
+    @Option(help: ArgumentHelp("The number of threads. (default: one for each processor)", valueName: "n"))
     var threads: Int?
 
     @Flag(name: [.short, .long], help: "Print nothing but failures.")
@@ -64,10 +64,10 @@ struct VerifyCommand: ParsableCommand {
         try checkSums(of: found)
 
         let directory = try found.directory(search)
-        for note in directory.notes { tell("note: \(note)") }
+        for note in directory.notes { announce("note: \(note)") }
         let survey = try ModelSurvey(directory)
         for part in ModelPart.allCases {
-            tell("\(part.rawValue): \(TensorSummary(try survey.tensors(of: part))), every one in its place")
+            announce("\(part.rawValue): \(TensorSummary(try survey.tensors(of: part))), every one in its place")
         }
 
         let nonFinite = try survey.nonFinite()
@@ -78,65 +78,66 @@ struct VerifyCommand: ParsableCommand {
                 "\(nonFinite.count) tensors hold values that are not finite: \(named.joined(separator: ", "))"
                     + (nonFinite.count > 5 ? ", ..." : ""))
         }
-        tell("every value is finite")
+        announce("every value is finite")
 
-        let probe = try ModelProbe(
+        let probe = try ModelFigures(
             directory, compute: Compute(threads: min(threads ?? .max, Compute.availableThreads)))
         if let stored { try compare(probe, with: stored.figures, of: stored.file) }
         if record { try write(probe, to: found.location) }
-        if stored == nil, !record { tell("no figures to compare the probe with; --record stores them") }
+        if stored == nil, !record { announce("no figures to compare with; --record stores them") }
         if json { try StandardStreams.printResult(try probe.json) }
-        tell("\(found.name) is sound")
+        announce("\(found.name) is sound")
     }
 
     /// The figures to compare with, if there are any.
-    private func figures(of found: FoundModel) throws -> (figures: ModelProbe, file: String)? {
-        if let against { return (try ModelProbe(contentsOf: URL(fileURLWithPath: against)), against) }
+    private func figures(of found: FoundModel) throws -> (figures: ModelFigures, file: String)? {
+        if let against { return (try ModelFigures(contentsOf: URL(fileURLWithPath: against)), against) }
         let beside = found.location.appendingPathComponent(Self.figuresName)
         guard found.origin != .file, !record, FileManager.default.fileExists(atPath: beside.path) else { return nil }
-        return (try ModelProbe(contentsOf: beside), beside.path)
+        return (try ModelFigures(contentsOf: beside), beside.path)
     }
 
     private func checkSums(of found: FoundModel) throws {
         guard found.origin != .file else { return }
-        let known = try FileSums.known(of: found.location)
+        let known = try FileChecksums.known(of: found.location)
         for (path, expected) in known.sorted(by: { $0.key < $1.key }) {
-            let sum = try FileSums.sum(of: found.location.appendingPathComponent(path))
+            let sum = try FileChecksums.sum(of: found.location.appendingPathComponent(path))
             guard sum == expected else {
                 throw CommandFailure(.model, "\(path) was changed or damaged: its SHA-256 is \(sum), not \(expected)")
             }
         }
-        tell(known.isEmpty ? "no sums of its files are known" : "\(known.count) files have their SHA-256 sums")
+        announce(
+            known.isEmpty ? "no checksums of its files are known" : "\(known.count) files have their SHA-256 checksums")
     }
 
-    private func compare(_ probe: ModelProbe, with stored: ModelProbe, of file: String) throws {
+    private func compare(_ probe: ModelFigures, with stored: ModelFigures, of file: String) throws {
         let differences = probe.differences(from: stored)
         for (part, difference) in differences {
-            tell("probe: \(part) differs by \(String(format: "%.1e", difference))")
+            announce("figures: \(part) differs by \(String(format: "%.1e", difference))")
         }
         guard let worst = differences.first, worst.difference > tolerance else { return }
         throw CommandFailure(
             .model,
-            "the probe of \(worst.part) differs by \(String(format: "%.1e", worst.difference)) from \(file): other "
+            "the figures of \(worst.part) differ by \(String(format: "%.1e", worst.difference)) from \(file): other "
                 + "weights, or a fault of this program or machine")
     }
 
-    private func write(_ probe: ModelProbe, to folder: URL) throws {
+    private func write(_ probe: ModelFigures, to folder: URL) throws {
         let file = folder.appendingPathComponent(Self.figuresName)
         do {
             try Data((try probe.json + "\n").utf8).write(to: file, options: .atomic)
         } catch {
             throw CommandFailure(.output, "cannot write \(file.path): \(error.localizedDescription)")
         }
-        tell("the probe's figures are in \(file.path)")
+        announce("the figures are in \(file.path)")
     }
 
-    private func tell(_ text: String) {
+    private func announce(_ text: String) {
         if !quiet { Console.line(text) }
     }
 }
 
-extension ModelProbe {
+extension ModelFigures {
     fileprivate var json: String {
         get throws {
             let encoder = JSONEncoder()

@@ -10,9 +10,9 @@ struct InputFile {
     /// The path as given, `-` for standard input; of an address what may be shown of it.
     let name: String
     let data: Data
-    /// When the file was last changed, in seconds since 1970; 0 where a server does not tell.
+    /// When the file was last changed, in seconds since 1970; 0 where a server does not say.
     let modified: Double
-    /// When anything of the file was last changed, its times among it; 0 where a server does not tell.
+    /// When anything of the file was last changed, its times among it; 0 where a server does not say.
     let touched: Double
 
     /// Reads the file at `path`, which may be an http or https address, or standard input for `-`.
@@ -25,7 +25,7 @@ struct InputFile {
         }
         name = path
         if path == "-", StandardStreams.isTerminal(STDIN_FILENO) {
-            throw CommandFailure(.usage, "standard input is a terminal; pipe a picture into it, or name a file")
+            throw CommandFailure(.usage, "standard input is a terminal; pipe a photo into it, or name a file")
         }
         if path == "-", StandardStreams.wasClosed(STDIN_FILENO) { throw Self.failure(path, "it is closed") }
         let descriptor = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
@@ -35,7 +35,7 @@ struct InputFile {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw Self.failure(path, systemMessage(errno)) }
         guard status.st_mode & S_IFMT != S_IFDIR else {
-            throw Self.failure(path, "it is a folder; give one picture")
+            throw Self.failure(path, "it is a folder; give one file")
         }
         data = try Self.read(descriptor, path: path)
         guard !data.isEmpty else { throw Self.failure(path, "the file is empty") }
@@ -58,8 +58,8 @@ struct InputFile {
                 if errno == EINTR { continue }
                 throw failure(path, systemMessage(errno))
             }
-            if AddressBudget.isLimited {
-                try AddressBudget.require(2 * data.count + (8 << 20), for: "reading \(path)")
+            if VirtualMemoryBudget.isLimited {
+                try VirtualMemoryBudget.require(2 * data.count + (8 << 20), for: "reading \(path)")
             }
             let isStart = data.count < ImageFormat.signatureLength
             data += chunk[..<count]

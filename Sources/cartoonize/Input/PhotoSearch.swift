@@ -51,7 +51,7 @@ struct PhotoSearch {
         }
     }
 
-    /// Adds the names in a list: one a line, or ended by NUL bytes if there are any.
+    /// Adds the names in a list: one on each line, or ended by NUL bytes if there are any.
     mutating func add(list: [UInt8]) {
         let list = Self.unmarked(list)
         let separator = list.contains(0) ? UInt8(0) : UInt8(ascii: "\n")
@@ -144,7 +144,7 @@ struct PhotoSearch {
     static func looksLikePhoto(_ path: String) -> Bool {
         let nameSaysSo = ImageFormat(fileExtension: FilePath(path).fileExtension) != nil
         switch FileKind(path) {
-        // A link to nothing is told like any file that cannot be read.
+        // A link to nothing is reported like any file that cannot be read.
         case nil: return nameSaysSo
         case .file: return nameSaysSo || startsLikePicture(path)
         case .folder, .other: return false
@@ -213,7 +213,7 @@ extension PhotoSearch {
         guard !photos.isEmpty || mayBeEmpty else {
             let place = (arguments + [list].compactMap { $0 }).joined(separator: ", ")
             throw CommandFailure(
-                .input, "there are no pictures in \(place)" + (recursive ? "" : "; --recursive looks deeper"))
+                .input, "there are no photos in \(place)" + (recursive ? "" : "; --recursive looks deeper"))
         }
     }
 }

@@ -5,7 +5,7 @@ struct AvailableMemory {
     /// Where the system's own files are; elsewhere in tests.
     var root = ""
 
-    /// In bytes: the system's, or less if a control group limits this process; nil where none can be told.
+    /// In bytes: the system's, or less if a control group limits this process; nil where none is known.
     var bytes: Int? { ([systemBytes].compactMap { $0 } + groupBytes).min() }
 
     /// Throws a `CommandFailure` unless `needed` bytes can be had.

@@ -21,7 +21,7 @@ final class Forecast {
         var residency: InstructPix2Pix.Residency
         /// The memory of tensors that stays between stages.
         var keptTensorBytes: Int
-        /// The room for tensors to reserve where addresses are limited.
+        /// The room for tensors to reserve where virtual memory is limited.
         var reservedBytes: Int
 
         var summary: String { Forecast.summary(seconds: seconds, peakBytes: peakBytes) }
@@ -56,7 +56,7 @@ final class Forecast {
     private let tensorCapacity: Int
     /// What this process has and what it may still take, together; nil without a limit.
     private let available: Int?
-    /// The addresses that are left for weights, tensors and pictures; nil without a limit.
+    /// The virtual memory that is left for weights, tensors and pictures; nil without a limit.
     private let addresses: Int?
     /// Of this process before the model.
     private let ownBytes: Int
@@ -77,8 +77,8 @@ final class Forecast {
         (self.compute, self.timing) = (compute, timing)
         self.pictures = pictures
         keepsParts = pictures > 1 && use != .low
-        addresses = AddressSpace.left.map {
-            $0 - AddressBudget.ownBytes(threads: settings.threads) - compute.workingAddressBytes
+        addresses = VirtualMemory.left.map {
+            $0 - VirtualMemoryBudget.ownBytes(threads: settings.threads) - compute.workingAddressBytes
         }
         tensorCapacity = addresses == nil ? compute.capacityBytes : .max
         let resident = ProcessStatus.residentBytes ?? 0
@@ -163,7 +163,7 @@ final class Forecast {
     private func addressBytes(
         _ estimate: RunEstimate, _ photo: PictureMemory, _ residency: InstructPix2Pix.Residency
     ) -> Int {
-        estimate.addressBytes(residency: residency) + AddressBudget.bytes(of: photo.photo)
+        estimate.addressBytes(residency: residency) + VirtualMemoryBudget.bytes(of: photo.photo)
     }
 
     private func refusal(_ estimate: RunEstimate, _ size: PixelSize, _ photo: PictureMemory) -> any Error {
@@ -172,7 +172,7 @@ final class Forecast {
         var there = byteCountText(min(available ?? .max, tensorCapacity))
         let neededAddresses = addressBytes(estimate, photo, residency)
         if let addresses, neededAddresses > addresses {
-            (needed, there) = ("\(byteCountText(neededAddresses)) of addresses", byteCountText(max(addresses, 0)))
+            (needed, there) = ("\(byteCountText(neededAddresses)) of virtual memory", byteCountText(max(addresses, 0)))
         }
         return CommandFailure(
             .memory,

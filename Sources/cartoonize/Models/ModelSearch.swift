@@ -15,7 +15,7 @@ struct FoundModel: Equatable {
 
     /// The name that `--model` takes; for a path the folder's or file's own name.
     let name: String
-    /// The model's folder, or the one file of the original layout that it is.
+    /// The model's folder, or the one file in the single-file (LDM) layout that it is.
     let location: URL
     let origin: Origin
 

@@ -64,7 +64,7 @@ enum Destination: Equatable, Sendable {
         guard descriptor >= 0 else { throw CommandFailure(writing: path, SystemError()) }
         defer { close(descriptor) }
         guard !StandardStreams.isTerminal(descriptor) else {
-            throw CommandFailure(.usage, "a picture is not written to a terminal; name a file with -o")
+            throw CommandFailure(.usage, "an image is not written to a terminal; name a file with -o")
         }
         switch writeAll(bytes, to: descriptor) {
         case 0: return

@@ -50,9 +50,9 @@ struct Gallery {
     }
 
     private func pictures(_ photo: String, _ output: String) throws -> (before: Data, after: Data, size: PixelSize) {
-        let (before, after) = (try InputPicture(InputFile(path: photo)), try InputPicture(InputFile(path: output)))
+        let (before, after) = (try InputPhoto(InputFile(path: photo)), try InputPhoto(InputFile(path: output)))
         let size = after.size.workingSize(factor: 1, smallestSide: 1, limit: Self.side * Self.side)
-        func small(_ picture: InputPicture) throws -> Data {
+        func small(_ picture: InputPhoto) throws -> Data {
             var copy = picture.resized(to: size, format: .jpeg)
             // A large profile would be in every picture twice.
             if let profile = copy.iccProfile, profile.count > 4096 { copy.iccProfile = nil }

@@ -27,7 +27,7 @@ struct OutputNaming {
             try requireOnePicture(for: "-o -")
             guard !StandardStreams.isTerminal(STDOUT_FILENO) else {
                 throw CommandFailure(
-                    .usage, "a picture is not written to a terminal; redirect it or name a file with -o")
+                    .usage, "an image is not written to a terminal; redirect it or name a file with -o")
             }
             return [job(photo, .standardOutput, format ?? .png)]
         }
@@ -41,7 +41,7 @@ struct OutputNaming {
         guard let format = format ?? ImageFormat(fileExtension: fileExtension) else {
             throw CommandFailure(
                 .usage,
-                "the kind of picture is not clear from the name \(output); \(ImageFormat.howToChoose)")
+                "the format is not clear from the name \(output); \(ImageFormat.howToChoose)")
         }
         return jobs(photo, stem: FilePath(output).withoutExtension, fileExtension: fileExtension, format)
     }
@@ -58,7 +58,7 @@ struct OutputNaming {
     /// - Parameter keepingExtension: whether the photo's extension stays in the name, to tell it from another's.
     func jobs(for photo: Photo, keepingExtension: Bool = false) throws -> [Job] {
         guard photo.path != "-" else {
-            throw CommandFailure(.usage, "the picture from standard input has no name; give the output's with -o")
+            throw CommandFailure(.usage, "the photo from standard input has no name; give the output's with -o")
         }
         guard FileKind(photo.path) != .other, !["/dev/", "/proc/"].contains(where: photo.path.hasPrefix) else {
             throw CommandFailure(.usage, "the picture from \(photo.path) has no name; give the output's with -o")
@@ -85,7 +85,7 @@ struct OutputNaming {
 
     private func requireOnePicture(for output: String) throws {
         guard seeds.count == 1 else {
-            throw CommandFailure(.usage, "--count writes several pictures, which \(output) cannot hold; name a file")
+            throw CommandFailure(.usage, "--count writes several images, which \(output) cannot hold; name a file")
         }
     }
 }

@@ -4,7 +4,7 @@ import ModelHub
 import StableDiffusion
 import TensorKernels
 
-/// What the process tells its caller. The numbers are documented and scripts rely on them.
+/// What the process reports to its caller. The numbers are documented and scripts rely on them.
 enum ExitStatus: Int32 {
     case success = 0
     /// Something failed while running that is none of the cases below.
@@ -41,7 +41,7 @@ struct CommandFailure: Error {
         case let failure as CommandFailure: self = failure
         case CheckpointError.cannotWrite, CheckpointError.destinationExists:
             self.init(.output, String(describing: error))
-        case CheckpointError.noAddresses:
+        case CheckpointError.noVirtualMemory:
             self.init(
                 .memory,
                 "not enough memory: \(error) Raise the limit (ulimit -v), or take the model \(defaultModelName)")
@@ -73,7 +73,7 @@ extension ExitStatus {
     }
 }
 
-/// The reader of our standard output went away: there is nobody to tell, so the program just ends.
+/// The reader of our standard output went away: nobody reads on, so the program just ends.
 struct ClosedPipe: Error {}
 
 /// Runs a command's work and gives whatever it throws its sentence and its status.

@@ -10,14 +10,14 @@ struct ByteProgress {
     private let earlier: Int
     private let start = ContinuousClock.now
     private var lastDrawing = ContinuousClock.now
-    private var tenths: Tenths
+    private var tenths: ProgressTenths
 
     init(style: ProgressDisplay.Style, label: String, total: Int, earlier: Int = 0) {
         self.style = style
         self.label = label
         self.total = max(total, 1)
         self.earlier = earlier
-        tenths = Tenths(done: earlier, of: total)
+        tenths = ProgressTenths(done: earlier, of: total)
     }
 
     mutating func show(_ done: Int) {

@@ -17,11 +17,11 @@ struct ProgressDisplay {
     private var stepsStart = ContinuousClock.now
     /// What comes after the steps, the decoding, as long as how many of them.
     var stepsAfter = 0.0
-    private var tenths = Tenths()
+    private var tenths = ProgressTenths()
 
     /// - Parameters:
     ///   - label: what is worked on, shown before the bar.
-    ///   - suffix: shown behind all else.
+    ///   - suffix: shown after all else.
     init(style: Style, label: String, suffix: String = "") {
         self.style = style
         self.label = label
@@ -45,7 +45,7 @@ struct ProgressDisplay {
     /// The first step begins now: the time per step counts from here.
     mutating func beginSteps() {
         stepsStart = .now
-        tenths = Tenths()
+        tenths = ProgressTenths()
     }
 
     /// `done` of `total` steps are done.

@@ -4,7 +4,7 @@ import ArgumentParser
 struct BatchOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A file with the photos' names, one a line or ended by NUL bytes; '-' for standard input.",
+            "A file with the photos' names, one on each line or ended by NUL bytes; '-' for standard input.",
             valueName: "file"), completion: .file())
     var filesFrom: String?
 
@@ -13,13 +13,13 @@ struct BatchOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Make only the i-th of n shares of the photos, for processes or machines that share a folder.",
+            "Process only the i-th of n shares of the photos, for processes or machines that share a folder.",
             valueName: "i/n"))
     var shard: Shard?
 
     @Flag(help: "Stop a batch at the first failure.")
     var failFast = false
 
-    @Flag(help: "Check everything and say what would be made; write nothing.")
+    @Flag(help: "Check everything and print what would be made; write nothing.")
     var dryRun = false
 }

@@ -5,10 +5,10 @@ import StableDiffusion
 struct GenerationOptions: ParsableArguments {
     @Option(
         name: [.short, .long],
-        help: ArgumentHelp("What to do with the picture. (default: the model's, \"Cartoonize the following image\")"))
+        help: ArgumentHelp("What to do with the photo. (default: the model's, \"Cartoonize the following image\")"))
     var instruction: String?
 
-    @Option(help: ArgumentHelp("What the picture should not become.", valueName: "instruction"))
+    @Option(help: ArgumentHelp("What the image should not become (the negative prompt).", valueName: "instruction"))
     var negative: String?
 
     @Option(help: ArgumentHelp("The number of denoising steps. (default: the model's)", valueName: "n"))
@@ -25,11 +25,11 @@ struct GenerationOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The seed of the random numbers: the same seed gives the same picture. (default: a random one)",
+            "The seed of the random numbers: the same seed gives the same image. (default: a random one)",
             valueName: "n"))
     var seed: UInt64?
 
-    @Option(help: ArgumentHelp("How many pictures to make, with the seeds seed, seed+1, ...", valueName: "n"))
+    @Option(help: ArgumentHelp("How many images to make, with the seeds seed, seed+1, ...", valueName: "n"))
     var count = 1
 
     @Option(
@@ -46,11 +46,11 @@ struct GenerationOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Take the settings, all but the size, from a picture that this program or stable-diffusion-webui made; "
-                + "other options come before them.", valueName: "picture"), completion: .file())
+            "Take the settings, all but the size, from an image that this program or stable-diffusion-webui made; "
+                + "other options come before them.", valueName: "image"), completion: .file())
     var paramsFrom: String?
 
-    @Option(help: ArgumentHelp("The number of threads. (default: one a processor)", valueName: "n"))
+    @Option(help: ArgumentHelp("The number of threads. (default: one for each processor)", valueName: "n"))
     var threads: Int?
 
     @Option(

@@ -1,7 +1,7 @@
 import ArgumentParser
 import ImageCodecs
 
-/// Where the picture goes and what is told on the way.
+/// Where the picture goes and what is printed on the way.
 struct OutputOptions: ParsableArguments {
     static let defaultQuality = 92
 
@@ -13,7 +13,7 @@ struct OutputOptions: ParsableArguments {
     var output: String?
 
     @Option(
-        help: ArgumentHelp("The kind of picture to write. (default: by the output's extension)", valueName: "format"))
+        help: ArgumentHelp("The format to write. (default: by the output's extension)", valueName: "format"))
     var format: ImageFormat?
 
     @Option(
@@ -40,7 +40,7 @@ struct OutputOptions: ParsableArguments {
     @Flag(name: [.short, .long], help: "Replace existing outputs.")
     var force = false
 
-    @Flag(help: "Leave photos alone whose output exists, however it was made.")
+    @Flag(help: "Skip photos whose output exists, however it was made.")
     var skipExisting = false
 
     @Flag(help: "Write the photo and what became of it side by side.")
@@ -48,7 +48,7 @@ struct OutputOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Write an approximate picture every k-th step, NAME.step-K.png beside the output.", valueName: "k"))
+            "Write an approximate image every k-th step, NAME.step-K.png beside the output.", valueName: "k"))
     var preview: Int?
 
     @Flag(help: "Write cartoonize.html into the output folder: all photos before and after.")
@@ -60,7 +60,7 @@ struct OutputOptions: ParsableArguments {
     @Flag(name: [.short, .long], help: "Print sizes, settings and times.")
     var verbose = false
 
-    @Flag(help: "Print one JSON object a picture instead of its path.")
+    @Flag(help: "Print one JSON object for each image instead of its path.")
     var json = false
 
     func validate() throws {

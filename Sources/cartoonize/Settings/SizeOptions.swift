@@ -15,7 +15,7 @@ struct SizeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Work at no more pixels than this; a larger picture is reduced, then brought back to its size. "
+            "Work at no more pixels than this; a larger photo is reduced, then brought back to its size. "
                 + "(default: what the model recommends, else 1048576)", valueName: "n"))
     var maxPixels: Int?
 

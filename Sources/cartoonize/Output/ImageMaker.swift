@@ -3,7 +3,7 @@ import ImageCodecs
 import StableDiffusion
 
 /// What happens to a photo before and after the model, by the options of a run.
-struct PictureMaker: Sendable {
+struct ImageMaker: Sendable {
     let model: ModelDirectory
     let settings: Settings
     let size: SizeOptions
@@ -13,7 +13,7 @@ struct PictureMaker: Sendable {
     /// A photo ready for the model.
     struct Prepared: Sendable {
         /// What of the photo is used.
-        let picture: InputPicture
+        let picture: InputPhoto
         let wholeSize: PixelSize
         let source: PixelImage
         let sizes: (working: PixelSize, output: PixelSize)
@@ -27,14 +27,14 @@ struct PictureMaker: Sendable {
         let file = try InputFile(path: job.photo.path)
         let header = try file.header()
         let stored = PixelSize(width: header.width, height: header.height)
-        if AddressBudget.isLimited {
-            try AddressBudget.require(
-                AddressBudget.ownBytes(threads: settings.threads) + AddressBudget.bytes(of: stored),
+        if VirtualMemoryBudget.isLimited {
+            try VirtualMemoryBudget.require(
+                VirtualMemoryBudget.ownBytes(threads: settings.threads) + VirtualMemoryBudget.bytes(of: stored),
                 for: "reading a photo of \(stored)")
         }
         try AvailableMemory().require(
             PictureMemory.reading(stored, hasAlpha: header.hasAlpha), for: "reading a photo of \(stored)")
-        let whole = try InputPicture(file, strict: output.strict)
+        let whole = try InputPhoto(file, strict: output.strict)
         let sizes = try sizes(for: job, photo: whole.size)
         let picture = whole.middle(size.usedPart(of: whole.size))
         let source = picture.pixels(size: sizes.working)
@@ -94,7 +94,7 @@ struct PictureMaker: Sendable {
         if max(written.width, written.height) > job.format.maximumSide {
             throw CommandFailure(
                 .output,
-                "a \(job.format) picture has at most \(job.format.maximumSide) pixels a side, and \(written) are asked for; "
+                "a \(job.format) image has at most \(job.format.maximumSide) pixels on each side, and \(written) are asked for; "
                     + "give --format png or a --size")
         }
         return sizes

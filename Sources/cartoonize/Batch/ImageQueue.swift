@@ -5,19 +5,19 @@ import StableDiffusion
 
 /// Makes the pictures of a run one after the other. While the model works on one, the next photo is read and the picture
 /// before is encoded and written, each on a thread of its own.
-struct PictureQueue {
-    let maker: PictureMaker
-    let ledger: Ledger
+struct ImageQueue {
+    let maker: ImageMaker
+    let outcomes: BatchOutcomes
     let pipeline: InstructPix2Pix
     let plan: RunPlan
     let output: OutputOptions
-    /// Told of a photo that was read, just before the model works on it: says what the picture will take; what it throws is
+    /// Called with a photo that was read, just before the model works on it: says what the picture will take; what it throws is
     /// the picture's failure.
-    let willMake: (Job, PictureMaker.Prepared) throws -> Forecast.Picture
+    let willMake: (Job, ImageMaker.Prepared) throws -> Forecast.Picture
 
     /// - Parameter start: when the first picture began, its preparations included.
     func make(_ jobs: [Job], progress: inout RunProgress, start: ContinuousClock.Instant) throws {
-        let readsAhead = !AddressBudget.isLimited
+        let readsAhead = !VirtualMemoryBudget.isLimited
         var (pictureStart, ahead) = (start, jobs.first.map(prepare))
         var writing: Background<Void>?
         for (index, job) in jobs.enumerated() {
@@ -44,32 +44,32 @@ struct PictureQueue {
                 writing = write(result, of: job, photo, line, start: pictureStart)
                 if !readsAhead { try writing?.value() }
             case .failure(let error):
-                try ledger.failed(line, error, after: pictureStart.duration(to: .now))
+                try outcomes.failed(line, error, after: pictureStart.duration(to: .now))
             }
             pictureStart = .now
         }
         try writing?.value()
     }
 
-    private func prepare(_ job: Job) -> Background<PictureMaker.Prepared> {
+    private func prepare(_ job: Job) -> Background<ImageMaker.Prepared> {
         Background { [maker] in try maker.prepare(job) }
     }
 
     /// The photo after that of job `index`; several pictures of one photo share it.
     private func following(
-        _ index: Int, in jobs: [Job], _ current: Background<PictureMaker.Prepared>
-    ) -> Background<PictureMaker.Prepared>? {
+        _ index: Int, in jobs: [Job], _ current: Background<ImageMaker.Prepared>
+    ) -> Background<ImageMaker.Prepared>? {
         guard index + 1 < jobs.count else { return nil }
         return FilePath(jobs[index + 1].photo.path) == FilePath(jobs[index].photo.path)
             ? current : prepare(jobs[index + 1])
     }
 
     private func write(
-        _ result: GenerationResult, of job: Job, _ photo: PictureMaker.Prepared, _ line: ManifestLine,
+        _ result: GenerationResult, of job: Job, _ photo: ImageMaker.Prepared, _ line: ManifestLine,
         start: ContinuousClock.Instant
     ) -> Background<Void> {
         let replacing = output.force || job.replacesDamaged
-        return Background { [maker, ledger, plan, verbose = output.verbose] in
+        return Background { [maker, outcomes, plan, verbose = output.verbose] in
             let writeStart = ContinuousClock.now
             var line = line
             do {
@@ -79,12 +79,12 @@ struct PictureQueue {
             } catch {
                 // Another process may have made the same picture meanwhile.
                 let isThere = plan.isBatch && !replacing && maker.isResult(of: job, at: job.destination.name)
-                guard isThere else { return try ledger.failed(line, error, after: start.duration(to: .now)) }
+                guard isThere else { return try outcomes.failed(line, error, after: start.duration(to: .now)) }
             }
             let timings = RunReport.Timings(
                 result.timings, read: photo.time, write: writeStart.duration(to: .now), total: start.duration(to: .now))
             if verbose { Console.line(timings.summary) }
-            try ledger.made(
+            try outcomes.made(
                 RunReport(
                     input: job.photo.name, output: job.destination.name, model: maker.settings.modelName,
                     seed: job.seed,
@@ -93,7 +93,7 @@ struct PictureQueue {
         }
     }
 
-    private func preview(of job: Job, _ photo: PictureMaker.Prepared) -> Preview? {
+    private func preview(of job: Job, _ photo: ImageMaker.Prepared) -> Preview? {
         guard let interval = output.preview else { return nil }
         return Preview(interval: interval) { step, picture in
             let parameters = maker.parameters(seed: job.seed, working: photo.sizes.working)

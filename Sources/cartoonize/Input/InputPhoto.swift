@@ -3,7 +3,7 @@ import ImageCodecs
 import StableDiffusion
 
 /// A decoded input picture, and how a result becomes a picture like it.
-struct InputPicture: Sendable {
+struct InputPhoto: Sendable {
     private let image: DecodedImage
 
     /// - Parameter strict: whether damage that could be repaired is a failure.
@@ -26,7 +26,7 @@ struct InputPicture: Sendable {
     var hasProfile: Bool { image.iccProfile != nil }
 
     /// The middle part of a size.
-    func middle(_ size: PixelSize) -> InputPicture {
+    func middle(_ size: PixelSize) -> InputPhoto {
         guard size != self.size else { return self }
         let (left, top) = ((image.width - size.width) / 2, (image.height - size.height) / 2)
         func cut(_ bytes: [UInt8], channels: Int) -> [UInt8] {
@@ -38,7 +38,7 @@ struct InputPicture: Sendable {
             }
             return part
         }
-        return InputPicture(
+        return InputPhoto(
             image: DecodedImage(
                 width: size.width, height: size.height, rgb: cut(image.rgb, channels: 3),
                 alpha: image.alpha.map { cut($0, channels: 1) }, iccProfile: image.iccProfile,

@@ -2,7 +2,7 @@ import Files
 import Foundation
 
 /// The addresses that this process may use.
-public enum AddressSpace {
+public enum VirtualMemory {
     /// Bytes that it may still map; nil where neither `RLIMIT_AS` (`ulimit -v`) nor `RLIMIT_DATA` (`ulimit -d`) sets a limit.
     ///
     /// Mapped files do not count as data, but are taken to: a run then has less than it might.

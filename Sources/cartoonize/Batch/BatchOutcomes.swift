@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 
 /// Takes the outcome of each picture: standard output, manifest, and the counts that end a run.
-final class Ledger: Sendable {
+final class BatchOutcomes: Sendable {
     struct Counts {
         var made = 0
         var failed = 0
@@ -10,14 +10,14 @@ final class Ledger: Sendable {
 
     private let plan: RunPlan
     private let manifest: Manifest?
-    private let maker: PictureMaker
+    private let maker: ImageMaker
     private let json: Bool
     private let failFast: Bool
     private let state = Mutex(Counts())
     /// Why standard output takes no more.
     private let outputFailure = Mutex<(any Error)?>(nil)
 
-    init(plan: RunPlan, manifest: Manifest?, maker: PictureMaker, json: Bool, failFast: Bool) {
+    init(plan: RunPlan, manifest: Manifest?, maker: ImageMaker, json: Bool, failFast: Bool) {
         self.plan = plan
         self.manifest = manifest
         self.maker = maker

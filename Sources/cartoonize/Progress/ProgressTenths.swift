@@ -1,5 +1,5 @@
-/// Which tenths of some work have been told, for progress in plain lines.
-struct Tenths {
+/// Which tenths of some work have been reported, for progress in plain lines.
+struct ProgressTenths {
     private var told: Int
 
     /// - Parameter done: of `total`, before the work began.
@@ -7,7 +7,7 @@ struct Tenths {
         told = done * 10 / max(total, 1)
     }
 
-    /// Whether `done` of `total` reach a tenth that has not been told; it then has.
+    /// Whether `done` of `total` reach a tenth that has not been reported; it then has.
     mutating func isNew(_ done: Int, of total: Int) -> Bool {
         let tenths = done * 10 / max(total, 1)
         guard tenths > told else { return false }

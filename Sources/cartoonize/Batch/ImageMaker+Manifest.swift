@@ -5,7 +5,7 @@ import ModelHub
 import StableDiffusion
 
 /// What a batch asks of the maker of its pictures.
-extension PictureMaker {
+extension ImageMaker {
     /// The manifest's line of a picture that is yet to be made.
     func line(of job: Job, folder: String) -> ManifestLine {
         ManifestLine(
@@ -41,7 +41,7 @@ extension PictureMaker {
         }
         guard let file = try? InputFile(path: path) else { return .damaged }
         if Digest.sha256(of: file.data) == sum { return .asMade }
-        return (try? InputPicture(file, strict: true)) == nil ? .damaged : .changed
+        return (try? InputPhoto(file, strict: true)) == nil ? .damaged : .changed
     }
 
     /// The line of `job` as it is recorded for the file at `path`, if that shows by its parameters, size and age that it

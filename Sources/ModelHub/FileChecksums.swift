@@ -2,7 +2,7 @@ import Checkpoints
 import Foundation
 
 /// The file `SHA256SUMS` beside a model, as `sha256sum` writes and checks it: what each of its files has to be.
-public enum FileSums {
+public enum FileChecksums {
     /// The file's name in a model's folder.
     public static let name = "SHA256SUMS"
 
@@ -15,7 +15,7 @@ public enum FileSums {
         return digest.finish()
     }
 
-    /// Writes the sums of all files in `folder` and below.
+    /// Writes the checksums of all files in `folder` and below.
     static func write(for folder: URL) throws {
         let paths = (FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []).sorted()
         var lines = ""
@@ -30,7 +30,7 @@ public enum FileSums {
         try writeAtomically(Data(lines.utf8), to: folder.appendingPathComponent(name))
     }
 
-    /// The sums that are known of a model's files, by path: those of `SHA256SUMS`, and in the Hugging Face cache the
+    /// The checksums that are known of a model's files, by path: those of `SHA256SUMS`, and in the Hugging Face cache the
     /// names of the files that its links lead to.
     ///
     /// - Throws: `HubError` when the file is damaged.

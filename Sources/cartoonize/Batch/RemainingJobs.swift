@@ -2,7 +2,7 @@ import Files
 import Foundation
 
 /// What of a plan is left to do, after what manifest and folder say was done.
-struct Remaining {
+struct RemainingJobs {
     private(set) var jobs: [Job] = []
     /// Pictures that an earlier run made with the same settings.
     private(set) var done = 0
@@ -18,7 +18,7 @@ struct Remaining {
     ///   - lines: the manifest's, by output; empty for a single photo.
     /// - Throws: `CommandFailure` when pictures that this run did not make are in the way.
     init(
-        _ jobs: [Job], plan: RunPlan, lines: [FilePath: ManifestLine], maker: PictureMaker, force: Bool,
+        _ jobs: [Job], plan: RunPlan, lines: [FilePath: ManifestLine], maker: ImageMaker, force: Bool,
         skipExisting: Bool
     ) throws {
         var inTheWay: [String] = []
@@ -57,7 +57,7 @@ struct Remaining {
 
     /// Adds a picture that an earlier run made with the same settings.
     private mutating func add(
-        _ job: Job, at path: String, _ condition: PictureMaker.Condition, force: Bool, skipExisting: Bool
+        _ job: Job, at path: String, _ condition: ImageMaker.Condition, force: Bool, skipExisting: Bool
     ) {
         switch condition {
         case .asMade: done += 1

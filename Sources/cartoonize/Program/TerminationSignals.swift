@@ -28,7 +28,7 @@ private func noteSignal(_ number: Int32) {
 }
 
 /// What SIGINT, SIGTERM, SIGHUP, a closed pipe and a file of weights that is cut short do.
-enum Interruption {
+enum TerminationSignals {
     /// From here on SIGINT, SIGTERM and SIGHUP end the program with 130, 143 or 129; a closed pipe and a file size limit are
     /// errors of `write` instead of a death. What the parent process ignores (`nohup`, a script's job in the background)
     /// stays ignored.

@@ -7,7 +7,7 @@ import TensorKernels
 ///
 /// The inputs are `sin(0.7 i)` over the values in PyTorch's order: a picture of 8 latents' side, latents, text embeddings;
 /// the text encoder gets "Cartoonize the following image", the UNet the timestep 500.
-public struct ModelProbe: Codable, Equatable, Sendable {
+public struct ModelFigures: Codable, Equatable, Sendable {
     /// One part's output.
     public struct Figures: Codable, Equatable, Sendable {
         /// The output's sides in PyTorch's order.
@@ -46,9 +46,9 @@ public struct ModelProbe: Codable, Equatable, Sendable {
     public init(contentsOf file: URL) throws {
         let bytes = try ConfigurationFile.bytes(of: file, limit: 1 << 20)
         do {
-            self = try JSONDecoder().decode(ModelProbe.self, from: Data(bytes))
+            self = try JSONDecoder().decode(ModelFigures.self, from: Data(bytes))
         } catch {
-            throw ConfigurationError(file: file.path, reason: "it holds no figures of a probe")
+            throw ConfigurationError(file: file.path, reason: "it holds no figures of a model")
         }
     }
 
@@ -97,7 +97,7 @@ public struct ModelProbe: Codable, Equatable, Sendable {
     }
 
     /// The difference of each part from other figures, the largest first; infinite for a part that only one has.
-    public func differences(from other: ModelProbe) -> [(part: String, difference: Double)] {
+    public func differences(from other: ModelFigures) -> [(part: String, difference: Double)] {
         Set(parts.keys).union(other.parts.keys).map { part in
             guard let mine = parts[part], let theirs = other.parts[part] else { return (part, .infinity) }
             return (part, mine.difference(from: theirs))
