@@ -65,6 +65,20 @@ package struct RegularFile: ~Copyable {
         }
     }
 
+    /// The first `count` bytes, or all there are.
+    package func start(_ count: Int) throws(Failure) -> Data {
+        var bytes = Data(count: min(count, size))
+        var length = 0
+        while length < bytes.count {
+            let got = bytes.withUnsafeMutableBytes {
+                pread(descriptor, $0.baseAddress! + length, $0.count - length, off_t(length))
+            }
+            if got == 0 { break }
+            if got > 0 { length += got } else if errno != EINTR { throw .system(errno) }
+        }
+        return bytes.prefix(length)
+    }
+
     /// The content of the file at `path`.
     package static func contents(
         of path: String, limit: Int, followingLinks: Bool = true

@@ -68,6 +68,12 @@ extension ImageFormat {
         self = format
     }
 
+    /// Whether the first bytes of a file are those of a picture, of a format that is read or of another well-known one.
+    public static func isPicture(start: some Sequence<UInt8>) -> Bool {
+        let start = FileStart(start)
+        return all.contains { $0.matches(start) } || start.foreignPicture != nil
+    }
+
     /// The format that the content shows.
     ///
     /// Throws `ImageError.emptyFile` or `.unknownFormat`, which names other well-known kinds of file.
@@ -123,9 +129,19 @@ struct FileStart {
 
     /// What a file of no format that is read looks like.
     var foreignKind: String? {
-        if let major = brands.first { return major == "crx " ? "a camera raw picture (Canon CR3)" : "a video" }
-        if has("8BPS") { return "a Photoshop document" }
+        if let picture = foreignPicture { return picture }
+        if !brands.isEmpty { return "a video" }
         if has("%PDF") { return "a PDF document" }
+        let text = String(decoding: bytes, as: UTF8.self).lowercased().drop(while: \.isWhitespace)
+        if text.hasPrefix("<svg") || text.hasPrefix("<?xml") { return "an SVG or XML document" }
+        if text.hasPrefix("<!doctype") || text.hasPrefix("<html") { return "a web page" }
+        return nil
+    }
+
+    /// What kind of picture it looks like, of those that are not read.
+    var foreignPicture: String? {
+        if brands.first == "crx " { return "a camera raw picture (Canon CR3)" }
+        if has("8BPS") { return "a Photoshop document" }
         if has([0, 0, 0, 12, 0x6A, 0x50, 0x20, 0x20]) || has([0xFF, 0x4F, 0xFF, 0x51]) {
             return "a JPEG 2000 picture"
         }
@@ -133,9 +149,6 @@ struct FileStart {
         if has([0x76, 0x2F, 0x31, 0x01]) { return "an OpenEXR picture" }
         if has("#?RADIANCE") { return "a Radiance HDR picture" }
         if has("DDS ") { return "a DDS texture" }
-        let text = String(decoding: bytes, as: UTF8.self).lowercased().drop(while: \.isWhitespace)
-        if text.hasPrefix("<svg") || text.hasPrefix("<?xml") { return "an SVG or XML document" }
-        if text.hasPrefix("<!doctype") || text.hasPrefix("<html") { return "a web page" }
         return nil
     }
 }

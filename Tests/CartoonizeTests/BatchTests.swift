@@ -174,6 +174,18 @@ struct BatchTests {
         #expect(try lines("toons/cartoonize.jsonl", in: folder).map(\.exit_code) == [nil, 4])
     }
 
+    /// Nor are pictures of kinds that are never read; what is no picture is.
+    @Test func picturesOfOtherKindsAreReportedAndFilmsLeftOut() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("photos/a.png", SamplePicture.png())
+        try folder.write("photos/layers.psd", Data("8BPS\0\u{1}".utf8) + Data(count: 200))
+        try folder.write("photos/film.mp4", Data("\0\0\0\u{18}ftypisom\0\0\0\0mp41isom".utf8) + Data(count: 200))
+        let outcome = try Program.run(["photos", "-o", "toons"] + Self.quick, in: folder)
+        #expect(outcome.status == 6)
+        #expect(outcome.errors.contains("photos/layers.psd") && outcome.errors.contains("a Photoshop document"))
+        #expect(!outcome.errors.contains("film.mp4"))
+    }
+
     @Test func inputsAreNeverReplaced() throws {
         let folder = try folderWithPhotos()
         try folder.write("photos/a.cartoon.png", SamplePicture.png())

@@ -81,6 +81,25 @@ enter 'cartoonize'
 enter 'ls -A'
 keep refusals.txt
 
+# What people type at first who know ImageMagick, rembg, Real-ESRGAN and ffmpeg, stable-diffusion.cpp, and diffusers and the
+# web interfaces.
+start 110
+quick='--seed 1 --steps 2 --size 64x64'
+enter 'cartoonize photo.jpg out.png'
+enter 'cartoonize photos/*.jpg out.png'
+enter 'cartoonize i photo.jpg out.png'
+enter 'cartoonize p photos toons'
+enter 'cartoonize < photo.jpg > out.png'
+enter 'cartoonize -i photo.jpg -o out.png'
+enter "cartoonize -M img_gen -i photo.jpg -p 'a pencil sketch' -o sd.png $quick"
+enter "cartoonize photo.jpg -p 'a pencil sketch' --cfg-scale 1 --sampling-method euler_a -H 64 -W 64 -s 1 --steps 2 -o sd.png"
+enter "cartoonize photo.jpg --prompt 'a pencil sketch' --num_inference_steps 2 --image_guidance_scale 1 --scheduler EulerAncestralDiscreteScheduler --seed -1 --size 64x64 -o df.png -q"
+enter 'cartoonize photo.jpg --strength 0.7 --device cuda'
+enter 'cartoonize photo.jpg --width 512'
+enter 'cartoonize --model timbrooks/instruct-pix2pix photo.jpg'
+enter 'ls -A'
+keep newcomers.txt
+
 # A bar in a terminal that grows narrow, and plain lines where there can be no bar.
 start 100
 type_line 'cartoonize photos/ -o toons -r --seed 1 --steps 40 --sampler ddim --guidance 1 --size 32x32'

@@ -57,8 +57,16 @@ extension Run {
         _ queue: ImageQueue
     ) throws {
         let naming = OutputNaming(output: output.output, format: output.format, seeds: seeds)
+        /// The path up to the first dot of the file's name, with which all names that its picture may get begin.
+        func root(_ photo: Photo) -> FilePath {
+            let path = FilePath(photo.path)
+            return FilePath(FilePath(path.folder).appending(String(path.name.prefix { $0 != "." })))
+        }
+        // Of the others, only those whose pictures might want the same name matter.
+        let wanted = root(photo)
+        let namesakes = photos.filter { root($0) == wanted }
         let plan = try RunPlan(
-            search: PhotoSearch(found: photos), naming: naming, arguments: options.photo, isShared: false)
+            search: PhotoSearch(found: namesakes), naming: naming, arguments: options.photo, isShared: false)
         let jobs = plan.jobs.filter { FilePath($0.photo.path) == FilePath(photo.path) }
         let remaining = try RemainingJobs(
             jobs, plan: plan, lines: lines, maker: maker, force: output.force, skipExisting: output.skipExisting)

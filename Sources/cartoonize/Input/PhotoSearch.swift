@@ -124,23 +124,20 @@ struct PhotoSearch {
     }
 
     /// Whether a picture's embedded settings name this program. No decoder has to be trusted with the file for that: the
-    /// words stand in it as they are, in UTF-8 or, in EXIF, in UTF-16.
+    /// words stand in it as they are, in UTF-8 or, in EXIF, in UTF-16; in most formats close to its start.
     private static func isSigned(_ path: String) -> Bool {
-        let words = Array("Version: cartoonize ".utf8)
-        let wide: [UInt8] = words.flatMap { (byte: UInt8) -> [UInt8] in [byte, 0] }
-        guard let bytes = try? RegularFile.contents(of: path, limit: 1 << 30) else { return false }
-        return bytes.withUnsafeBytes { bytes in
-            var rest = bytes[...]
-            while let start = rest.firstIndex(of: words[0]) {
-                rest = rest[start...]
-                if rest.starts(with: words) || rest.starts(with: wide) { return true }
-                rest = rest.dropFirst()
-            }
-            return false
+        guard let file = try? RegularFile(path), file.size <= 1 << 30 else { return false }
+        let words = Data("Version: cartoonize ".utf8)
+        let wide = Data(words.flatMap { (byte: UInt8) -> [UInt8] in [byte, 0] })
+        for length in [1 << 14, file.size] {
+            guard let bytes = try? file.start(length) else { return false }
+            if bytes.range(of: words) != nil || bytes.range(of: wide) != nil { return true }
         }
+        return false
     }
 
-    /// Whether a file in a folder is taken: by its name, or else by its first bytes.
+    /// Whether a file in a folder is taken: by its name, or else by its first bytes. Pictures of a kind that is not read
+    /// are taken as well: that each of them failed is reported, with its kind.
     static func looksLikePhoto(_ path: String) -> Bool {
         let nameSaysSo = ImageFormat(fileExtension: FilePath(path).fileExtension) != nil
         switch FileKind(path) {
@@ -158,7 +155,7 @@ struct PhotoSearch {
         var start = [UInt8](repeating: 0, count: ImageFormat.signatureLength)
         var count = 0
         repeat { count = read(descriptor, &start, start.count) } while count < 0 && errno == EINTR
-        return count > 0 && ImageFormat(start: start.prefix(count)) != nil
+        return count > 0 && ImageFormat.isPicture(start: start.prefix(count))
     }
 
     /// The paths that a shell's pattern matches, sorted by bytes.

@@ -94,7 +94,8 @@ struct Gallery {
         figcaption { margin-top: .4em; overflow-wrap: anywhere }
         img { position: absolute; inset: 0; width: 100%; height: 100% }
         img + img { clip-path: inset(0 calc(100% - var(--cut)) 0 0) }
-        figure div::after { content: ""; position: absolute; top: 0; bottom: 0; left: var(--cut); border-left: 2px solid #fff }
+        figure div::after { content: ""; position: absolute; top: 0; bottom: 0; left: var(--cut); border-left: 2px solid #fff;
+          pointer-events: none }
         input { position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0; cursor: ew-resize;
           touch-action: pan-y }
         @media (prefers-color-scheme: dark) {
