@@ -8,11 +8,11 @@ sizes         the same, 40 photos, at 256, 384 and 768
 styles        every style, 40 photos at 384x384
 follow        phrasings kept out of training: is the asked style, and each asked attribute, the nearest of the teacher's drawings?
 combinations  combinations kept out of training: are both attributes (and the style) right?
-seeds         100 seeds on one photo
+seeds         1000 seeds on one photo
 
 Prints a table each and writes OUT/figures.json and OUT/sheet-N.png: photo, model, teacher.
 """
-import argparse, json, pathlib, subprocess, tempfile
+import argparse, json, multiprocessing, pathlib, subprocess, tempfile
 import cv2
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio as psnr, structural_similarity
@@ -39,15 +39,19 @@ class Program:
             return cv2.imread(f"{folder}/out.png")
 
 
-def compared(photos, size, program, style, words, sheets=None):
-    rows = []
-    for n, path in enumerate(photos):
-        photo = square(path, size)
-        made, wanted = program(photo, words), Drawing(photo, SCALE).of(style)
-        row = {"ssim": ssim(made, wanted), "psnr": float(psnr(wanted, made)), "photo's ssim": ssim(photo, wanted)}
-        row |= figures(photo, made) | {f"teacher's {k}": v for k, v in figures(photo, wanted).items()}
-        rows.append(row)
-        if sheets: cv2.imwrite(str(sheets / f"sheet-{n}.png"), np.hstack([photo, made, wanted]))
+def comparison(job):
+    path, size, program, style, words, sheet = job
+    photo = square(path, size)
+    made, wanted = program(photo, words), Drawing(photo, SCALE).of(style)
+    row = {"ssim": ssim(made, wanted), "psnr": float(psnr(wanted, made)), "photo's ssim": ssim(photo, wanted)}
+    row |= figures(photo, made) | {f"teacher's {k}": v for k, v in figures(photo, wanted).items()}
+    if sheet: cv2.imwrite(str(sheet), np.hstack([photo, made, wanted]))
+    return row
+
+
+def compared(pool, photos, size, program, style, words, sheets=None):
+    jobs = [(path, size, program, style, words, sheets and sheets / f"sheet-{n}.png") for n, path in enumerate(photos)]
+    rows = pool.map(comparison, jobs, chunksize=1)
     return {k: round(float(np.mean([r[k] for r in rows])), 3) for k in rows[0]}
 
 
@@ -56,9 +60,9 @@ def plain(rng): return {"cartoon": None} | {s: phrase(rng, s, {}, True) for s in
 
 def nearest(made, drawing, style, asked, name):
     """What `name` ("style" or an attribute) is in the nearest of the teacher's drawings that differ by it alone."""
-    if name == "style": ways = {s: (s, asked) for s in STYLES if not (s == "ink" and "tones" in asked)}
-    else: ways = {value: (style, {**asked, name: value}) for value in ATTRIBUTES[name]}
-    drawn = {key: draw(drawing, *way).astype(np.float32) for key, way in ways.items()}
+    values = [s for s in STYLES if not (s == "ink" and "tones" in asked)] if name == "style" else ATTRIBUTES[name]
+    requests = {v: (v, asked) if name == "style" else (style, {**asked, name: v}) for v in values}
+    drawn = {value: draw(drawing, *request).astype(np.float32) for value, request in requests.items()}
     return min(drawn, key=lambda key: np.abs(drawn[key] - made).mean()), drawn
 
 
@@ -67,45 +71,50 @@ def told_apart(drawn, value):
     return min(np.abs(drawn[value] - other).mean() for key, other in drawn.items() if key != value) > 1
 
 
-def followed(photos, program, rng, count, combinations):
-    right, asked_for, both = {}, {}, []
+def hits(job):
+    """Of what was asked, by name, whether it is right; without what the teacher's own drawings do not tell apart."""
+    path, program, style, asked, words = job
+    photo = square(path, 256)
+    drawing, made = Drawing(photo, SCALE), program(photo, words).astype(np.float32)
+    found = {name: (value, *nearest(made, drawing, style, asked, name)) for name, value in [("style", style), *asked.items()]}
+    return {name: chosen == value for name, (value, chosen, drawn) in found.items() if told_apart(drawn, value)}
+
+
+def followed(pool, photos, program, rng, count, combinations):
+    jobs = []
     for n in range(count):
-        photo = square(photos[n % len(photos)], 256)
         style, asked = random_request(rng, lambda *request: held_out(*request) == combinations)
-        drawing, made = Drawing(photo, SCALE), program(photo, phrase(rng, style, asked, True)).astype(np.float32)
-        hits = []
-        for name, value in [("style", style), *asked.items()]:
-            chosen, drawn = nearest(made, drawing, style, asked, name)
-            if not told_apart(drawn, value): continue
-            hits.append(chosen == value)
-            right[name] = right.get(name, 0) + (chosen == value)
-            asked_for[name] = asked_for.get(name, 0) + 1
-        both.append(all(hits))
-    return {name: round(right[name] / asked_for[name], 3) for name in right} | {"all of it": round(float(np.mean(both)), 3), "of": count}
+        jobs.append((photos[n % len(photos)], program, style, asked, phrase(rng, style, asked, True)))
+    rows = pool.map(hits, jobs, chunksize=1)
+    by_name = {name: [row[name] for row in rows if name in row] for name in ("style", *ATTRIBUTES)}
+    return {name: round(float(np.mean(values)), 3) for name, values in by_name.items()} | {
+        "all of it": round(float(np.mean([all(row.values()) for row in rows])), 3), "of": count}
 
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model"); p.add_argument("out", type=pathlib.Path)
     p.add_argument("--photos", action="append", required=True); p.add_argument("--program", default="cartoonize")
+    p.add_argument("--processes", type=int, default=2)
     p.add_argument("--only", default="table,sizes,styles,follow,combinations,seeds"); p.add_argument("--count", type=int, default=120)
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     names = held_out_photos()[:a.count]
     by_name = {path.stem: path for path in found(a.photos)}
     photos, program, rng = [by_name[n] for n in names if n in by_name], Program(a.program, a.model), np.random.default_rng(1)
-    kept = a.out / "figures.json"
+    kept, pool = a.out / "figures.json", multiprocessing.Pool(a.processes)
     results = json.loads(kept.read_text()) if kept.exists() else {}
     for task in a.only.split(","):
-        if task == "table": results[task] = compared(photos, 512, program, "cartoon", None, a.out)
-        elif task == "sizes": results[task] = {s: compared(photos[:40], s, program, "cartoon", None) for s in (256, 384, 768)}
-        elif task == "styles": results[task] = {s: compared(photos[:40], 384, program, s, w) for s, w in plain(rng).items()}
-        elif task == "follow": results[task] = followed(photos, program, rng, 400, False)
-        elif task == "combinations": results[task] = followed(photos, program, rng, 200, True)
+        if task == "table": results[task] = compared(pool, photos, 512, program, "cartoon", None, a.out)
+        elif task == "sizes": results[task] = {s: compared(pool, photos[:40], s, program, "cartoon", None) for s in (256, 384, 768)}
+        elif task == "styles": results[task] = {s: compared(pool, photos[:40], 384, program, s, w) for s, w in plain(rng).items()}
+        elif task == "follow": results[task] = followed(pool, photos, program, rng, 400, False)
+        elif task == "combinations": results[task] = followed(pool, photos, program, rng, 200, True)
         elif task == "seeds":
             photo = square(photos[0], 256)
+            drawings = pool.starmap(program, [(photo, None, "--seed", str(n)) for n in range(1000)])
             wanted = Drawing(photo, SCALE).of()
-            values = [float(psnr(wanted, program(photo, None, "--seed", str(n)))) for n in range(100)]
+            values = [float(psnr(wanted, made)) for made in drawings]
             results[task] = {"median": round(float(np.median(values)), 2), "least": round(min(values), 2)}
         print(task, json.dumps(results[task], indent=1), flush=True)
         kept.write_text(json.dumps(results, indent=1) + "\n")

@@ -1,18 +1,20 @@
 """Stage 1, pairs: python make_pairs.py OUT --photos DIR [--photos DIR ...] [--views 1] [--first 0]
 
-Of each training photo `views` views at random scales, at most 384x384 pixels each: the photo, the teacher's drawing in every
-style, and eight drawings with attributes. Written as OUT/NAME-VIEW.npy, uint8 [1 + drawings, height, width, 3] RGB, and
-OUT/NAME-VIEW.json, what each drawing was asked to be. A third of the views is first made darker, brighter, paler or grey
-(and drawn so); a third of the photos is then degraded by noise, JPEG or enlargement, so that the model draws through it.
+Of each training photo `views` views at random scales, at most 352x352 pixels each: the photo and some fifty of the teacher's
+drawings, in groups that differ by one thing alone (the style, or one attribute), which is what training compares. Written as
+OUT/NAME-VIEW.npy, uint8 [1 + drawings, height, width, 3] RGB, and OUT/NAME-VIEW.json: what each drawing was asked to be, and
+the groups. A third of the views is first made darker, brighter, paler or grey (and drawn so); a third of the photos is then
+degraded by noise or JPEG, so that the model draws through it.
 """
 import argparse, json, math, multiprocessing, os, pathlib, random
 import cv2
 import numpy as np
 from photos import for_training
-from styles import STYLES, draw, held_out, random_request
+from styles import ATTRIBUTES, STYLES, draw, possible, ways
 from teacher import Drawing
 
-LARGEST, MIXED = 384, 8
+LARGEST = 352
+MIXED = 5  # groups in which something else is asked for as well
 SCALE = 512  # lines are drawn as in a picture of 512 pixels, whatever the view's size
 
 
@@ -34,6 +36,22 @@ def degraded(image, rng):
     return cv2.imdecode(data, cv2.IMREAD_COLOR)
 
 
+def groups_of_requests(rng):
+    """Lists of requests (style, attributes) that differ by one thing alone: the plain styles, each attribute of the cartoon,
+    one attribute of every other style, and a few with something else asked for as well."""
+    groups = [ways("style", "cartoon", {}), *(ways(name, "cartoon", {}) for name in ATTRIBUTES)]
+    groups += [ways(rng.choice(list(ATTRIBUTES)), style, {}) for style in STYLES[1:]]
+    for _ in range(MIXED):
+        name, other = rng.sample(["style", *ATTRIBUTES], 2)
+        asked = {} if other == "style" else {other: rng.choice(ATTRIBUTES[other])}
+        if other != "style" and rng.random() < 0.3:
+            third = rng.choice([n for n in ATTRIBUTES if n not in (name, other)])
+            asked[third] = rng.choice(ATTRIBUTES[third])
+        groups.append(ways(name, rng.choice(STYLES), asked))
+    groups = [[request for request in group if possible(*request)] for group in groups]
+    return [group for group in groups if len(group) > 1]
+
+
 def make_view(job):
     path, view, out = job
     target = out / f"{path.stem}-{view}.npy"
@@ -48,12 +66,12 @@ def make_view(job):
     photo = np.ascontiguousarray(scaled[y:y + height, x:x + width])
     if rng.random() < 0.33: photo = changed_tone(photo, rng)
     drawing = Drawing(photo, SCALE)
-    choice = np.random.default_rng(rng.randrange(2**32))
-    asked = [(style, {}) for style in STYLES]
-    asked += [random_request(choice, lambda *request: not held_out(*request)) for _ in range(MIXED)]
+    groups = groups_of_requests(rng)
+    asked = [json.loads(text) for text in dict.fromkeys(json.dumps(request) for group in groups for request in group)]
+    groups = [[asked.index(list(request)) + 1 for request in group] for group in groups]  # layers of the array; 0: the photo
     drawn = [draw(drawing, *request) for request in asked]
     if rng.random() < 0.33: photo = degraded(photo, rng)
-    target.with_suffix(".json").write_text(json.dumps(asked))
+    target.with_suffix(".json").write_text(json.dumps({"asked": asked, "groups": groups}))
     with open(f"{target}.part", "wb") as file: np.save(file, np.stack([photo, *drawn])[..., ::-1])
     os.replace(f"{target}.part", target)
     return 1

@@ -17,6 +17,17 @@ def held_out(style, asked):
     return zlib.crc32(key.encode()) % 5 == 0
 
 
+def possible(style, asked):
+    """Whether a training may ask for it: ink has two tones always."""
+    return not (style == "ink" and "tones" in asked) and not held_out(style, asked)
+
+
+def ways(name, style, asked):
+    """The requests that differ from (style, asked) by `name` ("style" or an attribute) alone."""
+    if name == "style": return [(other, asked) for other in STYLES]
+    return [(style, {**asked, name: value}) for value in ATTRIBUTES[name]]
+
+
 def draw(drawing, style, asked):
     """The teacher's drawing (teacher.Drawing) of a style with the asked attributes."""
     asked = dict(asked)

@@ -19,7 +19,10 @@ from fused import fuse
 from instructions import DEFAULT, UNKNOWN, phrase
 from styles import ATTRIBUTES, STYLES, held_out, random_request
 
-CROPS = ((160, 3, 0.8), (256, 1, 0.2))  # pixels, batch, how often
+CROPS = ((160, 3), (256, 1))  # pixels, batch
+GROUP = 160, 4  # the same of a group: one crop, drawn in ways that differ by one thing alone
+CONTRAST = 0.25  # the weight of what differs within a group
+GROUPED = 0.7  # how often a batch is a group
 MARGIN = 16  # a crop's side that is no side of the picture: what is drawn there depends on what is outside
 SECOND = 499  # the second of two steps, trailing
 
@@ -35,31 +38,51 @@ class Pairs:
         for p in sorted(self.folder.glob("*.npy")):
             if p.name in self.known: continue
             self.known.add(p.name)
-            self.views.append((np.load(p, mmap_mode="r"), json.loads(p.with_suffix(".json").read_text())))
+            plan = json.loads(p.with_suffix(".json").read_text())
+            self.views.append((np.load(p, mmap_mode="r"), plan["asked"], plan["groups"]))
 
-    def sample(self, rng, size):
-        """Photo and drawing, uint8 [size, size, 3] each; the instruction; the loss's mask [size, size]."""
+    def view(self, rng, size):
         self.refresh()
         while True:
-            view, asked = self.views[rng.integers(len(self.views))]
-            if min(view.shape[1:3]) >= size: break
-        r = rng.random()
-        if r < 0.05: layer, words = 0, ""
-        elif r < 0.07: layer, words = 1, str(rng.choice(UNKNOWN))
-        elif r < 0.12: layer, words = 1, DEFAULT
-        elif r < 0.22: layer, words = 1, phrase(rng, "cartoon", {})
-        else:
-            layer = int(rng.integers(2, 7)) if r < 0.55 else int(rng.integers(7, len(view)))
-            words = phrase(rng, *asked[layer - 1])
-        y, x = (int(rng.integers((side - size) // 2 + 1)) * 2 for side in view.shape[1:3])
+            view = self.views[rng.integers(len(self.views))]
+            if min(view[0].shape[1:3]) >= size: return view
+
+    def crop(self, rng, size, drawings, layers):
+        """The photo and the drawings of `layers`, uint8 [size, size, 3] each, and the loss's mask [size, size]."""
+        # Often at a border of the picture, which has to be learnt.
+        places = [(side - size) // 2 for side in drawings.shape[1:3]]
+        y, x = (int(rng.choice((0, most, rng.integers(most + 1)), p=(0.15, 0.15, 0.7))) * 2 for most in places)
         mask = np.ones((size, size), np.float32)
         if y > 0: mask[:MARGIN] = 0
         if x > 0: mask[:, :MARGIN] = 0
-        if y + size < view.shape[1]: mask[-MARGIN:] = 0
-        if x + size < view.shape[2]: mask[:, -MARGIN:] = 0
-        photo, drawn = (view[n, y:y + size, x:x + size] for n in (0, layer))
-        if rng.random() < 0.5: photo, drawn, mask = photo[:, ::-1], drawn[:, ::-1], mask[:, ::-1]
+        if y + size < drawings.shape[1]: mask[-MARGIN:] = 0
+        if x + size < drawings.shape[2]: mask[:, -MARGIN:] = 0
+        cut = [drawings[n, y:y + size, x:x + size] for n in (0, *layers)]
+        if rng.random() < 0.5: cut, mask = [c[:, ::-1] for c in cut], mask[:, ::-1]
+        return cut[0], cut[1:], mask
+
+    def sample(self, rng, size):
+        """Photo, drawing, instruction and mask."""
+        drawings, asked, _ = self.view(rng, size)
+        r = rng.random()
+        if r < 0.06: layer, words = 0, ""
+        elif r < 0.08: layer, words = 1, str(rng.choice(UNKNOWN))
+        elif r < 0.2: layer, words = 1, DEFAULT
+        elif r < 0.35: layer, words = 1, phrase(rng, "cartoon", {})
+        else:
+            layer = int(rng.integers(2, 7)) if r < 0.55 else int(rng.integers(7, len(drawings)))
+            words = phrase(rng, *asked[layer - 1])
+        photo, (drawn,), mask = self.crop(rng, size, drawings, [layer])
         return photo, drawn, words, mask
+
+    def group(self, rng, size, count):
+        """The same of one crop and at most `count` requests that differ by one thing alone."""
+        while True:
+            drawings, asked, groups = self.view(rng, size)
+            if len(groups) > 1 or rng.random() < 0.1: break
+        layers = rng.permutation(groups[rng.integers(len(groups))])[:count]
+        photo, drawn, mask = self.crop(rng, size, drawings, layers)
+        return [(photo, d, phrase(rng, *asked[n - 1]), mask) for d, n in zip(drawn, layers)]
 
 
 def images(blocks):
@@ -95,6 +118,23 @@ def pixel_loss(made, wanted, mask):
 
 
 def total(parts): return parts["error"] + 0.6 * parts["slopes"] + parts["hues"] + 0.35 * parts["dissimilar"]
+
+
+def contrast_loss(made, wanted, mask):
+    """How far what one thing asked changes in the drawings of one crop is from what it should change.
+
+    For each two of a group: the part of the wanted difference that is there (1 is right; what a model is unsure of it draws
+    too weakly), and the squared error of the difference, relative to its own size: thin lines count as much as sepia. The
+    error that both drawings share, which is larger than most of these differences, plays no part.
+    """
+    losses = []
+    for i in range(len(made)):
+        for j in range(i):
+            got, due = ((d[i] - d[j]) * mask[i] for d in (made, wanted))
+            size = (due * due).mean()
+            if size < 4e-5: continue  # nothing to tell them apart by here
+            losses.append((1 - (got * due).mean() / size) ** 2 + 0.4 * ((got - due) ** 2).mean() / (size + 4e-4))
+    return torch.stack(losses).mean() if losses else made.sum() * 0
 
 
 def critic():
@@ -172,6 +212,8 @@ if __name__ == "__main__":
     words_of = Words(tokenizer, unet.time_embedding.linear_2.out_features)
     # What the text goes through learns faster: it is small, and each of its words is seldom seen.
     fast = {id(q) for m in (text, unet.add_embedding, words_of.heads) for q in m.parameters()}
+    fast |= {id(q) for name, q in unet.named_parameters() if "time_emb_proj" in name}
+    if (start / "heads.pt").exists(): words_of.heads.load_state_dict(torch.load(start / "heads.pt", weights_only=True))
     learning = [q for m in (unet, text, vae, words_of.heads) for q in m.parameters() if q.requires_grad]
     run = Run(folder, learning, a.minutes, a.rate, [4 if id(q) in fast else 1 for q in learning])
     if (folder / "critic.pt").exists(): judge.load_state_dict(torch.load(folder / "critic.pt", weights_only=True))
@@ -180,26 +222,28 @@ if __name__ == "__main__":
     ways = DDPMScheduler(prediction_type="sample", **SCHEDULE)
     encode = lambda x: vae.encode(x).latent_dist.mean.float()
     while True:
-        size, batch, _ = CROPS[rng.choice(len(CROPS), p=[c[2] for c in CROPS])]
-        photos, drawn, words, masks = zip(*[data.sample(rng, size) for _ in range(batch)])
-        photo, wanted = images(photos), images(drawn)
+        grouped = rng.random() < GROUPED
+        size, batch = GROUP if grouped else CROPS[rng.integers(len(CROPS))]
+        samples = data.group(rng, size, batch) if grouped else [data.sample(rng, size) for _ in range(batch)]
+        photos, drawn, words, masks = zip(*samples)
+        batch, photo, wanted = len(samples), images(photos), images(drawn)
         mask = torch.from_numpy(np.stack(masks))[:, None]
-        with_image = torch.from_numpy((rng.random(batch) >= 0.04).astype(np.float32))[:, None, None, None]
-        words = [w if rng.random() >= 0.02 or i == 1 else "" for w, i in zip(words, with_image.flatten())]
-        kind, note = rng.random(), {}
+        with_image = torch.from_numpy((grouped | (rng.random(batch) >= 0.08)).astype(np.float32))[:, None, None, None]
+        words = [w if i == 1 or rng.random() < 0.5 else "" for w, i in zip(words, with_image.flatten())]
+        kind, note = 1 if grouped else rng.random(), {}
         with torch.autocast("cpu", torch.bfloat16, enabled=run.done < 0.93):
             with torch.no_grad():
-                image = encode(photo) * with_image
-                clean = encode(wanted) * scale if kind < 0.15 else None
-            if kind < 0.05: predicted = clean + 0.02 * torch.randn_like(clean)  # the drawing's own latents
+                image = encode(photo[:1]).expand(batch, -1, -1, -1) if grouped else encode(photo) * with_image
+                clean = encode(wanted) * scale if kind < 0.3 else None
+            if kind < 0.1: predicted = clean + 0.02 * torch.randn_like(clean)  # the drawing's own latents
             else:
                 hidden = text(tokenize(tokenizer, list(words))).last_hidden_state
                 predict = lambda x, t: unet(torch.cat([x, image], 1).contiguous(memory_format=last), t, encoder_hidden_states=hidden).sample.float()
-                t, noisy = 999, torch.randn_like(image)
-                if kind < 0.09:  # the second of two steps
+                t, noisy = 999, torch.randn_like(image[:1]).expand_as(image) if grouped else torch.randn_like(image)
+                if kind < 0.18:  # the second of two steps
                     with torch.no_grad(): before = predict(noisy, 999)
                     t, noisy = SECOND, ways.add_noise(before, torch.randn_like(before), torch.tensor([SECOND]))
-                elif kind < 0.15:
+                elif kind < 0.3:
                     t = int(rng.integers(0, 999))
                     noisy = ways.add_noise(clean, torch.randn_like(clean), torch.tensor([t]))
                 predicted = predict(noisy, t)
@@ -207,12 +251,16 @@ if __name__ == "__main__":
         sure = mask * with_image
         parts = pixel_loss(made, wanted, sure)
         loss = total(parts) + 0.1 * weighted((made - wanted) ** 2, mask * (1 - with_image))
-        if clean is not None and kind >= 0.05: loss = loss + 0.05 * F.mse_loss(predicted, clean)
-        if kind >= 0.15:
+        if clean is not None and kind >= 0.1: loss = loss + 0.05 * F.mse_loss(predicted, clean)
+        if grouped:
+            contrast = contrast_loss(made, wanted, mask)
+            loss = loss + CONTRAST * contrast
+            note["contrast"] = contrast.item()
+        if kind >= 0.3:
             note.update({k: v.item() for k, v in parts.items()})
             note["psnr"] = -10 * math.log10(weighted((made.detach() - wanted) ** 2, sure).item() / 4 + 1e-9)
         strength = 0.02 * min(1, max(0, (run.done - a.critic_from) / 0.1))
-        if run.done > a.critic_from - 0.05 and kind >= 0.09:
+        if run.done > a.critic_from - 0.05 and kind >= 0.18:
             inside = lambda x: torch.cat([photo, x * mask + wanted * (1 - mask)], 1)
             with torch.autocast("cpu", torch.bfloat16):
                 judge.requires_grad_(True)
@@ -236,5 +284,6 @@ if __name__ == "__main__":
     run.averaged()
     unet.save_pretrained(folder / "unet")
     text.save_pretrained(folder / "text_encoder")
+    torch.save(words_of.heads.state_dict(), folder / "heads.pt")
     vae.save_pretrained(folder / "vae")
     shutil.copytree(start / "tokenizer", folder / "tokenizer", dirs_exist_ok=True)

@@ -48,7 +48,7 @@ struct BatchTests {
         #expect(outcome.outputText == "toons/a.cartoon.png\ntoons/sub/b.cartoon.png\n")
         #expect(outcome.errorLines.count == 2)
         #expect(outcome.errors.contains("cannot read photos/broken.png: "))
-        #expect(outcome.errors.hasSuffix("1 of 3 pictures failed; see toons/cartoonize.jsonl\n"))
+        #expect(outcome.errors.hasSuffix("1 of 3 images failed; see toons/cartoonize.jsonl\n"))
         #expect(
             outputs(folder)
                 == ["toons/a.cartoon.png", "toons/cartoonize.jsonl", "toons/sub", "toons/sub/b.cartoon.png"])
@@ -332,7 +332,7 @@ struct BatchTests {
         let outcome = try Program.run(["photos", "-r", "-o", "toons", "--dry-run"], in: folder)
         #expect(outcome.status == 6)
         #expect(outcome.outputText == "toons/a.cartoon.png\ntoons/sub/b.cartoon.png\n")
-        #expect(outcome.errors.contains("3 pictures, 3 to make, 1 other file left out"))
+        #expect(outcome.errors.contains("3 images, 3 to make, 1 other file left out"))
         #expect(folder.contents == contents)
     }
 

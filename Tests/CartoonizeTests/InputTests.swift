@@ -29,7 +29,7 @@ struct InputTests {
         #expect(outcome.status == 4)
         #expect(
             outcome.errors
-                == "cartoonize: error: there are no pictures in \(path); --recursive looks deeper\n")
+                == "cartoonize: error: there are no photos in \(path); --recursive looks deeper\n")
         #expect(folder.contents == ["sub", "sub/notes.txt"])
     }
 

@@ -123,7 +123,7 @@ struct MemoryTests {
         let run = try Program.run(["photo.png", "--size", "64x64"], in: folder)
         #expect(run.errors.firstMatch(of: /photo.png: about [0-9.]+ s and [0-9.]+ MB\n/) != nil, "\(run.errors)")
         let dry = try Program.run(["photo.png", "--size", "64x64", "--dry-run", "-f"], in: folder)
-        #expect(dry.errors.firstMatch(of: /1 picture: about [0-9.]+ s and [0-9.]+ MB\n/) != nil, "\(dry.errors)")
+        #expect(dry.errors.firstMatch(of: /1 image: about [0-9.]+ s and [0-9.]+ MB\n/) != nil, "\(dry.errors)")
     }
 
     // Limits of control groups, laid out as the kernel does

@@ -49,7 +49,7 @@ struct ModelCommandTests {
         let verification = try Program.run(["verify", "./half"], in: folder)
         #expect(verification.status == 3 && verification.errors.contains("not finite"))
         let changed = try Program.run(["verify", "./whole"], in: folder)
-        #expect(changed.status == 3 && changed.errors.contains("probe: unet differs"))
+        #expect(changed.status == 3 && changed.errors.contains("figures: unet differs"))
         try FileManager.default.removeItem(at: folder.url.appendingPathComponent("whole/probe.json"))
         #expect(try Program.run(["verify", "./whole", "-q"], in: folder).status == 0)
     }
@@ -111,7 +111,7 @@ struct ModelCommandTests {
         let verification = try Program.run(["verify", "one.safetensors", "--json", "-q"], in: folder)
         try folder.write("probe.json", verification.output)
         let against = try Program.run(["verify", "./whole", "--against", "probe.json"], in: folder)
-        #expect(against.status == 0 && against.errors.contains("probe: unet differs by 0.0e+00"), "\(against.errors)")
+        #expect(against.status == 0 && against.errors.contains("figures: unet differs by 0.0e+00"), "\(against.errors)")
         #expect(try Program.run(["verify", "one.ckpt", "--record"], in: folder).status == 2)
     }
 
@@ -132,7 +132,7 @@ struct ModelCommandTests {
         let folder = try folderWithModel()
         #expect(try Program.run(["verify", "./model", "--record"], in: folder).errors.contains("is sound"))
         let again = try Program.run(["verify", "./model"], in: folder)
-        #expect(again.status == 0 && again.errors.contains("probe: unet differs by 0.0e+00"))
+        #expect(again.status == 0 && again.errors.contains("figures: unet differs by 0.0e+00"))
 
         // Another weight, still finite and in its place.
         let file = folder.url.appendingPathComponent("model/" + Self.unet)
@@ -141,7 +141,7 @@ struct ModelCommandTests {
         for index in stride(from: bytes.count - 20_000, to: bytes.count, by: 2) { bytes[index + 1] ^= 0x80 }
         try bytes.write(to: file)
         let changed = try Program.run(["verify", "./model"], in: folder)
-        #expect(changed.status == 3 && changed.errors.contains("the probe of unet differs"))
+        #expect(changed.status == 3 && changed.errors.contains("the figures of unet differ"))
         let file2 = try folder.write("other.json", Data("{}".utf8))
         let against = try Program.run(["verify", "./model", "--against", file2.path], in: folder)
         #expect(against.status == 3)

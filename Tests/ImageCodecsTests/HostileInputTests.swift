@@ -236,7 +236,7 @@ import Testing
 
     @Test func errorsAreSentences() {
         let error = ImageError.tooManyPixels(width: 60_000, height: 60_000, limit: 268_435_456)
-        #expect("\(error)" == "a picture of 60000x60000 pixels is larger than the limit of 268 megapixels")
+        #expect("\(error)" == "an image of 60000x60000 pixels is larger than the limit of 268 megapixels")
         #expect("\(ImageError.unknownFormat(looksLike: "a GIF image"))".contains("convert it to PNG"))
     }
 }

@@ -9,7 +9,7 @@ struct WatchCommand: ParsableCommand {
         usage: "cartoonize watch <folder> -o <folder> [options]",
         discussion: """
             For scanners, photo booths and shared folders. A photo is taken once it is complete. Ctrl-C and SIGTERM stop \
-            with nothing half-made, and status 0, or 6 if pictures failed; the same command goes on later.
+            with nothing half-made, and status 0, or 6 if images failed; the same command goes on later.
 
               cartoonize watch scans/ -o toons/
             """)
