@@ -8,11 +8,7 @@ struct DerivedConfigurations {
 
     /// - Parameter tensors: under diffusers' names.
     init(_ tensors: [ModelPart: [TensorEntry]], file: String) throws {
-        func shapes(_ part: ModelPart) -> Shapes {
-            Shapes(
-                file: file,
-                shapes: Dictionary(tensors[part, default: []].map { ($0.key, $0.shape) }) { first, _ in first })
-        }
+        func shapes(_ part: ModelPart) -> Shapes { Shapes(tensors[part, default: []], file: file) }
         let vae = try Self.vae(shapes(.vae))
         let unet = try Self.unet(shapes(.unet), vae: vae)
         let contents = [
@@ -22,9 +18,18 @@ struct DerivedConfigurations {
             "scheduler/scheduler_config.json": Self.scheduler,
             "model_index.json": Self.modelIndex,
         ]
-        files = try contents.mapValues {
-            try JSONSerialization.data(withJSONObject: $0, options: [.prettyPrinted, .sortedKeys]) + Data("\n".utf8)
-        }
+        files = try contents.mapValues(Self.text)
+    }
+
+    /// The `config.json` of an autoencoder alone.
+    ///
+    /// - Parameter tensors: under diffusers' names.
+    static func vae(_ tensors: [TensorEntry], file: String) throws -> Data {
+        try text(vae(Shapes(tensors, file: file)).json)
+    }
+
+    private static func text(_ fields: [String: Any]) throws -> Data {
+        try JSONSerialization.data(withJSONObject: fields, options: [.prettyPrinted, .sortedKeys]) + Data("\n".utf8)
     }
 
     // MARK: - Parts
@@ -178,6 +183,11 @@ struct DerivedConfigurations {
     private struct Shapes {
         let file: String
         let shapes: [String: [Int]]
+
+        init(_ tensors: [TensorEntry], file: String) {
+            self.file = file
+            shapes = Dictionary(tensors.map { ($0.key, $0.shape) }) { first, _ in first }
+        }
 
         func contains(_ key: String) -> Bool { shapes[key] != nil }
 

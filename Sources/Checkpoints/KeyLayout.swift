@@ -9,6 +9,30 @@ enum KeyLayout {
     static let vaePrefix = "first_stage_model."
     static let textPrefix = "cond_stage_model.transformer."
 
+    /// The tensors under the names that a layout gives them.
+    ///
+    /// - Parameters:
+    ///   - tensors: by their keys without the prefix that they have in the file.
+    ///   - file: what errors name.
+    ///   - name: nil for a key that the layout does not know.
+    /// - Throws: `CheckpointError` for a key without a name, and for two of one name.
+    static func renamed(
+        _ tensors: [(key: String, entry: TensorEntry)], prefix: String, file: String, _ name: (String) -> String?
+    ) throws -> [TensorEntry] {
+        var sources: [String: String] = [:]
+        return try tensors.map { key, entry in
+            guard let newKey = name(key) else {
+                throw CheckpointError.unsupported(
+                    file: file,
+                    reason: "its tensor \(printable(prefix + key)) has no place in the single-file (LDM) layout")
+            }
+            guard sources.updateValue(key, forKey: newKey) == nil else {
+                throw CheckpointError.unsupported(file: file, reason: "it holds \(printable(newKey)) under two names")
+            }
+            return entry.renamed(newKey)
+        }
+    }
+
     // MARK: - UNet
 
     /// The diffusers name of a UNet key (without its prefix), or nil when the layout knows no such key.

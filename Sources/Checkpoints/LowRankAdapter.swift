@@ -19,6 +19,8 @@ public struct LowRankAdapter: Sendable {
     public let strength: Float
     /// Keys of the file that the model has no place for, sorted.
     public let unplacedKeys: [String]
+    /// Why layers of the file that the model has do not fit it and are left out, as sentences sorted by the layer's name.
+    public let misfits: [String]
     package let updates: [ModelPart: [String: Update]]
     package let tensors: [TensorEntry]
 
@@ -27,18 +29,26 @@ public struct LowRankAdapter: Sendable {
         var alpha: TensorEntry?
     }
 
-    /// Reads a file's header and checks that its layers fit the model's.
+    /// Why a layer does not fit, as a sentence.
+    private struct Misfit: Error {
+        let reason: String
+    }
+
+    /// Reads a file's header and finds its layers' places in a model. Layers that do not fit there are left out.
     ///
     /// - Parameters:
     ///   - file: safetensors or what `torch.save` writes.
     ///   - strength: by what the product is multiplied.
     ///   - model: the tensors of the parts that can have one, the UNet and the text encoder.
-    /// - Throws: `CheckpointError` for what is no LoRA of this model, or holds values that are not finite.
+    /// - Throws: `CheckpointError` for what is no LoRA of this model, with no layer that fits it, or holds values that are
+    ///   not finite.
     package init(_ file: URL, strength: Float, model: [ModelPart: [TensorEntry]]) throws {
         self.strength = strength
-        name = file.deletingPathExtension().lastPathComponent
-        tensors = try WeightStore(file).tensors
+        name = Self.name(of: file)
         let path = file.path
+        let contents = try readWeights(file)
+        let scales = try AdapterScales(contents.metadata, beside: file)
+        tensors = contents.tensors.sorted { $0.key < $1.key }
         var places: [String: (part: ModelPart, weight: TensorEntry)] = [:]
         for (part, weights) in model {
             for weight in weights
@@ -63,15 +73,39 @@ public struct LowRankAdapter: Sendable {
             throw CheckpointError.unsupported(
                 file: path, reason: "none of its \(tensors.count) tensors is of a LoRA for a layer of this model")
         }
-        var updates: [ModelPart: [String: Update]] = [:]
+        var (updates, misfits): ([ModelPart: [String: Update]], [String]) = ([:], [])
         for (name, layer) in layers.sorted(by: { $0.key < $1.key }) {
             guard let place = places[name] else { continue }
-            let update = try Self.update(layer, name, of: place.weight, strength: strength, file: path)
+            let update: Update
+            do {
+                update = try Self.update(
+                    layer, name, of: place.weight, in: place.part, strength: strength, scales, file: path)
+            } catch let misfit as Misfit {
+                misfits.append(misfit.reason)
+                continue
+            }
             guard updates[place.part, default: [:]].updateValue(update, forKey: place.weight.key) == nil else {
                 throw CheckpointError.malformed(file: path, reason: "two layers are for \(printable(place.weight.key))")
             }
         }
-        (self.updates, unplacedKeys) = (updates, unplaced.sorted())
+        guard !updates.isEmpty else {
+            throw CheckpointError.unsupported(
+                file: path,
+                reason: "none of its \(layers.count) layers fits this model's: \(misfits.first ?? "it has none")")
+        }
+        (self.updates, unplacedKeys, self.misfits) = (updates, unplaced.sorted(), misfits)
+    }
+
+    /// What a LoRA is called: as its file, or as its folder if the file has the name that all have in such folders.
+    package static func name(of file: URL) -> String {
+        let name = file.deletingPathExtension().lastPathComponent
+        let isCommon = folderNames.contains(file.lastPathComponent)
+        return isCommon ? file.standardizedFileURL.deletingLastPathComponent().lastPathComponent : name
+    }
+
+    /// What diffusers and PEFT call a LoRA's file in a folder of its own.
+    package static let folderNames = ["pytorch_lora_weights", "adapter_model"].flatMap {
+        ["\($0).safetensors", "\($0).bin"]
     }
 
     /// - Throws: `CheckpointError.changed` if the file is no longer what it was when its header was read.
@@ -108,14 +142,17 @@ public struct LowRankAdapter: Sendable {
         return (name, role)
     }
 
+    /// - Throws: `Misfit`, or `CheckpointError` for a file that is damaged.
     private static func update(
-        _ layer: Layer, _ name: String, of weight: TensorEntry, strength: Float, file: String
+        _ layer: Layer, _ name: String, of weight: TensorEntry, in part: ModelPart, strength: Float,
+        _ scales: AdapterScales, file: String
     ) throws -> Update {
+        func misfit(_ reason: String) -> Misfit { Misfit(reason: "\(printable(name)) \(reason)") }
         func malformed(_ reason: String) -> CheckpointError {
             .malformed(file: file, reason: "\(printable(name)) \(reason)")
         }
-        guard let up = layer.up, let down = layer.down else { throw malformed("has one matrix of two") }
-        for tensor in [up, down, layer.middle, layer.alpha].compactMap({ $0 }) {
+        guard let up = layer.up, let down = layer.down else { throw misfit("has one matrix of two") }
+        for tensor in [up, down, layer.middle].compactMap({ $0 }) {
             guard tensor.dataType.isWeightType else {
                 throw CheckpointError.unsupportedDataType(
                     key: tensor.key, file: file, dataType: tensor.dataType.rawValue)
@@ -125,23 +162,23 @@ public struct LowRankAdapter: Sendable {
         let rank = down.shape.first ?? 0
         // More than the weight's longest side has no use, and would take memory without bounds.
         guard 1...max(outputs, weight.shape.dropFirst().reduce(1, *)) ~= rank else {
-            throw malformed("has the rank \(rank) for a weight of the shape \(weight.shape)")
+            throw misfit("has the rank \(rank) for a weight of the shape \(weight.shape)")
         }
         func require(_ tensor: TensorEntry, _ shape: [Int]) throws -> TensorEntry {
             guard let shaped = tensor.shaped(shape) else {
-                throw CheckpointError.misshapenTensor(key: tensor.key, file: file, expected: shape, found: tensor.shape)
+                throw misfit("has a matrix of the shape \(tensor.shape) instead of \(shape)")
             }
             guard tensor.nonFiniteCount() == 0 else {
                 throw malformed("holds values that are not finite numbers")
             }
             return shaped
         }
-        var alpha = Float(rank)
-        if let tensor = layer.alpha {
-            guard tensor.shape.reduce(1, *) == 1 else { throw malformed("has an alpha that is no single number") }
-            alpha = tensor.stored().floats()[0]
+        let alpha = try layer.alpha.map { tensor in
+            guard let alpha = tensor.number else { throw malformed("has an alpha that is no single number") }
+            return alpha
         }
-        let factor = strength * alpha / Float(rank)
+        let module = String(weight.key.dropLast(".weight".count))
+        let factor = strength * Float(scales.scale(alpha: alpha, rank: rank, of: module, in: part))
         guard factor.isFinite else { throw malformed("has an alpha that is not a finite number") }
         let middle = try layer.middle.map { try require($0, [rank, rank] + kernel) }
         let ones = kernel.map { _ in 1 }

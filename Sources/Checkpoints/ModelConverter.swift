@@ -51,8 +51,12 @@ public struct ModelConverter {
     ///   - precision: of the weights that are written.
     ///   - useEMA: of a single file, the averaged UNet weights instead of the last ones.
     ///   - tokenizer: the folder whose tokenizer a source without one is given: single files have none.
+    ///   - vae: an autoencoder in place of the source's own, which then may be missing.
     /// - Throws: `CheckpointError`.
-    public init(source: URL, precision: WeightPrecision, useEMA: Bool = false, tokenizer: URL? = nil) throws {
+    public init(
+        source: URL, precision: WeightPrecision, useEMA: Bool = false, tokenizer: URL? = nil,
+        vae: AutoencoderSource? = nil
+    ) throws {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: source.path, isDirectory: &isFolder) else {
             throw CheckpointError.missingFile(file: source.path)
@@ -66,11 +70,11 @@ public struct ModelConverter {
             hasEMA = false
             let ownTokenizer = source.appendingPathComponent("tokenizer")
             hasTokenizer = Self.tokenizerFileSets.contains { Self.missing($0, in: ownTokenizer) == nil }
-            parts = try Self.parts(of: source, precision: precision)
+            parts = try Self.parts(of: source, vae: vae, precision: precision)
             smallFiles = try Self.smallFiles(
-                of: source, tokenizer: hasTokenizer ? ownTokenizer : tokenizer ?? ownTokenizer)
+                of: source, vae: vae, tokenizer: hasTokenizer ? ownTokenizer : tokenizer ?? ownTokenizer)
         } else {
-            let single = try SingleFileCheckpoint(source, useEMA: useEMA)
+            let single = try SingleFileCheckpoint(source, useEMA: useEMA, vae: vae)
             hasEMA = single.hasEMA
             hasTokenizer = false
             parts = try ModelPart.allCases.map {
@@ -117,22 +121,28 @@ public struct ModelConverter {
 
     /// The parts of a diffusers folder: the three that make pictures, and others that hold weights (a safety checker, an
     /// autoencoder for previews).
-    private static func parts(of source: URL, precision: WeightPrecision) throws -> [PartConverter] {
+    private static func parts(
+        of source: URL, vae: AutoencoderSource?, precision: WeightPrecision
+    ) throws -> [PartConverter] {
         let required = ModelPart.allCases.map { ($0.rawValue, $0.weightName) }
         let optional = [("safety_checker", "model"), ("taesd", ModelPart.vae.weightName)].filter { folder, name in
             (try? weightFile(folder: source.appendingPathComponent(folder), name: name)) != nil
         }
         return try (required + optional).map { folder, name in
-            let store = try WeightStore(folder: source.appendingPathComponent(folder), name: name)
+            let isReplaced = folder == ModelPart.vae.rawValue
+            let store =
+                try (isReplaced ? vae?.store : nil)
+                ?? WeightStore(folder: source.appendingPathComponent(folder), name: name)
             return try PartConverter(folder: folder, weightName: name, store: store, precision: precision)
         }
     }
 
     /// The JSON and text files at the top of a diffusers folder and in its parts.
-    private static func smallFiles(of source: URL, tokenizer: URL) throws -> [SmallFile] {
+    private static func smallFiles(of source: URL, vae: AutoencoderSource?, tokenizer: URL) throws -> [SmallFile] {
+        let vaeFile = vae?.configuration.map { SmallFile(path: "vae/config.json", contents: $0) }
         let needed =
             ["model_index.json", "scheduler/scheduler_config.json"]
-            + ModelPart.allCases.map { "\($0.rawValue)/config.json" }
+            + ModelPart.allCases.filter { $0 != .vae || vaeFile == nil }.map { "\($0.rawValue)/config.json" }
         for path in needed {
             let url = source.appendingPathComponent(path)
             guard FileManager.default.fileExists(atPath: url.path) else {
@@ -140,7 +150,8 @@ public struct ModelConverter {
             }
         }
         let folders = ["unet", "vae", "text_encoder", "scheduler", "safety_checker", "feature_extractor", "taesd"]
-        return try smallFiles(in: source, path: "")
+            .filter { $0 != "vae" || vaeFile == nil }
+        return try smallFiles(in: source, path: "") + [vaeFile].compactMap { $0 }
             + folders.flatMap { try smallFiles(in: source.appendingPathComponent($0), path: "\($0)/") }
             + tokenizerFiles(of: tokenizer)
     }

@@ -28,9 +28,10 @@ public struct SingleFileCheckpoint {
     /// - Parameters:
     ///   - url: the file.
     ///   - useEMA: take the averaged UNet weights instead of the last ones; diffusers takes the last.
+    ///   - vae: an autoencoder in place of the file's own, which then may be missing.
     /// - Throws: `CheckpointError` for a file that cannot be read, is not of this layout, holds tensors this layout does not
     ///   know, or is another kind of model than InstructPix2Pix with CLIP ViT.
-    public init(_ url: URL, useEMA: Bool = false) throws {
+    public init(_ url: URL, useEMA: Bool = false, vae: AutoencoderSource? = nil) throws {
         let file = url.path
         let all = Self.unwrapped(try readTensors(url))
         func unsupported(_ reason: String) -> CheckpointError { .unsupported(file: file, reason: reason) }
@@ -57,45 +58,34 @@ public struct SingleFileCheckpoint {
                 return (key, entry)
             }
         }
-        let vae = under(KeyLayout.vaePrefix)
+        let ownVAE = under(KeyLayout.vaePrefix)
         let text = under(KeyLayout.textPrefix)
         if text.isEmpty {
             throw unsupported(
                 "it holds no text encoder (no \(KeyLayout.textPrefix)*), and no picture is made without one")
         }
-        for side in ["encoder", "decoder"] where !vae.contains(where: { $0.key.hasPrefix("\(side).") }) {
+        for side in ["encoder", "decoder"]
+        where vae == nil && !ownVAE.contains(where: { $0.key.hasPrefix("\(side).") }) {
             throw unsupported(
-                vae.isEmpty
-                    ? "it holds no VAE (no \(KeyLayout.vaePrefix)*): take a version of the model with its VAE"
-                    : "its VAE has no \(side): take a version of the model with its whole VAE")
+                ownVAE.isEmpty
+                    ? "it holds no VAE (no \(KeyLayout.vaePrefix)*): take a version of the model with its VAE, or give one "
+                        + "by --vae"
+                    : "its VAE has no \(side): take a version of the model with its whole VAE, or give one by --vae")
         }
 
-        func renamed(
-            _ tensors: [(key: String, entry: TensorEntry)], prefix: String, _ name: (String) -> String?
-        ) throws -> [TensorEntry] {
-            var sources: [String: String] = [:]
-            return try tensors.map { key, entry in
-                guard let newKey = name(key) else {
-                    throw unsupported(
-                        "its tensor \(printable(prefix + key)) has no place in the single-file (LDM) layout")
-                }
-                guard sources.updateValue(key, forKey: newKey) == nil else {
-                    throw unsupported("it holds \(printable(newKey)) under two names")
-                }
-                return entry.renamed(newKey)
-            }
-        }
         let layers = KeyLayout.layersPerBlock(unet.lazy.map(\.key))
         guard layers > 0 else { throw unsupported("its UNet's levels have no layers") }
-        let levels = KeyLayout.vaeLevels(vae.lazy.map(\.key))
         tensors = [
-            .unet: try renamed(unet, prefix: KeyLayout.unetPrefix) { KeyLayout.unet($0, layersPerBlock: layers) },
-            .vae: try renamed(vae, prefix: KeyLayout.vaePrefix) { KeyLayout.vae($0, levels: levels) }
-                // Attention is written as 1x1 convolutions, and is a linear layer.
-                .map { $0.key.contains(".attentions.") ? $0.shaped(Array($0.shape.prefix(2))) ?? $0 : $0 },
+            .unet: try KeyLayout.renamed(unet, prefix: KeyLayout.unetPrefix, file: file) {
+                KeyLayout.unet($0, layersPerBlock: layers)
+            },
+            .vae: try vae?.store.weights
+                ?? AutoencoderSource.original(ownVAE, prefix: KeyLayout.vaePrefix, file: file),
             .textEncoder: text.map { $0.entry.renamed($0.key) },
         ]
-        configurations = try DerivedConfigurations(tensors, file: file).files
+        var configurations = try DerivedConfigurations(tensors, file: file).files
+        if let own = vae?.configuration { configurations["vae/config.json"] = own }
+        self.configurations = configurations
         self.file = file
     }
 

@@ -1,10 +1,9 @@
 import Foundation
 
-/// The tensors of a file that `torch.save` wrote: a zip archive since PyTorch 1.6, a row of pickles before.
+/// What a file holds that `torch.save` wrote: a zip archive since PyTorch 1.6, a row of pickles before.
 ///
-/// Nothing in the file is executed (see `PickleMachine`). Tensors stay in the mapped file; those that are no contiguous
-/// run of their storage are gathered when they are asked for. Storages may be shared.
-struct TorchCheckpoint {
+/// Nothing in the file is executed (see `PickleMachine`).
+struct TorchContents {
     /// The start of a pre-1.6 file: a pickle of the number 0x1950a86a20f9469cfc6c.
     static let legacyMagic: [UInt8] = [
         0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E,
@@ -12,9 +11,27 @@ struct TorchCheckpoint {
     /// The start of a zip archive's first entry.
     static let zipMagic: [UInt8] = [0x50, 0x4B, 3, 4]
 
-    let tensors: [TensorEntry]
+    /// The outermost value; what it holds is in the machine.
+    let root: PickleValue
+    let machine: PickleMachine
+    /// Where the bytes of the machine's storages are.
+    let storages: [Range<Int>]
+    let file: MappedFile
 
-    init(zip file: MappedFile) throws {
+    /// nil for a file that `torch.save` did not write.
+    ///
+    /// - Throws: `CheckpointError` for one that is damaged, or holds a name or call that is refused.
+    init?(_ file: MappedFile) throws {
+        if file.bytes.starts(with: Self.zipMagic) {
+            try self.init(zip: file)
+        } else if file.bytes.starts(with: Self.legacyMagic) {
+            try self.init(legacy: file)
+        } else {
+            return nil
+        }
+    }
+
+    private init(zip file: MappedFile) throws {
         let archive = try ZipArchive(file)
         let file = archive.contents
         let pickles = archive.entries.keys.filter { $0.hasSuffix("/data.pkl") && $0.split(separator: "/").count == 2 }
@@ -23,14 +40,14 @@ struct TorchCheckpoint {
                 file: file.path,
                 reason: "it is a zip archive with \(pickles.count) data.pkl, not one as torch.save writes")
         }
-        let root = name.dropLast("data.pkl".count)
-        if let order = archive.entries["\(root)byteorder"], !file.slice(order).elementsEqual("little".utf8) {
+        let folder = name.dropLast("data.pkl".count)
+        if let order = archive.entries["\(folder)byteorder"], !file.slice(order).elementsEqual("little".utf8) {
             throw CheckpointError.unsupported(file: file.path, reason: "it was written on a big-endian machine")
         }
         var machine = PickleMachine(file.slice(pickle))
-        let contents = try machine.run()
-        let storages = try machine.storages.map { storage in
-            guard let range = archive.entries["\(root)data/\(storage.key)"] else {
+        root = try machine.run()
+        storages = try machine.storages.map { storage in
+            guard let range = archive.entries["\(folder)data/\(storage.key)"] else {
                 throw CheckpointError.malformed(
                     file: file.path, reason: "it lacks the storage \(printable(storage.key))")
             }
@@ -42,12 +59,12 @@ struct TorchCheckpoint {
             }
             return range
         }
-        tensors = try Self.stateDictionary(contents, machine, storages: storages, file: file)
+        (self.machine, self.file) = (machine, file)
     }
 
     /// The layout before PyTorch 1.6: four pickles (magic number, version, byte order, contents), a pickle of the list of
     /// storage keys, then each storage as a 64-bit count and its values.
-    init(legacy file: MappedFile) throws {
+    private init(legacy file: MappedFile) throws {
         func malformed(_ reason: String) -> CheckpointError { .malformed(file: file.path, reason: reason) }
         var position = Self.legacyMagic.count
         func nextPickle(opcodes: Int = PickleMachine.opcodeLimit) throws -> (PickleValue, PickleMachine) {
@@ -89,18 +106,31 @@ struct TorchCheckpoint {
             ranges[index] = position + 8..<position + 8 + size
             position += 8 + size
         }
-        let storages = ranges.compactMap { $0 }
+        storages = ranges.compactMap { $0 }
         guard storages.count == ranges.count, position == file.count else {
             throw malformed("its list of storages does not fit its contents")
         }
-        tensors = try Self.stateDictionary(contents, machine, storages: storages, file: file)
+        (root, self.machine, self.file) = (contents, machine, file)
     }
 
+    /// One of the machine's tensors, under a key.
+    func entry(_ index: Int, key: String) -> TensorEntry {
+        let tensor = machine.tensors[index]
+        return TensorEntry(
+            key: key, dataType: tensor.dataType, shape: tensor.shape, strides: tensor.strides, file: file,
+            storage: storages[tensor.storage], offset: tensor.offset)
+    }
+}
+
+/// The tensors of a file that `torch.save` wrote. They stay in the mapped file; those that are no contiguous run of their
+/// storage are gathered when they are asked for. Storages may be shared.
+struct TorchCheckpoint {
+    let tensors: [TensorEntry]
+
     /// The tensors of the outermost dictionary, or of the one inside it that training frameworks put them in.
-    private static func stateDictionary(
-        _ contents: PickleValue, _ machine: PickleMachine, storages: [Range<Int>], file: MappedFile
-    ) throws -> [TensorEntry] {
-        guard case .dictionary(let outermost) = contents else {
+    init(_ contents: TorchContents) throws {
+        let (machine, file) = (contents.machine, contents.file)
+        guard case .dictionary(let outermost) = contents.root else {
             throw CheckpointError.unsupported(file: file.path, reason: "it holds no dictionary of tensors")
         }
         if let kind = WeightKind(pickledKeys: machine.dictionaries[outermost].map(\.key)) {
@@ -109,7 +139,9 @@ struct TorchCheckpoint {
         var entries: [TensorEntry] = []
         var keys: Set<String> = []
         var total = 0
-        for case (.text(let key), .tensor(let tensorIndex)) in machine.dictionaries[weights(in: outermost, machine)] {
+        for case (.text(let key), .tensor(let tensorIndex)) in machine.dictionaries[
+            Self.weights(in: outermost, machine)]
+        {
             let tensor = machine.tensors[tensorIndex]
             guard keys.insert(key).inserted else {
                 throw CheckpointError.malformed(file: file.path, reason: "it holds \(printable(key)) twice")
@@ -122,15 +154,12 @@ struct TorchCheckpoint {
                     file: file.path, reason: "its tensors would take more than four times the file's size")
             }
             total = sum
-            entries.append(
-                TensorEntry(
-                    key: key, dataType: tensor.dataType, shape: tensor.shape, strides: tensor.strides, file: file,
-                    storage: storages[tensor.storage], offset: tensor.offset))
+            entries.append(contents.entry(tensorIndex, key: key))
         }
         guard !entries.isEmpty else {
             throw CheckpointError.unsupported(file: file.path, reason: "it holds no dictionary of tensors")
         }
-        return entries
+        tensors = entries
     }
 
     /// The dictionary of weights in a dictionary: under `state_dict`, where training frameworks put it; else that one, of

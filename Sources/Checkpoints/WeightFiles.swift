@@ -4,15 +4,18 @@ import Foundation
 /// writes in either of its formats.
 ///
 /// - Throws: `CheckpointError`.
-package func readTensors(_ url: URL) throws -> [TensorEntry] {
+package func readTensors(_ url: URL) throws -> [TensorEntry] { try readWeights(url).tensors }
+
+/// The tensors as `readTensors` gives them, and what whoever wrote a safetensors file noted in its header.
+func readWeights(_ url: URL) throws -> (tensors: [TensorEntry], metadata: [String: String]) {
     let file = try MappedFile(url)
-    if file.bytes.starts(with: TorchCheckpoint.zipMagic) { return try TorchCheckpoint(zip: file).tensors }
-    if file.bytes.starts(with: TorchCheckpoint.legacyMagic) { return try TorchCheckpoint(legacy: file).tensors }
+    if let contents = try TorchContents(file) { return (try TorchCheckpoint(contents).tensors, [:]) }
     if let kind = foreignFile(file.bytes, name: url.lastPathComponent) {
         throw CheckpointError.unsupported(file: file.path, reason: "it is \(kind)")
     }
     if url.pathExtension == "safetensors" || file.bytes.dropFirst(8).first == UInt8(ascii: "{") {
-        return try SafetensorsFile(file).tensors
+        let contents = try SafetensorsFile(file)
+        return (contents.tensors, contents.metadata)
     }
     throw CheckpointError.malformed(
         file: file.path, reason: "it is neither safetensors nor what torch.save writes (a zip archive or pickles)")

@@ -12,7 +12,7 @@ enum WeightKind: Equatable {
     case stableDiffusionXL
     case otherArchitecture
 
-    /// Known from the tensors' keys; nil for those of a Stable Diffusion of the original layout, and for what is not known.
+    /// Known from the tensors' keys; nil for those of a Stable Diffusion of the single-file (LDM) layout, and for what is not known.
     init?(_ tensors: [TensorEntry]) {
         func any(_ condition: (String) -> Bool) -> Bool { tensors.contains { condition($0.key) } }
         func any(prefix: String) -> Bool { any { $0.hasPrefix(prefix) } }

@@ -45,6 +45,7 @@ extension Tensor {
             shape: [shape[0], height, width, out], bias: bias, residual: consume residual, mayReuse: isWinograd,
             on: compute)
         defer { compute.used(weight) }
+        let weight = weight.merged(on: compute)
         if isWinograd {
             let convolution = WinogradConvolution(weight: weight, input: input, output: output)
             convolution.run()

@@ -23,6 +23,7 @@ extension Tensor {
         let (x, y, kernels) = (pointer, result.pointer, compute.kernels)
         compute.plan?.product(rows: rows, weight)
         defer { compute.used(weight) }
+        let weight = weight.merged(on: compute)
 
         func finish(_ rows: Range<Int>, _ columns: Range<Int>) {
             guard bias != nil || residual != nil || activation != .none else { return }
@@ -76,6 +77,7 @@ extension Tensor {
         compute.plan?.product(rows: rows, weight, values: rows * (k + n))
         compute.plan?.gate(rows * n)
         defer { compute.used(weight) }
+        let weight = weight.merged(on: compute)
         let gateSize = 2 * ProductMatrix.rowBlock * columnBlock
         let gates = compute.scratch(compute.threads * gateSize)
         for chunk in PackedMatrix.chunks(of: n, depth: 2 * k) {

@@ -98,6 +98,12 @@ final class Plan {
         }
     }
 
+    /// Sums of a weight and of products of these ranks, in float32.
+    func merge(_ weight: WeightTensor, ranks: [Int]) {
+        work.products += 2 * Double(ranks.reduce(0, +)) * Double(weight.count)
+        work.passed += 2 * Double(weight.count)
+    }
+
     /// - Parameter values: of the images that are read and written.
     func winograd(tiles: Int, channels: Int, outputs: Int, values: Int) {
         work.passed += Double(values)

@@ -22,6 +22,8 @@ public struct WeightTensor {
     private let owner: any WeightBytes
     /// Whether the bytes are those of a file, mapped read-only.
     let isMapped: Bool
+    /// What is added to the values where they are used.
+    let addends: [LowRankAddend]
 
     /// - Parameters:
     ///   - shape: as PyTorch stores it, outermost side first.
@@ -29,6 +31,12 @@ public struct WeightTensor {
     ///   - owner: holds the values in the machine's byte order, aligned to their own size, exactly as many as `shape` takes.
     ///   - isMapped: whether the bytes are those of a file, mapped read-only.
     public init(shape: [Int], format: Format, owner: any WeightBytes, isMapped: Bool = false) {
+        self.init(shape: shape, format: format, owner: owner, isMapped: isMapped, addends: [])
+    }
+
+    private init(
+        shape: [Int], format: Format, owner: any WeightBytes, isMapped: Bool, addends: [LowRankAddend]
+    ) {
         base = owner.withBytes { bytes in
             precondition(bytes.count == shape.reduce(1, *) * format.size, "\(bytes.count) bytes for shape \(shape)")
             guard let base = bytes.baseAddress else { preconditionFailure("a weight without bytes") }
@@ -39,6 +47,13 @@ public struct WeightTensor {
         self.format = format
         self.owner = owner
         self.isMapped = isMapped
+        self.addends = addends
+    }
+
+    /// The weight with products added to it.
+    package func adding(_ addends: [LowRankAddend]) -> WeightTensor {
+        WeightTensor(
+            shape: shape, format: format, owner: owner, isMapped: isMapped, addends: self.addends + addends)
     }
 
     /// Calls `body` with the values' address, which is valid in it only.

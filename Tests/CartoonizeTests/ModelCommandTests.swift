@@ -115,6 +115,39 @@ struct ModelCommandTests {
         #expect(try Program.run(["verify", "one.ckpt", "--record"], in: folder).status == 2)
     }
 
+    /// The VAE that a file lacks comes from another, of the original layout or diffusers', for a run and for `convert`.
+    @Test func aMissingVAEIsTakenFromAnotherFile() throws {
+        let folder = try TemporaryFolder()
+        let model = try OriginalModel()
+        let prefix = "first_stage_model."
+        try folder.write("a.png", SamplePicture.png(width: 24))
+        try folder.write("whole.safetensors", model.safetensors)
+        try folder.write("bare.safetensors", model.safetensors { !$0.hasPrefix(prefix) })
+        try folder.write("vae.safetensors", model.safetensors { $0.hasPrefix(prefix) })
+        let run = ["a.png", "--steps", "1", "--seed", "3", "-q", "-o"]
+        #expect(try Program.run(run + ["0.png", "--model", "whole.safetensors"], in: folder).status == 0)
+
+        let refused = try Program.run(run + ["none.png", "--model", "bare.safetensors"], in: folder)
+        #expect(refused.status == 3 && refused.errors.contains("give one by --vae"), "\(refused.errors)")
+        let none = try Program.run(
+            ["convert", "bare.safetensors", "new", "-q", "--vae", "bare.safetensors"], in: folder)
+        #expect(none.status == 3 && none.errors.contains("bare.safetensors"), "\(none.errors)")
+        #expect(!folder.contents.contains { $0.hasPrefix("none") || $0.hasPrefix("new") })
+
+        let conversion = ["convert", "bare.safetensors", "new", "--dtype", "float32", "-q", "--vae", "vae.safetensors"]
+        let converted = try Program.run(conversion, in: folder)
+        #expect(converted.status == 0, "\(converted.errors)")
+        let models = [
+            ["bare.safetensors", "--vae", "vae.safetensors"], ["bare.safetensors", "--vae", "whole.safetensors"],
+            ["bare.safetensors", "--vae", "./new"], ["bare.safetensors", "--vae", "new/vae"], ["./new"],
+        ]
+        for (number, model) in models.enumerated() {
+            let outcome = try Program.run(run + ["\(number + 1).png", "--model"] + model, in: folder)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(try differences(folder.picture("\(number + 1).png").rgb, folder.picture("0.png").rgb) == nil)
+        }
+    }
+
     // MARK: - pull
 
     @Test func pullsThatCannotBeginAreOneSentence() throws {

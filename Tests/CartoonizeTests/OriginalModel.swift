@@ -25,15 +25,18 @@ struct OriginalModel {
 
     private var data: Data { values.withUnsafeBytes { Data($0) } }
 
-    var safetensors: Data {
-        get throws {
-            let entries = tensors.map { key, shape, start in
-                let end = 4 * (start + shape.reduce(1, *))
-                return #""\#(key)":{"dtype":"F32","shape":\#(shape),"data_offsets":[\#(4 * start),\#(end)]}"#
-            }
-            let header = Data("{\(entries.joined(separator: ","))}".utf8)
-            return withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) } + header + data
+    var safetensors: Data { safetensors { _ in true } }
+
+    /// The tensors with these keys.
+    func safetensors(with isWanted: (String) -> Bool) -> Data {
+        var (entries, data): ([String], Data) = ([], Data())
+        for (key, shape, start) in tensors where isWanted(key) {
+            let first = data.count
+            values[start..<start + shape.reduce(1, *)].withUnsafeBytes { data.append(contentsOf: $0) }
+            entries.append(#""\#(key)":{"dtype":"F32","shape":\#(shape),"data_offsets":[\#(first),\#(data.count)]}"#)
         }
+        let header = Data("{\(entries.joined(separator: ","))}".utf8)
+        return withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) } + header + data
     }
 
     /// As `torch.save` wrote them before 1.6, all tensors being views of one storage.

@@ -34,6 +34,39 @@ import Testing
         #expect(relativeError(Array(encoded), text.floats) < tolerance)
     }
 
+    /// What PEFT says of the scale, beside the file or in its header, is kohya's alpha.
+    @Test(arguments: [
+        (#"{"peft_type": "LORA", "r": 3, "lora_alpha": 2, "alpha_pattern": {}, "target_modules": ["to_q"]}"#, false),
+        (
+            #"{"r": 8, "lora_alpha": null, "alpha_pattern": {"proj_in": 2.0, "to_q": 2, "to_k": 2, "to_out.0": 2, "conv1": 2, "#
+                + #""ff.net.0.proj": 2, "conv2": 2, "self_attn.q_proj": 2, "mlp.fc1": 2}}"#, false
+        ),
+        (#"{"unet.r": 3, "unet.lora_alpha": 2, "text_encoder.lora_alpha": 2, "other": [1]}"#, true),
+    ])
+    func scalesOfPEFTAreRead(settings: String, isInHeader: Bool) throws {
+        let peft = try Data(contentsOf: Self.loras.appendingPathComponent("peft.safetensors"))
+        let model = try inFolder { folder in
+            let file = folder.appendingPathComponent("adapter_model.safetensors")
+            if isInHeader {
+                try withMetadata(["lora_adapter_metadata": settings], peft).write(to: file)
+            } else {
+                try peft.write(to: file)
+                try Data(settings.utf8).write(to: folder.appendingPathComponent("adapter_config.json"))
+            }
+            return try ModelDirectory(fixture.folder).applyingLoRA(file, strength: 0.75)
+        }
+        let compute = try Compute(threads: 2)
+        let golden = try GoldenFile(Self.loras.appendingPathComponent("golden.safetensors"))
+        let text = try golden["kohya.text"]
+        let unet = try UNet(model.weights(of: .unet), model.unet, compute: compute)
+        let output = unet(
+            image(try golden["samples"], on: compute), timestep: 33.25,
+            text: TextContext(compute.tensor(text.floats, text.shape)), branches: [Branch(sample: 0, text: 0)])
+        #expect(relativeError(output.channelsFirstValues, try golden["kohya.output"].floats) < tolerance)
+        // The folder's name, as all such files have the same.
+        #expect(try model.defaults.loras?.first?.name != "adapter_model")
+    }
+
     @Test func settingsNameTheLoRA() throws {
         let plain = try ModelDirectory(fixture.folder)
         let model = try plain.applyingLoRA(Self.loras.appendingPathComponent("kohya.safetensors"), strength: 0.5)
@@ -44,6 +77,7 @@ import Testing
         #expect(try JSONDecoder().decode(GenerationSettings.self, from: JSONEncoder().encode(settings)) == settings)
         let parameters = GenerationParameters(settings, seed: 1, width: 64, height: 64)
         #expect(parameters.fields.contains { $0.name == "LoRA" && $0.value == "kohya:0.5" })
+        #expect(try GenerationParameters(text: parameters.text).loras == settings.loras)
     }
 
     /// One layer that fits, for hostile variants: rank 1 of a key that tiny-sd has.
@@ -54,6 +88,32 @@ import Testing
             try ModelDirectory(fixture.folder).applyingLoRA($0)
         }
         #expect(model.notes.contains { $0.contains("lora_unet_nowhere.alpha") })
+    }
+
+    @Test func layersThatDoNotFitAreLeftOut() throws {
+        // The second layer is one of a UNet with four channels.
+        let other = "lora_unet_conv_in"
+        let model = try withLoRA(
+            [("down", [1, 24], 1), ("up", [24, 1], 1)],
+            more: [],
+            others: [("\(other).lora_down.weight", [1, 4, 3, 3]), ("\(other).lora_up.weight", [8, 1, 1, 1])]
+        ) { try ModelDirectory(fixture.folder).applyingLoRA($0) }
+        #expect(model.notes.contains { $0.contains("\(other) has a matrix of the shape [1, 4, 3, 3]") })
+        let weights = try model.weights(of: .unet)
+        #expect(weights.updates(of: "conv_in.weight").isEmpty)
+        #expect(weights.updates(of: "mid_block.attentions.0.proj_in.weight").count == 1)
+    }
+
+    @Test func alphaMayBeAnInteger() throws {
+        for (alpha, type) in [
+            (Data([2, 0, 0, 0, 0, 0, 0, 0]), "I64"), (Data([2, 0, 0, 0]), "I32"), (Data([2]), "U8"),
+        ] {
+            let model = try withLoRA(
+                [("down", [4, 24], 1), ("up", [24, 4], 1)], more: [], alpha: (type, alpha)
+            ) { try ModelDirectory(fixture.folder).applyingLoRA($0) }
+            let updates = try model.weights(of: .unet).updates(of: "mid_block.attentions.0.proj_in.weight")
+            #expect(updates.map(\.factor) == [0.5])
+        }
     }
 
     @Test(arguments: [
@@ -70,23 +130,44 @@ import Testing
     }
 
     private func withLoRA<Result>(
-        _ tensors: [(String, [Int], Float)], more: [String], _ body: (URL) throws -> Result
+        _ tensors: [(String, [Int], Float)], more: [String], others: [(String, [Int])] = [],
+        alpha: (type: String, value: Data)? = nil, _ body: (URL) throws -> Result
     ) throws -> Result {
         var (header, data): ([String: [String: Any]], Data) = ([:], Data())
         let named = tensors.map { name, shape, value in
             (name == "alpha" ? "\(Self.layer).alpha" : "\(Self.layer).lora_\(name).weight", shape, value)
         }
-        for (key, shape, value) in named + more.map({ ($0, [1], Float(1)) }) {
+        let ones = (more.map { ($0, [1]) } + others).map { ($0.0, $0.1, Float(1)) }
+        if let alpha {
+            data = alpha.value
+            header["\(Self.layer).alpha"] = ["dtype": alpha.type, "shape": [Int](), "data_offsets": [0, data.count]]
+        }
+        for (key, shape, value) in named + ones {
             let start = data.count
             for _ in 0..<shape.reduce(1, *) { withUnsafeBytes(of: value) { data.append(contentsOf: $0) } }
             header[key] = ["dtype": "F32", "shape": shape, "data_offsets": [start, data.count]]
         }
         let json = try JSONSerialization.data(withJSONObject: header)
+        return try inFolder { folder in
+            let file = folder.appendingPathComponent("lora.safetensors")
+            try (withUnsafeBytes(of: UInt64(json.count)) { Data($0) } + json + data).write(to: file)
+            return try body(file)
+        }
+    }
+
+    private func inFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        let file = folder.appendingPathComponent("lora.safetensors")
-        try (withUnsafeBytes(of: UInt64(json.count)) { Data($0) } + json + data).write(to: file)
-        return try body(file)
+        return try body(folder)
+    }
+
+    /// A safetensors file with notes in its header.
+    private func withMetadata(_ metadata: [String: String], _ file: Data) throws -> Data {
+        let length = file.withUnsafeBytes { Int($0.loadUnaligned(as: UInt64.self)) }
+        var header = try #require(JSONSerialization.jsonObject(with: file[8..<8 + length]) as? [String: Any])
+        header["__metadata__"] = metadata
+        let json = try JSONSerialization.data(withJSONObject: header)
+        return withUnsafeBytes(of: UInt64(json.count)) { Data($0) } + json + file[(8 + length)...]
     }
 }

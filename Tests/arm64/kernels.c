@@ -129,20 +129,23 @@ static void test_products(void) {
 
     // Every float16 value; a NaN's sign and payload do not matter.
     uint16_t *halves = malloc(0x10000 * sizeof *halves);
-    float *panel = values(0x10000), one = 1, *y = values(0x10000);
+    float *panel = values(0x10000), one = 1, *y = values(0x10000), *wide = values(0x10000);
     for (size_t i = 0; i < 0x10000; i++) halves[i] = (uint16_t)i;
     for (size_t p = 0; p < 16; p++) kernels->pack(halves, 1, 16, 0x1000, 0, 0x100 * p, 0x100, panel + p * 0x1000);
     kernels->matvec(&one, 1, halves, 1, y, 0x10000, 1, 0x10000, 1);
+    // A count that is no multiple of a vector's.
+    kernels->widen(halves, wide, 5);
+    kernels->widen(halves + 5, wide + 5, 0x10000 - 5);
     for (size_t i = 0; i < 0x10000; i++) {
         int exponent = (int)(i >> 10 & 31), mantissa = (int)(i & 1023);
         float expected = exponent == 31 ? (mantissa ? NAN : INFINITY) : exponent ? ldexpf(1024 + (float)mantissa, exponent - 25)
                                                                                  : ldexpf((float)mantissa, -24);
         if (i >> 15) expected = -expected;
         float packed = panel[i % 0x1000 * 16 + i / 0x1000], alone = ck_half_to_float((uint16_t)i);
-        if (isnan(expected)) expect_same(isnan(packed) && isnan(alone) && isnan(y[i]));
-        else expect_same(packed == expected && alone == expected && signbit(packed) == signbit(expected) && y[i] == expected);
+        if (isnan(expected)) expect_same(isnan(packed) && isnan(alone) && isnan(y[i]) && isnan(wide[i]));
+        else expect_same(wide[i] == expected && packed == expected && alone == expected && signbit(packed) == signbit(expected) && y[i] == expected);
     }
-    free(halves), free(panel), free(y);
+    free(halves), free(panel), free(y), free(wide);
     report("float16");
 }
 

@@ -28,5 +28,6 @@ const ck_kernels NAME(kernels) = {
     .layer_norm = NAME(layer_norm),
     .activate = NAME(activate),
     .add = NAME(add),
+    .widen = NAME(widen),
     .attention = NAME(attention),
 };

@@ -27,10 +27,11 @@ package struct LayerWeights {
 
     func contains(_ key: String) -> Bool { store.contains(key) }
 
-    /// A matrix or a convolution's kernel, left in the mapped file where the kernels can read it there; a float32 copy where
-    /// adapters add to it.
+    /// A matrix or a convolution's kernel, left in the mapped file where the kernels can read it there. What adapters add to it
+    /// is added where it is used.
     func matrix(_ key: String, _ shape: [Int]) throws -> WeightTensor {
-        WeightTensor(try store.tensor(key, shape: shape), updates: store.updates(of: key), for: compute)
+        let weight = WeightTensor(try store.tensor(key, shape: shape), for: compute)
+        return weight.adding(store.updates(of: key).map { $0.addend(columns: weight.count / weight.shape[0]) })
     }
 
     /// A bias or a norm's weight, `[count]`, upcast to float32.

@@ -1,39 +1,23 @@
 import Checkpoints
+import TensorKernels
 
 extension LowRankAdapter.Update {
-    /// Adds the product of the matrices to a weight's values.
+    /// What is added to the weight where it is used. It is read each time, and the pages of the adapter's file that are read
+    /// for it do not stay; but what has to be worked out of three matrices is kept.
     ///
-    /// - Parameter values: `[out, in, ...]`, row-major.
-    func merge(into values: inout [Float]) {
-        let (outputs, rank) = (up.shape[0], down.shape[0])
-        let columns = values.count / outputs
-        let (left, right) = (up.stored().floats(), expandedDown(columns))
-        values.withUnsafeMutableBufferPointer { values in
-            left.withUnsafeBufferPointer { left in
-                right.withUnsafeBufferPointer { right in
-                    // As many columns at once as stay in the processor's first cache.
-                    for start in stride(from: 0, to: columns, by: 256) {
-                        let end = min(start + 256, columns)
-                        for row in 0..<outputs {
-                            for index in 0..<rank {
-                                let scale = factor * left[row &* rank &+ index]
-                                for column in start..<end {
-                                    values[row &* columns &+ column] += scale * right[index &* columns &+ column]
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
+    /// - Parameter columns: of the weight as a matrix, all sides but the first together.
+    func addend(columns: Int) -> LowRankAddend {
+        let rank = up.shape[1]
+        let kept = middle == nil ? nil : Lazily { expandedDown(columns) }
+        return LowRankAddend(rank: rank) { (up.readFloats().map { factor * $0 }, kept?.value ?? down.readFloats()) }
     }
 
     /// The matrix `[rank, columns]`: `down`, with LoCon's kernel in it where there is one.
     private func expandedDown(_ columns: Int) -> [Float] {
-        let down = down.stored().floats()
+        let down = down.readFloats()
         guard let middle else { return down }
         let (rank, kernel) = (middle.shape[0], middle.shape.dropFirst(2).reduce(1, *))
-        let (inputs, between) = (columns / kernel, middle.stored().floats())
+        let (inputs, between) = (columns / kernel, middle.readFloats())
         var result = [Float](repeating: 0, count: rank * columns)
         for row in 0..<rank {
             for inner in 0..<rank {
@@ -48,4 +32,12 @@ extension LowRankAdapter.Update {
         }
         return result
     }
+}
+
+/// A value that is made when it is first wanted.
+private final class Lazily<Value> {
+    private let make: () -> Value
+    private(set) lazy var value = make()
+
+    init(_ make: @escaping () -> Value) { self.make = make }
 }

@@ -5,22 +5,8 @@ extension WeightTensor {
     /// The stored values where they lie, or a copy if the kernels cannot read them there: in float16 if they were stored in
     /// eight bits, else in float32.
     ///
-    /// - Parameters:
-    ///   - updates: what adapters add to the values, which then are a copy in float32.
-    ///   - compute: where the weight will be used; a planner gets no copy's values.
-    init(_ stored: StoredTensor, updates: [LowRankAdapter.Update] = [], for compute: Compute) {
-        guard updates.isEmpty else {
-            let owner: any WeightBytes
-            if compute.isPlanner {
-                owner = PlannedCopy(stored, valueSize: 4)
-            } else {
-                var values = stored.floats()
-                for update in updates { update.merge(into: &values) }
-                owner = WeightCopy(values)
-            }
-            self.init(shape: stored.shape, format: .float32, owner: owner)
-            return
-        }
+    /// - Parameter compute: where the weight will be used; a planner gets no copy's values.
+    init(_ stored: StoredTensor, for compute: Compute) {
         let isAligned = stored.withBytes { Int(bitPattern: $0.baseAddress) % stored.dataType.byteCount == 0 }
         switch stored.dataType {
         case .float32 where isAligned, .float16 where isAligned:

@@ -39,11 +39,12 @@ public struct GenerationParameters: Equatable, Sendable {
     public init(_ settings: GenerationSettings, seed: UInt64, width: Int, height: Int, more: [Field] = []) {
         instruction = settings.instruction
         negativePrompt = settings.negativePrompt
-        let loras = (settings.loras ?? []).map { Field(name: "LoRA", value: "\($0.name):\($0.strength)") }
+        let loras = (settings.loras ?? []).map { Field(name: Self.lora, value: "\($0.name):\($0.strength)") }
         fields =
             SettingField.all.map { Field(name: $0.name, value: $0.text(settings)) } + [
                 Field(name: "Seed", value: "\(seed)"), Field(name: "Size", value: "\(width)x\(height)"),
-            ] + loras + more
+            ] + loras + (settings.embeddings ?? []).map { Field(name: Self.embedding, value: $0) }
+            + (settings.vae.map { [Field(name: Self.vae, value: $0)] } ?? []) + more
         let lines = Self.lines(of: instruction)
         if lines.contains(where: { $0.hasPrefix(Self.negativeLabel) }) {
             fields.append(Field(name: Self.instructionLines, value: "\(lines.count)"))
@@ -72,6 +73,9 @@ public struct GenerationParameters: Equatable, Sendable {
             lines[negativeStart...].joined(separator: "\n").dropFirst(Self.negativeLabel.count))
     }
 
+    private static let lora = "LoRA"
+    private static let embedding = "Embedding"
+    private static let vae = "VAE"
     private static let negativeLabel = "Negative prompt: "
     /// The field with the number of the instruction's lines, written where one of them looks like a negative prompt.
     private static let instructionLines = "Instruction lines"
@@ -167,6 +171,26 @@ extension GenerationParameters {
                 try value(of: setting.name) { setting.change($0, self) }
             }
     }
+
+    /// The LoRAs that were merged into the model, in order.
+    ///
+    /// - Throws: `UnreadableField`.
+    public var loras: [GenerationSettings.LoRA] {
+        get throws {
+            try fields.filter { $0.name == Self.lora }.map { field in
+                guard let colon = field.value.lastIndex(of: ":"), colon != field.value.startIndex,
+                    let strength = Float(field.value[field.value.index(after: colon)...]), strength.isFinite
+                else { throw UnreadableField(field: field) }
+                return GenerationSettings.LoRA(name: String(field.value[..<colon]), strength: strength)
+            }
+        }
+    }
+
+    /// The names of the textual inversions that the model was given, in order.
+    public var embeddings: [String] { fields.filter { $0.name == Self.embedding }.map(\.value) }
+
+    /// The name of the autoencoder that took the place of the model's own; nil without one.
+    public var vae: String? { fields.first { $0.name == Self.vae }?.value }
 
     private func value<Value>(of name: String, _ convert: (String) -> Value?) throws -> Value? {
         guard let field = fields.first(where: { $0.name == name }) else { return nil }

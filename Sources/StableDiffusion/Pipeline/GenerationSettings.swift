@@ -18,6 +18,12 @@ public struct GenerationSettings: Codable, Equatable, Sendable {
     /// The LoRAs that were merged into the model's weights, in order; nil without one.
     public var loras: [LoRA]?
 
+    /// The textual inversions whose words the model was given, in order; nil without one.
+    public var embeddings: [String]?
+
+    /// The autoencoder that took the place of the model's own; nil without one.
+    public var vae: String?
+
     /// A LoRA, as settings name it.
     public struct LoRA: Codable, Equatable, Sendable {
         /// The file's name without its extension.
@@ -35,6 +41,8 @@ public struct GenerationSettings: Codable, Equatable, Sendable {
         case guidanceScale = "guidance"
         case imageGuidanceScale = "imageGuidance"
         case loras
+        case embeddings
+        case vae
     }
 
     /// What models of this kind are usually run with.
@@ -42,6 +50,9 @@ public struct GenerationSettings: Codable, Equatable, Sendable {
 
     /// Which branches the two scales take.
     public var guidance: Guidance { Guidance(textScale: guidanceScale, imageScale: imageGuidanceScale) }
+
+    /// The texts that are encoded: the instruction and, if the guidance needs it, the negative prompt.
+    var encodedTexts: [String] { [instruction] + (guidance == .off ? [] : [negativePrompt]) }
 
     /// Which setting is not in its range, as the sentence `steps takes a number from ...`; nil if all are.
     public var outOfRange: String? {

@@ -133,12 +133,13 @@ public final class InstructPix2Pix {
     private func encodeText(
         of request: GenerationRequest, _ run: inout Run, _ progress: (ProgressEvent) throws -> Void
     ) throws -> Tensor {
-        let settings = request.settings
-        let texts = [settings.instruction] + (settings.guidance == .off ? [] : [settings.negativePrompt])
+        let texts = request.settings.encodedTexts
         if texts == kept.texts, let embeddings = kept.embeddings { return embeddings }
         try progress(.loading("text encoder"))
         let textModel = try run.timed(\.load) {
-            try CLIPTextModel(model.weights(of: .textEncoder), model.textEncoder, compute: compute)
+            try CLIPTextModel(
+                model.weights(of: .textEncoder), model.textEncoder,
+                addedVectors: model.embeddings.flatMap(\.vectors), compute: compute)
         }
         let ids = texts.map { model.tokenizer.encode($0) }
         run.observer?(

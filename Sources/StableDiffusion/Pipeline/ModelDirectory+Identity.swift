@@ -16,6 +16,13 @@ extension ModelDirectory {
             // A length in front keeps neighbours apart.
             Array("\(text.utf8.count) \(text)".utf8).withUnsafeBytes { take($0) }
         }
+        func takeTensor(_ tensor: TensorEntry, named name: String) {
+            takeText("\(name) \(tensor.dataType.rawValue) \(tensor.shape)")
+            tensor.stored().withBytes { bytes in
+                let start = max(0, bytes.count - Self.sampleBytes) / 2
+                take(UnsafeRawBufferPointer(rebasing: bytes[start...].prefix(Self.sampleBytes)))
+            }
+        }
         for file in identifyingFiles {
             // Optional ones may be missing; the others have been read.
             guard ConfigurationFile.isThere(file) else { continue }
@@ -25,19 +32,17 @@ extension ModelDirectory {
         }
         for part in ModelPart.allCases {
             for tensor in try weights(of: part).weights {
-                takeText("\(part.rawValue)/\(tensor.key) \(tensor.dataType.rawValue) \(tensor.shape)")
-                tensor.stored().withBytes { bytes in
-                    let start = max(0, bytes.count - Self.sampleBytes) / 2
-                    take(UnsafeRawBufferPointer(rebasing: bytes[start...].prefix(Self.sampleBytes)))
-                }
+                takeTensor(tensor, named: "\(part.rawValue)/\(tensor.key)")
             }
         }
+        if replacedVAE != nil { takeText("VAE scaled by \(vae.scalingFactor)") }
         for adapter in adapters {
             takeText("LoRA \(adapter.strength)")
-            for tensor in adapter.tensors {
-                takeText("\(tensor.key) \(tensor.dataType.rawValue) \(tensor.shape)")
-                tensor.stored().withBytes { take($0) }
-            }
+            for tensor in adapter.tensors { takeTensor(tensor, named: tensor.key) }
+        }
+        for embedding in embeddings {
+            takeText("embedding \(embedding.token)")
+            for vector in embedding.vectors { vector.withUnsafeBytes { take($0) } }
         }
     }
 }

@@ -33,9 +33,13 @@ public struct ModelDirectory: Sendable {
     private let source: Source
     /// What is added to the weights when they are read.
     var adapters: [LowRankAdapter] = []
+    /// Words that were added to the tokenizer's, with their vectors.
+    public internal(set) var embeddings: [TextualInversion] = []
     private var catalogs: [ModelPart: WeightCatalog] = [:]
     /// What the model's author recommends in `cartoonize.json`.
     private let recommendations: ModelRecommendations
+    /// The autoencoder that was given in place of the model's own.
+    let replacedVAE: URL?
     /// What is odd about the model and does no harm, as sentences.
     public internal(set) var notes: [String]
     package let unet: UNetConfiguration
@@ -44,7 +48,7 @@ public struct ModelDirectory: Sendable {
     package let previewAutoencoder: TinyAutoencoderConfiguration?
     package let textEncoder: CLIPTextConfiguration
     package let scheduler: SchedulerConfiguration
-    let tokenizer: CLIPTokenizer
+    var tokenizer: CLIPTokenizer
     /// Beside the weights, what decides how the model works; those of the tokenizer's may be missing that it can do without.
     let identifyingFiles: [URL]
 
@@ -71,17 +75,23 @@ public struct ModelDirectory: Sendable {
         var settings = recommendations.settings
         settings.sampler = sampler
         if !adapters.isEmpty { settings.loras = adapters.map { .init(name: $0.name, strength: $0.strength) } }
+        if !embeddings.isEmpty { settings.embeddings = embeddings.map(\.name) }
+        settings.vae = replacedVAE?.deletingPathExtension().lastPathComponent
         return settings
     }
 
     /// The sides of pictures are multiples of this.
     public var vaeScaleFactor: Int { vae.scaleFactor }
 
-    /// - Parameter tokenizer: the folder of the tokenizer; the model's own if left out.
+    /// - Parameters:
+    ///   - tokenizer: the folder of the tokenizer; the model's own if left out.
+    ///   - vae: an autoencoder in place of the model's own, as `AutoencoderSource` reads it.
     /// - Throws: `ConfigurationError` or `CheckpointError` with a sentence that names the file.
-    public init(_ folder: URL, tokenizer: URL? = nil) throws {
-        try self.init(folder, tokenizer: tokenizer) {
-            try WeightStore(folder: folder.appendingPathComponent($0.rawValue), name: $0.weightName)
+    public init(_ folder: URL, tokenizer: URL? = nil, vae: URL? = nil) throws {
+        let vae = try vae.map { try AutoencoderSource($0) }
+        try self.init(folder, tokenizer: tokenizer, vae: vae) { part in
+            if part == .vae, let vae { return vae.store }
+            return try WeightStore(folder: folder.appendingPathComponent(part.rawValue), name: part.weightName)
         }
     }
 
@@ -99,11 +109,16 @@ public struct ModelDirectory: Sendable {
         _ = try PipelineIndex(ConfigurationFile.fields(of: file), file: file.path)
     }
 
-    private init(_ folder: URL, tokenizer: URL?, weights: ((ModelPart) throws -> WeightStore)?) throws {
+    private init(
+        _ folder: URL, tokenizer: URL?, vae: AutoencoderSource? = nil, weights: ((ModelPart) throws -> WeightStore)?
+    ) throws {
         try self.init(
             .folder(folder), tokenizer: tokenizer ?? folder.appendingPathComponent("tokenizer"),
-            recommendations: folder.appendingPathComponent("cartoonize.json"),
+            recommendations: folder.appendingPathComponent("cartoonize.json"), vae: vae?.location,
             read: { configuration in
+                if case .part(.vae) = configuration, let vae, let json = vae.configuration {
+                    return (try Self.fields(json, vae.location.path), vae.location.path)
+                }
                 let file = configuration.file(in: folder)
                 return (try ConfigurationFile.fields(of: file), file.path)
             }, weights: weights)
@@ -115,23 +130,34 @@ public struct ModelDirectory: Sendable {
     ///   - file: the path of the weights.
     ///   - tokenizer: the folder with the tokenizer that such a file lacks.
     ///   - useEMA: whether to take the averaged UNet weights instead of the last ones.
+    ///   - vae: an autoencoder in place of the file's own, which then may be missing.
     /// - Throws: `ConfigurationError` or `CheckpointError` with a sentence that names the file.
-    public init(file: URL, tokenizer: URL, useEMA: Bool = false) throws {
-        let checkpoint = try SingleFileCheckpoint(file, useEMA: useEMA)
+    public init(file: URL, tokenizer: URL, useEMA: Bool = false, vae: URL? = nil) throws {
+        let checkpoint = try SingleFileCheckpoint(file, useEMA: useEMA, vae: vae.map { try AutoencoderSource($0) })
         try self.init(
-            .file(file), tokenizer: tokenizer, recommendations: nil,
+            .file(file), tokenizer: tokenizer, recommendations: nil, vae: vae,
             read: { configuration in
                 let path = configuration.path
-                let json = checkpoint.configurations[path].map { [UInt8]($0) } ?? []
-                return (try JSONValue(parsing: json).object ?? [:], "\(file.path) (\(path))")
+                let name = "\(file.path) (\(path))"
+                return (try Self.fields(checkpoint.configurations[path] ?? Data("{}".utf8), name), name)
             }, weights: { checkpoint.weightStore($0) })
     }
 
+    /// The fields of a configuration that is in memory.
+    private static func fields(_ json: Data, _ file: String) throws -> [String: JSONValue] {
+        do {
+            return try JSONValue(parsing: [UInt8](json)).object ?? [:]
+        } catch let error as JSONError {
+            throw ConfigurationError(file: file, reason: "not valid JSON: \(error)")
+        }
+    }
+
     /// - Parameters:
+    ///   - vae: where the autoencoder comes from that is not the model's own.
     ///   - read: the fields of a configuration, and what errors name it.
     ///   - weights: a part's, their headers read; nil for a model that has none yet.
     private init(
-        _ source: Source, tokenizer: URL, recommendations: URL?,
+        _ source: Source, tokenizer: URL, recommendations: URL?, vae replacedVAE: URL?,
         read: (Configuration) throws -> (fields: [String: JSONValue], file: String),
         weights: ((ModelPart) throws -> WeightStore)?
     ) throws {
@@ -142,9 +168,11 @@ public struct ModelDirectory: Sendable {
             return ConfigurationFields(fields, file: file, defaults: defaults)
         }
         self.source = source
+        self.replacedVAE = replacedVAE
         var configurations: [URL] = []
         if case .folder(let folder) = source {
-            configurations = [Configuration.part(.unet), .part(.vae), .part(.textEncoder), .scheduler]
+            let parts = ModelPart.allCases.filter { $0 != .vae || replacedVAE == nil }
+            configurations = (parts.map { Configuration.part($0) } + [.scheduler])
                 .map { $0.file(in: folder) }
         }
         identifyingFiles = configurations + CLIPTokenizer.files.map(tokenizer.appendingPathComponent)
@@ -224,9 +252,10 @@ public struct ModelDirectory: Sendable {
 
     /// What errors call the configuration of a part.
     private func configuration(of part: ModelPart) -> String {
+        if part == .vae, let replacedVAE { return replacedVAE.path }
         switch source {
-        case .folder(let folder): Configuration.part(part).file(in: folder).path
-        case .file(let file): file.path
+        case .folder(let folder): return Configuration.part(part).file(in: folder).path
+        case .file(let file): return file.path
         }
     }
 

@@ -1,8 +1,9 @@
-/// Finds the special tokens that a text spells out, such as “<|endoftext|>”.
+/// Finds the special tokens that a text spells out, such as “<|endoftext|>”, and the words of textual inversions.
 struct CLIPSpecialTokens {
     enum Segment {
         case text(ArraySlice<Unicode.Scalar>)
-        case special(Int)
+        /// Its ids.
+        case special([Int])
     }
 
     /// The tokens as a tree of scalars, so that looking for thousands of them takes no longer than for one.
@@ -13,10 +14,12 @@ struct CLIPSpecialTokens {
         }
 
         private var edges: [Edge: Int32] = [:]
-        private var ids: [Int32: Int] = [:]
+        private var ids: [Int32: [Int]] = [:]
         private var nodeCount: Int32 = 1
 
-        mutating func insert(_ scalars: [Unicode.Scalar], id: Int) {
+        /// - Returns: whether there was none of these scalars before.
+        @discardableResult
+        mutating func insert(_ scalars: [Unicode.Scalar], ids: [Int]) -> Bool {
             var node: Int32 = 0
             for scalar in scalars {
                 let edge = Edge(node: node, scalar: scalar)
@@ -28,18 +31,20 @@ struct CLIPSpecialTokens {
                     nodeCount += 1
                 }
             }
-            if node != 0, ids[node] == nil { ids[node] = id }
+            guard node != 0, self.ids[node] == nil else { return false }
+            self.ids[node] = ids
+            return true
         }
 
         /// The longest token that starts at `index`.
-        func match(_ text: [Unicode.Scalar], at index: Int) -> (id: Int, count: Int)? {
+        func match(_ text: [Unicode.Scalar], at index: Int) -> (ids: [Int], count: Int)? {
             var node: Int32 = 0
-            var found: (id: Int, count: Int)?
+            var found: (ids: [Int], count: Int)?
             var end = index
             while end < text.count, let next = edges[Edge(node: node, scalar: text[end])] {
                 node = next
                 end += 1
-                if let id = ids[node] { found = (id, end - index) }
+                if let ids = ids[node] { found = (ids, end - index) }
             }
             return found
         }
@@ -52,11 +57,18 @@ struct CLIPSpecialTokens {
         for token in tokens {
             let scalars = Array(token.content.unicodeScalars)
             if token.isMatchedNormalized {
-                normalized.insert(Array(CLIPTextSplitter.normalize(scalars[...])), id: token.id)
+                normalized.insert(Array(CLIPTextSplitter.normalize(scalars[...])), ids: [token.id])
             } else {
-                raw.insert(scalars, id: token.id)
+                raw.insert(scalars, ids: [token.id])
             }
         }
+    }
+
+    /// Adds a word that stands for several ids, and that is found in capitals and inside of other words, too.
+    ///
+    /// - Returns: whether it was not there before.
+    mutating func add(_ word: String, ids: [Int]) -> Bool {
+        normalized.insert(Array(CLIPTextSplitter.normalize(Array(word.unicodeScalars)[...])), ids: ids)
     }
 
     /// The text cut at the special tokens that are looked for before, or only after, normalisation.
@@ -71,7 +83,7 @@ struct CLIPSpecialTokens {
                 continue
             }
             if textStart < index { segments.append(.text(text[textStart..<index])) }
-            segments.append(.special(token.id))
+            segments.append(.special(token.ids))
             index += token.count
             textStart = index
         }

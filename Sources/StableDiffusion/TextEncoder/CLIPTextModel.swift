@@ -8,15 +8,19 @@ package struct CLIPTextModel {
     let layers: [CLIPEncoderLayer]
     let finalLayerNorm: LayerNorm
 
+    /// - Parameter addedVectors: of the ids from the vocabulary's size on.
     /// - Throws: `CheckpointError` for a missing, misshapen or left-over tensor.
-    package init(_ store: WeightStore, _ configuration: CLIPTextConfiguration, compute: Compute) throws {
+    package init(
+        _ store: WeightStore, _ configuration: CLIPTextConfiguration, addedVectors: [[Float]] = [], compute: Compute
+    ) throws {
         let all = LayerWeights(store, compute: compute)
         // Published checkpoints have the prefix; transformers 5 writes none.
         let hasPrefix = all.contains("text_model.final_layer_norm.weight")
         let weights = hasPrefix ? all.scoped("text_model") : all
         let embeddings = weights.scoped("embeddings")
         tokenEmbedding = try Embedding(
-            embeddings.scoped("token_embedding"), configuration.vocabSize, configuration.hiddenSize)
+            embeddings.scoped("token_embedding"), configuration.vocabSize, configuration.hiddenSize,
+            added: addedVectors)
         positionEmbedding = try Embedding(
             embeddings.scoped("position_embedding"), configuration.maxPositionEmbeddings, configuration.hiddenSize)
         layers = try (0..<configuration.numHiddenLayers).map {
@@ -29,7 +33,7 @@ package struct CLIPTextModel {
 
     /// The last hidden state after the final norm.
     ///
-    /// - Parameter ids: texts of one length, each id below the vocabulary's size.
+    /// - Parameter ids: texts of one length, each id below the vocabulary's size and the added vectors' number together.
     /// - Returns: `[texts, tokens, channels]`.
     package func callAsFunction(_ ids: [[Int]]) -> Tensor {
         let positions = positionEmbedding(Array(ids[0].indices))

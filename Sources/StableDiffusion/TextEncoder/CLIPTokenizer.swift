@@ -17,7 +17,7 @@ public struct CLIPTokenizer: Sendable {
     public let padToken: Int
 
     private let pairEncoding: BytePairEncoding
-    private let specialTokens: CLIPSpecialTokens
+    private var specialTokens: CLIPSpecialTokens
 
     /// The files that a tokenizer's folder may hold: what decides how it works.
     static let files = [
@@ -57,6 +57,11 @@ public struct CLIPTokenizer: Sendable {
             try settings.specialTokens.map { ($0.content, id: try id(of: $0.content), $0.isMatchedNormalized) })
     }
 
+    /// Takes a word of texts for these ids from now on.
+    ///
+    /// - Returns: false if the word is one of the special or added tokens already.
+    mutating func add(_ word: String, ids: [Int]) -> Bool { specialTokens.add(word, ids: ids) }
+
     /// The ids that the text encoder takes: `modelMaxLength` of them, cut (the end token stays) or padded.
     public func encode(_ text: String) -> [Int] {
         let tokens = tokens(of: text).prefix(modelMaxLength - 2)
@@ -69,12 +74,12 @@ public struct CLIPTokenizer: Sendable {
         var tokens: [Int] = []
         for segment in specialTokens.split(Array(text.unicodeScalars), normalized: false) {
             switch segment {
-            case .special(let id):
-                tokens.append(id)
+            case .special(let ids):
+                tokens += ids
             case .text(let scalars):
                 for part in specialTokens.split(CLIPTextSplitter.normalize(scalars), normalized: true) {
                     switch part {
-                    case .special(let id): tokens.append(id)
+                    case .special(let ids): tokens += ids
                     case .text(let scalars):
                         CLIPTextSplitter.forEachPiece(of: scalars) { pairEncoding.encode($0, into: &tokens) }
                     }

@@ -33,6 +33,12 @@ struct ConvertCommand: ParsableCommand {
             valueName: "folder"), completion: .directory)
     var tokenizer: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "An autoencoder (VAE) in place of the source's own: a folder in diffusers' layout, or a file.",
+            valueName: "file"), completion: .file())
+    var vae: String?
+
     @Flag(name: [.short, .long], help: "Print no progress.")
     var quiet = false
 
@@ -45,7 +51,9 @@ struct ConvertCommand: ParsableCommand {
         let search = ModelSearch.forThisProcess()
         let words = try tokenizer.map { URL(fileURLWithPath: $0) } ?? search.tokenizer()
         let location = search.checkpoint(in: URL(fileURLWithPath: source)) ?? URL(fileURLWithPath: source)
-        let converter = try ModelConverter(source: location, precision: dtype, useEMA: ema, tokenizer: words)
+        let converter = try ModelConverter(
+            source: location, precision: dtype, useEMA: ema, tokenizer: words,
+            vae: vae.map { try AutoencoderSource(URL(fileURLWithPath: $0)) })
         try requireRunnable(location, converter, tokenizer: words)
         if converter.hasEMA, !ema, !quiet {
             Console.line(
@@ -69,10 +77,11 @@ struct ConvertCommand: ParsableCommand {
 
     /// The check of a run: what would be written has to load.
     private func requireRunnable(_ source: URL, _ converter: ModelConverter, tokenizer: URL) throws {
+        let vae = vae.map { URL(fileURLWithPath: $0) }
         let model =
             converter.isSingleFile
-            ? try ModelDirectory(file: source, tokenizer: tokenizer, useEMA: ema)
-            : try ModelDirectory(source, tokenizer: converter.hasTokenizer ? nil : tokenizer)
+            ? try ModelDirectory(file: source, tokenizer: tokenizer, useEMA: ema, vae: vae)
+            : try ModelDirectory(source, tokenizer: converter.hasTokenizer ? nil : tokenizer, vae: vae)
         _ = try ModelSurvey(model)
         if !quiet { for note in model.notes { Console.line("note: \(note)") } }
     }

@@ -68,6 +68,11 @@ extension Run {
                 "note: the model knows nothing of what the instruction asks for and makes its usual picture; "
                     + "it understands \(understood)")
         }
+        for embedding in maker.model.unusedEmbeddings(by: settings.generation) {
+            Console.line(
+                "note: the embedding \(embedding.name) has no effect: its word, \(embedding.token), is not in the instruction"
+                    + (settings.generation.guidance == .off ? "" : " or the negative prompt"))
+        }
         if settings.generation.guidance == .off, let ignored = given.withoutEffectUnguided {
             Console.line(
                 "note: \(ignored) has no effect: guidance is on only above --guidance 1 with --image-guidance 1 or more"

@@ -34,7 +34,7 @@ extension Run {
         let folders = options.photo.filter { FileKind($0) == .folder }
         let outputs = batch.dryRun ? plan.writtenPlaces : []
         let strength = try Sandbox(
-            reading: files + folders + outputs + modelFiles + options.weights.lora.map(\.path), writing: places,
+            reading: files + folders + outputs + modelFiles + additions.paths, writing: places,
             allowsNetwork: photos.count < search.photos.filter { $0.path != "-" }.count
         ).enter()
         if output.verbose { Console.line("sandbox: \(strength)") }

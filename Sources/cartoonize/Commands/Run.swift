@@ -11,6 +11,8 @@ struct Run {
     let search: PhotoSearch
     let given: GivenSettings
     let maker: ImageMaker
+    /// What is added to the model.
+    let additions: FoundAdditions
     var progress: RunProgress
 
     var output: OutputOptions { options.output }
@@ -41,12 +43,13 @@ struct Run {
         let requested = given.model ?? environment["CARTOONIZE_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
         let models = ModelSearch.forThisProcess()
         let found = try models.locate(requested)
-        let model = try options.weights.applied(to: found.directory(models))
+        additions = try options.weights.found(models, for: found, madeWith: given)
+        let model = try additions.applied(to: found, models)
         try options.size.check(model: model)
         // Headers only: a tensor that the last stage misses is not found at the end of a long run.
         _ = try ModelSurvey(model)
         if !options.output.quiet {
-            for note in model.notes { Console.line("note: \(note)") }
+            for note in additions.notes + model.notes { Console.line("note: \(note)") }
         }
         if found.origin == .file, !options.output.quiet {
             Console.line(

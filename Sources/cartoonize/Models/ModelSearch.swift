@@ -20,9 +20,11 @@ struct FoundModel: Equatable {
     let origin: Origin
 
     /// Reads and checks the configurations.
-    func directory(_ search: ModelSearch) throws -> ModelDirectory {
-        guard origin == .file else { return try ModelDirectory(location) }
-        return try ModelDirectory(file: location, tokenizer: search.tokenizer())
+    ///
+    /// - Parameter vae: an autoencoder in place of the model's own.
+    func directory(_ search: ModelSearch, vae: URL? = nil) throws -> ModelDirectory {
+        guard origin == .file else { return try ModelDirectory(location, vae: vae) }
+        return try ModelDirectory(file: location, tokenizer: search.tokenizer(), vae: vae)
     }
 }
 
@@ -33,7 +35,7 @@ struct ModelSearch {
     static let index = "model_index.json"
 
     /// What files of weights are called.
-    static let weightExtensions: Set = ["safetensors", "ckpt", "pt", "pth", "bin"]
+    static let weightExtensions = ["safetensors", "ckpt", "pt", "pth", "bin"]
 
     /// `$CARTOONIZE_HOME/models`, or `models` in the program's XDG data folder.
     let dataFolder: URL
@@ -249,7 +251,7 @@ struct ModelSearch {
             }
     }
 
-    private func contents(of folder: URL) -> [String] {
+    func contents(of folder: URL) -> [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).sorted()
     }
 

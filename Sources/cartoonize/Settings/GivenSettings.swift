@@ -5,11 +5,17 @@ struct GivenSettings {
     let changes: [GenerationSettings.Change]
     let seed: UInt64?
     let model: String?
+    /// The LoRAs and embeddings of the picture that `--params-from` names.
+    let loras: [GenerationSettings.LoRA]
+    let embeddings: [String]
+    /// Its VAE, if that was not the model's own.
+    let vae: String?
 
     /// - Parameter text: gives the parameters inside the picture at a path.
     init(_ options: GenerationOptions, reading text: (String) throws -> String?) throws {
         guard let picture = options.paramsFrom else {
             (changes, seed, model) = (options.changes, options.seed, options.model)
+            (loras, embeddings, vae) = ([], [], nil)
             return
         }
         guard let text = try text(picture) else {
@@ -23,6 +29,7 @@ struct GivenSettings {
             self.changes = try parameters.changes(except: changes.map(\.path)) + changes
             seed = try options.seed ?? parameters.value(of: "Seed")
             model = try options.model ?? parameters.value(of: "Model")
+            (loras, embeddings, vae) = (try parameters.loras, parameters.embeddings, parameters.vae)
         } catch let error as GenerationParameters.UnreadableField {
             throw failure(error.description)
         }
