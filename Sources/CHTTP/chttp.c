@@ -143,7 +143,7 @@ int chttp_parse_url(const char *text, const char *base, chttp_url *url) {
     CURLU *parts = curl_url();
     if (!parts) return 1;
     int failed = (base && curl_url_set(parts, CURLUPART_URL, base, 0) != CURLUE_OK)
-        || curl_url_set(parts, CURLUPART_URL, text, CURLU_URLENCODE) != CURLUE_OK
+        || curl_url_set(parts, CURLUPART_URL, text, CURLU_URLENCODE | CURLU_ALLOW_SPACE) != CURLUE_OK
         || curl_url_get(parts, CURLUPART_URL, &url->whole, 0) != CURLUE_OK
         || curl_url_get(parts, CURLUPART_SCHEME, &url->scheme, 0) != CURLUE_OK
         || curl_url_get(parts, CURLUPART_HOST, &url->host, 0) != CURLUE_OK

@@ -121,7 +121,8 @@ public struct Hub: Sendable {
         struct Answer: Decodable {
             let error: String
         }
-        let text = response["x-error-message"] ?? (try? JSONDecoder().decode(Answer.self, from: Data(body.utf8)))?.error
+        let text =
+            response["x-error-message"] ?? (try? JSONDecoder().decode(Answer.self, checking: [UInt8](body.utf8)))?.error
         let line = text?.split(whereSeparator: \.isNewline).joined(separator: " ").prefix(300)
         return line.flatMap { $0.isEmpty ? nil : String($0).trimmingSuffix(".") }
     }

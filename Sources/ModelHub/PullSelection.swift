@@ -96,7 +96,7 @@ package struct PullSelection {
         struct Index: Decodable {
             let weight_map: [String: String]
         }
-        guard let names = try? JSONDecoder().decode(Index.self, from: data).weight_map.values else {
+        guard let names = try? JSONDecoder().decode(Index.self, checking: [UInt8](data)).weight_map.values else {
             throw .wrongContent(file: index.path, reason: "it is no index of weights")
         }
         let folder = index.path.split(separator: "/").dropLast().joined(separator: "/")

@@ -16,7 +16,7 @@ public struct PullSource: Codable, Equatable, Sendable {
     public static func read(_ folder: URL) -> PullSource? {
         let path = folder.appendingPathComponent(name).path
         guard let bytes = try? RegularFile.contents(of: path, limit: 1 << 16) else { return nil }
-        return try? JSONDecoder().decode(PullSource.self, from: Data(bytes))
+        return try? JSONDecoder().decode(PullSource.self, checking: bytes)
     }
 
     func write(to url: URL) throws {

@@ -194,6 +194,21 @@ import ModelHub
             words { _ = try hostile.pull(TestHub(files)).run(replacing: false) }.contains("names a file that is not"))
     }
 
+    /// At such names the decoder of Swift 6.0 ends the program.
+    @Test(arguments: [[0xFF], Array(#"\ud800"#.utf8)])
+    func namesThatAreNoTextAreRefused(name: [UInt8]) throws {
+        let place = try Place()
+        let member = Data("\"".utf8) + Data(name) + Data("\": 1}".utf8)
+        try (Data("{".utf8) + member).write(to: place.folder.appendingPathComponent("source.json"))
+        #expect(PullSource.read(place.folder) == nil)
+
+        var files = try tinyModel()
+        files[Self.unet] = nil
+        let index = Data(#"{"weight_map": {"a": "b"}, "#.utf8) + member
+        files["unet/diffusion_pytorch_model.safetensors.index.json"] = index
+        #expect(words { _ = try place.pull(TestHub(files)).run(replacing: false) }.contains("is no index of weights"))
+    }
+
     @Test func cutsAreContinuedWhereTheyHappened() throws {
         let files = try tinyModel()
         let size = try #require(files[Self.unet]?.count)

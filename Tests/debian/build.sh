@@ -24,10 +24,12 @@ if [ -d "$folder" ]; then
     printf '[url "/packages/"]\n\tinsteadOf = https://github.com/\n[safe]\n\tdirectory = *\n' >"$system/etc/gitconfig"
 fi
 
-# The build folder of the last call goes on.
-rm -rf "$system/project.new"
-git clone -q . "$system/project.new"
-[ ! -d "$system/project/.build" ] || mv "$system/project/.build" "$system/project.new/"
-rm -rf "$system/project"
-mv "$system/project.new" "$system/project"
+# The build folder of the last call goes on, and only files that changed since are written, so only they are built again.
+if [ -d "$system/project/.git" ]; then
+    git -C "$system/project" fetch -q "$PWD" HEAD
+    git -C "$system/project" reset -q --hard FETCH_HEAD
+    git -C "$system/project" clean -fdq
+else
+    git clone -q . "$system/project"
+fi
 in_system sh -c "cd /project && ${2:-make demo && make test}"

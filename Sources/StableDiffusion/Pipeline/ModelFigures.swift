@@ -46,7 +46,7 @@ public struct ModelFigures: Codable, Equatable, Sendable {
     public init(contentsOf file: URL) throws {
         let bytes = try ConfigurationFile.bytes(of: file, limit: 1 << 20)
         do {
-            self = try JSONDecoder().decode(ModelFigures.self, from: Data(bytes))
+            self = try JSONDecoder().decode(ModelFigures.self, checking: bytes)
         } catch {
             throw ConfigurationError(file: file.path, reason: "it holds no figures of a model")
         }
