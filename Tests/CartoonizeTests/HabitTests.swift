@@ -89,6 +89,10 @@ struct HabitTests {
         ("-i a.png -y out.png", "-i is the instruction, and a.png is a picture"),
         ("-M edit -p x", "Unknown option"),
         ("photos toons", "there is no photo toons; did you mean -o toons?"),
+        ("a.png photos/b.png toons", "there is no photo toons; did you mean -o toons?"),
+        ("a.png photos/b.png out.png", "several photos need a folder for their images, given with -o"),
+        ("i a.png out.png", "there is no photo i; did you mean 'cartoonize a.png -o out.png'?"),
+        ("p photos toons", "there is no photo p; did you mean 'cartoonize photos -o toons'?"),
     ])
     func outputIsAskedFor(line: String, sentence: String) throws {
         let folder = try TemporaryFolder()

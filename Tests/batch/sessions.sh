@@ -83,7 +83,7 @@ keep refusals.txt
 
 # What people type at first who know ImageMagick, rembg, Real-ESRGAN and ffmpeg, stable-diffusion.cpp, and diffusers and the
 # web interfaces.
-start 110
+start 600
 quick='--seed 1 --steps 2 --size 64x64'
 enter 'cartoonize photo.jpg out.png'
 enter 'cartoonize photos/*.jpg out.png'
@@ -96,7 +96,7 @@ enter "cartoonize photo.jpg -p 'a pencil sketch' --cfg-scale 1 --sampling-method
 enter "cartoonize photo.jpg --prompt 'a pencil sketch' --num_inference_steps 2 --image_guidance_scale 1 --scheduler EulerAncestralDiscreteScheduler --seed -1 --size 64x64 -o df.png -q"
 enter 'cartoonize photo.jpg --strength 0.7 --device cuda'
 enter 'cartoonize photo.jpg --width 512'
-enter 'cartoonize --model timbrooks/instruct-pix2pix photo.jpg'
+enter 'cartoonize --model timbrooks/instruct-pix2pix photo.jpg 2>&1 | grep -o "no model [^;]*;\|.cartoonize pull.*"'
 enter 'ls -A'
 keep newcomers.txt
 

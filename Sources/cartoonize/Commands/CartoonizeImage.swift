@@ -72,13 +72,23 @@ struct CartoonizeImage: ParsableCommand {
         }
     }
 
-    /// Other programs take the output as the last argument: nothing is made of the first before that is clear.
+    /// Other programs take the output as the last argument: nothing is made of the others before that is clear.
     private func checkLastPhoto() throws {
-        guard output.output == nil, batch.filesFrom == nil, photo.count == 2, FileKind(photo[0]) != nil else { return }
-        let last = photo[1]
+        guard output.output == nil, batch.filesFrom == nil, photo.count > 1, let last = photo.last,
+            photo.dropLast().contains(where: { FileKind($0) != nil })
+        else { return }
         guard last != "-", FileKind(last, followingLinks: false) == nil, WebPhoto(last) == nil,
             !last.contains(where: { "*?[".contains($0) })
         else { return }
+        // As in rembg, whose commands are one letter.
+        if photo.count == 3, photo[0].utf8.count == 1, FileKind(photo[0]) == nil {
+            throw CommandFailure(
+                .usage, "there is no photo \(photo[0]); did you mean 'cartoonize \(photo[1]) -o \(last)'?")
+        }
+        if photo.count > 2, ImageFormat(fileExtension: FilePath(last).fileExtension) != nil {
+            throw CommandFailure(
+                .usage, "there is no photo \(last); several photos need a folder for their images, given with -o")
+        }
         throw CommandFailure(.usage, "there is no photo \(last); did you mean -o \(last)?")
     }
 
