@@ -70,8 +70,9 @@ package struct RegularFile: ~Copyable {
         var bytes = Data(count: min(count, size))
         var length = 0
         while length < bytes.count {
-            let got = bytes.withUnsafeMutableBytes {
-                pread(descriptor, $0.baseAddress! + length, $0.count - length, off_t(length))
+            let got = bytes.withUnsafeMutableBytes { buffer in
+                let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[length...])
+                return pread(descriptor, rest.baseAddress, rest.count, off_t(length))
             }
             if got == 0 { break }
             if got > 0 { length += got } else if errno != EINTR { throw .system(errno) }
