@@ -72,13 +72,14 @@ let package = Package(
         .testTarget(name: "ModelHubTests", dependencies: ["ModelHub", "Checkpoints", "TestSupport"]),
         .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "TestSupport"]),
         .testTarget(
-            name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"], resources: [.copy("Fixtures")]),
+            name: "CheckpointsTests", dependencies: ["Checkpoints", "Files", "TestSupport"],
+            resources: [.copy("Fixtures")]),
         .testTarget(
             name: "StableDiffusionTests", dependencies: ["StableDiffusion", "TestSupport"],
             resources: [.copy("Fixtures")]),
         .testTarget(
             name: "CartoonizeTests",
-            dependencies: ["cartoonize", "Example", "ImageCodecs", "TensorKernels", "TestSupport"],
+            dependencies: ["cartoonize", "Example", "Files", "ImageCodecs", "TensorKernels", "TestSupport"],
             resources: [.copy("Fixtures")]),
     ]
 )

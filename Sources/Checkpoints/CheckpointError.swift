@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// What can be wrong with a checkpoint; each case prints as one sentence a user can act on.
@@ -121,7 +122,13 @@ func printable(_ text: String, limit: Int = 300) -> String {
     return shown
 }
 
-/// The system's words for the error number of the call that just failed.
-func systemReason(_ code: Int32 = errno) -> String {
-    String(cString: strerror(code))
+/// Writes, and reports the system's errors with the file's name.
+func writing<Result: ~Copyable>(
+    _ file: String, _ body: () throws(SystemError) -> Result
+) throws(CheckpointError) -> Result {
+    do {
+        return try body()
+    } catch {
+        throw .cannotWrite(file: file, reason: error.description)
+    }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A whole file mapped read-only into memory; the mapping lives as long as the object.
@@ -5,7 +6,7 @@ import Foundation
 /// Its bytes are reached through `FileBytes`, which hold the file, and through closures: no address outlives the mapping.
 /// Its size is taken from the open file at mapping time and every reader checks its ranges against it. A file that
 /// another process shrinks *afterwards* raises SIGBUS on access, as any mapping does: weight files are written to a
-/// temporary name and renamed (see `AtomicFile`), never changed in place, and so must be those of others.
+/// temporary name and renamed (see `Files.AtomicFile`), never changed in place, and so must be those of others.
 public final class MappedFile: @unchecked Sendable {  // immutable after `init`, and the memory is never written
     /// The path as the user knows it, for messages.
     public let path: String
@@ -35,13 +36,13 @@ public final class MappedFile: @unchecked Sendable {  // immutable after `init`,
         guard descriptor >= 0 else {
             let code = errno
             if code == ENOENT || code == ENOTDIR { throw CheckpointError.missingFile(file: path) }
-            throw CheckpointError.unreadable(file: path, reason: systemReason(code))
+            throw CheckpointError.unreadable(file: path, reason: systemMessage(code))
         }
         defer { close(descriptor) }
 
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
-            throw CheckpointError.unreadable(file: path, reason: systemReason())
+            throw CheckpointError.unreadable(file: path, reason: systemMessage())
         }
         switch status.st_mode & S_IFMT {
         case S_IFREG: break
@@ -52,7 +53,7 @@ public final class MappedFile: @unchecked Sendable {  // immutable after `init`,
         guard size > 0 else { throw CheckpointError.emptyFile(file: path) }
         guard let base = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else {
             if errno == ENOMEM { throw CheckpointError.noVirtualMemory(file: path, bytes: size) }
-            throw CheckpointError.unreadable(file: path, reason: systemReason())
+            throw CheckpointError.unreadable(file: path, reason: systemMessage())
         }
         memory = UnsafeRawBufferPointer(start: base, count: size)
         state = State(status)

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The float format that a model is converted to.
@@ -97,24 +98,45 @@ public struct ModelConverter {
     /// - Parameters:
     ///   - destination: a folder that does not exist yet, or an empty one.
     ///   - progress: called with the bytes written so far; what it throws ends the conversion, and nothing is left behind.
-    ///   - started: called with the folder that is filled first and is gone in the end.
     /// - Throws: `CheckpointError`, `.destinationExists` among them.
     public func convert(
-        to destination: URL, progress: (Int) throws -> Void = { _ in }, started: (URL) -> Void = { _ in }
+        to destination: URL, progress: (Int) throws -> Void = { _ in }
     ) throws -> Report {
-        let folder = try AtomicFolder(destination, expectedBytes: outputBytes)
-        started(folder.temporary)
+        let path = destination.standardizedFileURL.path
+        if let free = freeBytes(in: FilePath(path).folder), free < outputBytes {
+            throw CheckpointError.cannotWrite(
+                file: path, reason: "\(outputBytes) bytes are needed and \(free) are free")
+        }
+        let folder = try Self.makingFolder(path) { () throws(SystemError) in try AtomicFolder(path) }
         var report = Report()
         var written = 0
-        for file in smallFiles { try folder.write(file.contents, as: file.path) }
+        for file in smallFiles {
+            try writing(path) { () throws(SystemError) in
+                let written = try AtomicFile(folder.path(file.path))
+                try written.write(file.contents)
+                try written.commit()
+            }
+        }
         for part in parts {
-            try part.write(to: folder.path(part.path), report: &report) { count in
+            let file = try writing(path) { () throws(SystemError) in try folder.path(part.path) }
+            try part.write(to: URL(fileURLWithPath: file), report: &report) { count in
                 written += count
                 try progress(written)
             }
         }
-        try folder.commit()
+        try Self.makingFolder(path) { () throws(SystemError) in try folder.commit() }
         return report
+    }
+
+    private static func makingFolder<Result>(
+        _ path: String, _ body: () throws(SystemError) -> Result
+    ) throws(CheckpointError) -> Result {
+        do {
+            return try body()
+        } catch {
+            throw [EEXIST, ENOTEMPTY].contains(error.code)
+                ? .destinationExists(file: path) : .cannotWrite(file: path, reason: error.description)
+        }
     }
 
     // MARK: - Sources

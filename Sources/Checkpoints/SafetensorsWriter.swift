@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Writes a safetensors file of known layout in one pass, so that no more than the caller's chunk is in memory.
@@ -24,6 +25,7 @@ public final class SafetensorsWriter {
 
     /// The tensors in the order in which their bytes must be appended.
     public let tensors: [Tensor]
+    private let path: String
     private let file: AtomicFile
     private var missingBytes: Int
 
@@ -58,22 +60,26 @@ public final class SafetensorsWriter {
         var header = Array("{\(members.joined(separator: ","))}".utf8)
         while header.count % 8 != 0 { header.append(UInt8(ascii: " ")) }
 
-        file = try AtomicFile(url)
-        try withUnsafeBytes(of: UInt64(header.count).littleEndian) { try file.append($0) }
-        try header.withUnsafeBytes { try file.append($0) }
+        path = url.path
+        let length = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) }
+        file = try writing(path) { () throws(SystemError) in
+            let file = try AtomicFile(url.path)
+            try file.write(length + Data(header))
+            return file
+        }
     }
 
     /// Appends the next bytes of the data: the tensors in the order of `tensors`, in chunks of any size.
     public func append(_ bytes: UnsafeRawBufferPointer) throws {
         precondition(bytes.count <= missingBytes, "\(bytes.count) bytes where \(missingBytes) are left")
-        try file.append(bytes)
+        try writing(path) { () throws(SystemError) in try file.write(bytes) }
         missingBytes -= bytes.count
     }
 
     /// Syncs the file and gives it its name; without this call nothing is left behind.
     public func finish() throws {
         precondition(missingBytes == 0, "\(missingBytes) bytes were not appended")
-        try file.commit()
+        try writing(path) { () throws(SystemError) in try file.commit() }
     }
 }
 

@@ -7,7 +7,7 @@ package enum TemporaryPaths {
 
     /// The name beside `destination` that something has until it is complete. The destination's own name is cut short in
     /// it, so that a long one does not make an overlong one; a hash tells names apart all the same.
-    static func path(beside destination: String) -> String {
+    package static func path(beside destination: String) -> String {
         let suffix = String(UInt64.random(in: 0...UInt64.max), radix: 36)
         let (folder, name) = (FilePath(destination).folder, FilePath(destination).name)
         return FilePath(folder).appending(prefix(name) + suffix + ending)
@@ -33,9 +33,6 @@ package enum TemporaryPaths {
         guard result >= 0 else { throw SystemError(code) }
         return result
     }
-
-    /// Takes in a path that something else created and may remove.
-    package static func add(_ path: String) { existing.withLock { _ = $0.insert(FilePath(path)) } }
 
     /// Renames what is at a path, which is forgotten then. Returns 0 or the error number.
     static func rename(_ path: String, to destination: String) -> Int32 {
@@ -67,7 +64,7 @@ package enum TemporaryPaths {
         for _ in 0..<3 where FileKind(path) == .folder { try? FileManager.default.removeItem(atPath: path) }
     }
 
-    /// Removes what killed processes left beside the destinations. A file that is being written is locked by its process.
+    /// Removes what killed processes left beside the destinations. What is being written is locked by its process.
     package static func removeLeftovers(of destinations: [String]) {
         for (folder, paths) in Dictionary(grouping: destinations, by: { FilePath(FilePath($0).folder) }) {
             let names = namesInFolder(folder.string) ?? []
@@ -84,7 +81,7 @@ package enum TemporaryPaths {
     private static func removeUnlessLocked(_ path: String) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else { return }
-        if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { unlink(path) }
+        if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { remove(path) }
         close(descriptor)
     }
 }

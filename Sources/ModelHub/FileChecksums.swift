@@ -1,4 +1,4 @@
-import Checkpoints
+import Files
 import Foundation
 
 /// The file `SHA256SUMS` beside a model, as `sha256sum` writes and checks it: what each of its files has to be.

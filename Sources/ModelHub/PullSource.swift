@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 
 /// The file `source.json` beside a pulled model: where it came from.

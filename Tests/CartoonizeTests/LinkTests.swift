@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Testing
 
@@ -92,24 +93,21 @@ struct LinkTests {
     /// What a killed process left goes with the next run; what another still writes does not.
     @Test func leftoversGoUnlessTheyAreInUse() throws {
         let folder = try folderWithVictim()
-        func name(_ random: String) -> String {
-            let hash = "out.png".utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-            return ".out.png.\(String(hash, radix: 36))-\(random).partial"
-        }
-        for random in ["dead", "alive"] { try folder.write(name(random), Data()) }
-        let descriptor = open(folder.path + "/" + name("alive"), O_RDONLY)
+        let (dead, alive) = (TemporaryPaths.path(beside: "out.png"), TemporaryPaths.path(beside: "out.png"))
+        for name in [dead, alive] { try folder.write(name, Data()) }
+        let descriptor = open(folder.path + "/" + alive, O_RDONLY)
         try #require(flock(descriptor, LOCK_EX) == 0)
         defer { close(descriptor) }
         #expect(try Program.run(["photos/a.png", "-o", "out.png"] + Self.quick, in: folder).status == 0)
-        #expect(folder.contents.filter { $0.hasSuffix(".partial") } == [name("alive")])
+        #expect(folder.contents.filter { $0.hasSuffix(".partial") } == [FilePath(alive).name])
     }
 
     @Test func leftoverOfAConversionGoes() throws {
         let folder = try folderWithVictim()
-        try folder.write(".model.1a2b.partial/unet/weights", Data(count: 100))
-        try folder.write(".model.mine.partial.txt", Data())
+        try folder.write(TemporaryPaths.path(beside: "model") + "/unet/weights", Data(count: 100))
+        try folder.write(".model.mine.partial", Data())
         let source = Program.modelsFolder.appendingPathComponent("cartoonizer-mini").path
         #expect(try Program.run(["convert", source, "model", "-q"], in: folder).status == 0)
-        #expect(folder.contents.filter { $0.hasPrefix(".") } == [".model.mine.partial.txt"])
+        #expect(folder.contents.filter { $0.hasPrefix(".") } == [".model.mine.partial"])
     }
 }

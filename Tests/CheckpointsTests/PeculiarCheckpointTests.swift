@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 import Testing
 
@@ -217,26 +218,28 @@ import Testing
     /// Leftovers of killed conversions go with the next, those that are being filled stay.
     @Test func leftoversOfKilledConversionsAreRemoved() throws {
         let folder = try TemporaryFolder()
-        for name in [".new.abc1.partial", ".new.abc1.partial/unet", ".other.abc1.partial", ".new.ABC.partial"] {
-            try FileManager.default.createDirectory(
-                at: folder.url.appendingPathComponent(name), withIntermediateDirectories: false)
+        func leftover(_ name: String) throws -> String {
+            let path = TemporaryPaths.path(beside: folder.url.appendingPathComponent(name).path)
+            try FileManager.default.createDirectory(atPath: path + "/unet", withIntermediateDirectories: true)
+            return FilePath(path).name
         }
+        let (ours, others) = (try leftover("new"), try leftover("other"))
         let words = folder.url.appendingPathComponent("words")
         try FileManager.default.createDirectory(at: words, withIntermediateDirectories: false)
         for name in ["vocab.json", "merges.txt"] { _ = try folder.write("{}".utf8, as: "words/\(name)") }
         let converter = try ModelConverter(source: fixture(Self.name), precision: .float16, tokenizer: words)
         let destination = folder.url.appendingPathComponent("new")
         let error = checkpointError {
-            _ = try converter.convert(
-                to: destination,
-                started: { filled in
-                    // Another conversion to the same place finds this one at work, leaves it alone and is done sooner.
-                    _ = try? converter.convert(to: destination)
-                    #expect(FileManager.default.fileExists(atPath: filled.path))
-                })
+            _ = try converter.convert(to: destination) { _ in
+                // Another conversion to the same place finds this one at work, leaves it alone and is done sooner.
+                let filled = try folder.names.filter { $0.hasSuffix(".partial") && $0 != others }
+                #expect(filled.count == 1 && filled != [ours])
+                _ = try? converter.convert(to: destination)
+                #expect(try folder.names.contains(filled[0]))
+            }
         }
         #expect(error == .destinationExists(file: destination.path))
-        #expect(try folder.names == [".new.ABC.partial", ".other.abc1.partial", "new", "words"])
+        #expect(try folder.names == [others, "new", "words"])
     }
 
     @Test func changedFilesAreNoticedWhileTheyAreConverted() throws {

@@ -63,9 +63,7 @@ struct ConvertCommand: ParsableCommand {
         let style = ProgressDisplay.style(quiet: quiet, environment: ProcessInfo.processInfo.environment)
         var progress = ByteProgress(style: style, label: "converting", total: converter.outputBytes)
         defer { progress.finish() }
-        let report = try converter.convert(
-            to: URL(fileURLWithPath: destination), progress: { progress.show($0) },
-            started: { TemporaryPaths.add($0.path) })
+        let report = try converter.convert(to: URL(fileURLWithPath: destination)) { progress.show($0) }
         progress.finish()
         report.warnOfOverflows()
         if !quiet {

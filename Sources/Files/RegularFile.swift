@@ -1,4 +1,3 @@
-import Files
 import Foundation
 
 /// A file that is read whole and that a stranger may have put there: a device that never ends, a pipe that nobody writes
@@ -11,7 +10,7 @@ package struct RegularFile: ~Copyable {
 
         package var description: String {
             switch self {
-            case .system(let code): String(cString: strerror(code))
+            case .system(let code): systemMessage(code)
             case .notRegular: "it is not a regular file"
             case .tooLarge(let limit): "it is larger than \(limit) bytes"
             }
