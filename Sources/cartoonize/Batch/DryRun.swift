@@ -42,7 +42,6 @@ struct DryRun {
                 let sizes = try maker.sizes(for: job, photo: size)
                 // The header does not tell of a profile.
                 let picture = try forecast.picture(
-                    working: sizes.working,
                     PictureMemory(
                         photo: size, working: sizes.working, output: sizes.output, hasAlpha: photo.hasAlpha,
                         hasProfile: false, isCompared: maker.compare))

@@ -144,7 +144,6 @@ struct Run {
             maker: maker, outcomes: outcomes, pipeline: pipeline, plan: plan, output: output,
             willMake: { [self] job, photo in
                 let picture = try forecast.picture(
-                    working: photo.sizes.working,
                     PictureMemory(
                         photo: photo.picture.size, working: photo.sizes.working, output: photo.sizes.output,
                         hasAlpha: photo.picture.hasAlpha, hasProfile: photo.picture.hasProfile,

@@ -1,4 +1,3 @@
-import Files
 import Foundation
 import StableDiffusion
 import TensorKernels
@@ -47,19 +46,13 @@ final class Forecast {
     private let model: ModelDirectory
     private let settings: Settings
     private let use: MemoryUse
-    private let pictures: Int
+    /// Whether the model's parts are to stay in memory for all pictures.
     private let keepsParts: Bool
+    private let limits: MemoryLimits
     private let compute: Compute
     private let timing: Timing
     /// Measured for the first picture.
     private var speed: MachineSpeed?
-    private let tensorCapacity: Int
-    /// What this process has and what it may still take, together; nil without a limit.
-    private let available: Int?
-    /// The virtual memory that is left for weights, tensors and pictures; nil without a limit.
-    private let addresses: Int?
-    /// Of this process before the model.
-    private let ownBytes: Int
     private var known: [PixelSize: RunEstimate] = [:]
     /// Whether no picture was predicted yet.
     private var isFirst = true
@@ -75,54 +68,41 @@ final class Forecast {
     ) {
         (self.model, self.settings, self.use) = (model, settings, use)
         (self.compute, self.timing) = (compute, timing)
-        self.pictures = pictures
         keepsParts = pictures > 1 && use != .low
-        addresses = VirtualMemory.left.map {
-            $0 - VirtualMemoryBudget.ownBytes(threads: settings.threads) - compute.workingAddressBytes
-        }
-        tensorCapacity = addresses == nil ? compute.capacityBytes : .max
-        let resident = ProcessStatus.residentBytes ?? 0
-        ownBytes = resident + Self.libraryBytes
-        self.available = available.map { $0 + resident }
+        limits = MemoryLimits(
+            compute: compute, threads: settings.threads, isBatch: pictures > 1, available: available)
     }
 
-    /// Pages of the program and its libraries that the model is the first to use.
-    private static let libraryBytes = 8 << 20
-    /// What a picture takes beside the model, on one thread and little beside the model's time, so that it is not measured
-    /// each time: starting the program and finding the model, and so many seconds a pixel.
-    private static let startSeconds = 0.035
-    private func secondsBeside(photo: PixelSize, working: PixelSize, output: PixelSize) -> Double {
-        let (reading, drawing, writing, enlarging) = (8e-9, 2e-8, 2e-8, 4e-8)
-        return (isFirst ? Self.startSeconds : 0) + reading * Double(photo.pixels) + drawing * Double(working.pixels)
-            + (output == working ? writing : writing + enlarging) * Double(output.pixels)
-    }
-
-    /// - Parameters:
-    ///   - sizes: worked at and written.
-    ///   - photo: what is in memory beside the model.
+    /// - Parameter photo: what is in memory beside the model.
     /// - Throws: a `CommandFailure` with the option that would make it fit, for a picture that does not.
-    func picture(working: PixelSize, _ photo: PictureMemory) throws -> Picture {
-        let estimate = try estimate(working)
-        let overhead = secondsBeside(photo: photo.photo, working: working, output: photo.output)
+    func picture(_ photo: PictureMemory) throws -> Picture {
+        let estimate = try estimate(photo.working)
+        let overhead = secondsBeside(photo)
         defer { isFirst = false }
-        if keepsParts, fits(estimate, photo, .run) { return picture(estimate, photo, .run, overhead) }
-        guard fits(estimate, photo, .stage), !keepsParts || use != .fast else {
-            throw refusal(estimate, working, photo)
+        let residencies: [InstructPix2Pix.Residency] = !keepsParts ? [.stage] : use == .fast ? [.run] : [.run, .stage]
+        let needs = residencies.map { MemoryNeed(estimate: estimate, photo: photo, residency: $0, use: use) }
+        guard let need = needs.first(where: limits.fit) else {
+            throw MemoryAdvice(
+                limits: limits, model: model, modelName: settings.modelName, keepsParts: keepsParts,
+                estimate: self.estimate
+            ).refusal(needs[needs.count - 1])
         }
-        return picture(estimate, photo, .stage, overhead)
-    }
-
-    private func picture(
-        _ estimate: RunEstimate, _ photo: PictureMemory, _ residency: InstructPix2Pix.Residency, _ overhead: Double
-    ) -> Picture {
-        let kept = estimate.keptTensorBytes(residency: residency, weightPages: weightPages(use))
+        let kept = need.keptTensorBytes
         return Picture(
             stages: speed(for: estimate, keptTensorBytes: kept).map {
                 estimate.seconds($0, keptTensorBytes: kept, usedBefore: isFirst ? 0 : kept)
             },
-            overhead: overhead, operations: estimate.work.operations, peakBytes: peak(estimate, photo, residency, use),
-            residency: residency, keptTensorBytes: kept,
-            reservedBytes: estimate.reservedBytes)
+            overhead: overhead, operations: estimate.work.operations, peakBytes: limits.peakBytes(need),
+            residency: need.residency, keptTensorBytes: kept, reservedBytes: estimate.reservedBytes)
+    }
+
+    /// What a picture takes beside the model, on one thread and little beside the model's time, so that it is not measured
+    /// each time: starting the program and finding the model, and so many seconds per pixel.
+    private func secondsBeside(_ photo: PictureMemory) -> Double {
+        let (starting, reading, drawing, writing, enlarging) = (0.035, 8e-9, 2e-8, 2e-8, 4e-8)
+        return (isFirst ? starting : 0) + reading * Double(photo.photo.pixels)
+            + drawing * Double(photo.working.pixels)
+            + (photo.output == photo.working ? writing : writing + enlarging) * Double(photo.output.pixels)
     }
 
     private func speed(for estimate: RunEstimate, keptTensorBytes: Int) -> MachineSpeed? {
@@ -140,80 +120,5 @@ final class Forecast {
             threads: settings.threads)
         known[size] = estimate
         return estimate
-    }
-
-    private func peak(
-        _ estimate: RunEstimate, _ photo: PictureMemory, _ residency: InstructPix2Pix.Residency, _ use: MemoryUse
-    ) -> Int {
-        // In a batch, while the model works, the picture before is being written and the next photo read.
-        ownBytes + photo.peak + (pictures > 1 ? photo.held + photo.reading : 0)
-            + estimate.peakBytes(residency: residency, weightPages: weightPages(use))
-    }
-
-    private func weightPages(_ use: MemoryUse) -> Compute.WeightPages { use == .low ? .released : .kept }
-
-    private func fits(
-        _ estimate: RunEstimate, _ photo: PictureMemory, _ residency: InstructPix2Pix.Residency, use: MemoryUse? = nil
-    ) -> Bool {
-        estimate.tensorBytes <= tensorCapacity
-            && peak(estimate, photo, residency, use ?? self.use) <= available ?? .max
-            && addressBytes(estimate, photo, residency) <= addresses ?? .max
-    }
-
-    private func addressBytes(
-        _ estimate: RunEstimate, _ photo: PictureMemory, _ residency: InstructPix2Pix.Residency
-    ) -> Int {
-        estimate.addressBytes(residency: residency) + VirtualMemoryBudget.bytes(of: photo.photo)
-    }
-
-    private func refusal(_ estimate: RunEstimate, _ size: PixelSize, _ photo: PictureMemory) -> any Error {
-        let residency: InstructPix2Pix.Residency = keepsParts && use == .fast ? .run : .stage
-        var needed = byteCountText(peak(estimate, photo, residency, use))
-        var there = byteCountText(min(available ?? .max, tensorCapacity))
-        let neededAddresses = addressBytes(estimate, photo, residency)
-        if let addresses, neededAddresses > addresses {
-            (needed, there) = ("\(byteCountText(neededAddresses)) of virtual memory", byteCountText(max(addresses, 0)))
-        }
-        return CommandFailure(
-            .memory,
-            "not enough memory: \(size) takes about \(needed), and \(there) can be had; \(advice(estimate, size, photo))"
-        )
-    }
-
-    /// What would fit.
-    private func advice(_ estimate: RunEstimate, _ size: PixelSize, _ photo: PictureMemory) -> String {
-        let orModel = settings.modelName == defaultModelName ? "" : ", or the model \(defaultModelName)"
-        if use == .fast, keepsParts, fits(estimate, photo, .stage) {
-            return "give --memory auto, which takes \(byteCountText(peak(estimate, photo, .stage, .auto)))"
-        }
-        if use != .low, fits(estimate, photo, .stage, use: .low) {
-            return "give --memory low, which takes \(byteCountText(peak(estimate, photo, .stage, .low)))\(orModel)"
-        }
-        for use in Set([use, .low]).sorted(by: { a, _ in a != .low }) {
-            for smaller in size.smaller(factor: model.vaeScaleFactor, smallestSide: model.unet.smallestSide) {
-                let small = PictureMemory(
-                    photo: photo.photo, working: smaller, output: smaller, hasAlpha: photo.hasAlpha,
-                    hasProfile: photo.hasProfile, isCompared: photo.isCompared)
-                guard let estimate = try? self.estimate(smaller), fits(estimate, small, .stage, use: use) else {
-                    continue
-                }
-                return "give --size \(smaller)\(use == self.use ? "" : " --memory \(use.rawValue)")\(orModel)"
-            }
-        }
-        let other = orModel.isEmpty ? "there is no size that would fit" : "take the model \(defaultModelName)"
-        return addresses == nil ? other : "\(orModel.isEmpty ? "" : "\(other), or ")raise the limit (ulimit -v)"
-    }
-}
-
-extension PixelSize {
-    /// Sizes of about the same form, the largest first.
-    fileprivate func smaller(factor: Int, smallestSide: Int) -> [PixelSize] {
-        [0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125].map { scale in
-            func side(_ n: Int) -> Int {
-                let whole = Int(Double(n) * scale)
-                return max(whole / 64 * 64, min(64, n) / factor * factor, smallestSide * factor)
-            }
-            return PixelSize(width: side(width), height: side(height))
-        }
     }
 }
