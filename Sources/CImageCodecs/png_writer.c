@@ -145,6 +145,16 @@ static void write_bands(png_structp png, const cimage_png_band *bands, size_t co
     png_write_chunk(png, (png_const_bytep) "IEND", NULL, 0);
 }
 
+// The length that an ICC profile states, bytes behind it not counted; 0 where it cannot be true. Some versions of libpng leave
+// such a profile out, others refuse the picture.
+static uint32_t icc_length(const uint8_t *icc, uint32_t size) {
+    enum { header_size = 128, tag_count_size = 4, version = 8 };
+    if (!icc || size < header_size + tag_count_size) return 0;
+    uint32_t length = png_get_uint_32(icc);
+    bool is_possible = length >= header_size + tag_count_size && length <= size && (icc[version] < 4 || length % 4 == 0);
+    return is_possible ? length : 0;
+}
+
 static bool write_picture(png_writer *writer, const cimage_picture *picture, const cimage_png_band *bands,
                           const cimage_png_extras *extras) {
     png_structp png = writer->png;
@@ -156,9 +166,8 @@ static bool write_picture(png_writer *writer, const cimage_picture *picture, con
     png_set_IHDR(png, info, picture->width, picture->height, 8,
                  picture->alpha ? PNG_COLOR_TYPE_RGBA : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    if (picture->icc) {
-        png_set_iCCP(png, info, "ICC profile", PNG_COMPRESSION_TYPE_BASE, picture->icc, picture->icc_size);
-    }
+    uint32_t length = icc_length(picture->icc, picture->icc_size);
+    if (length > 0) png_set_iCCP(png, info, "ICC profile", PNG_COMPRESSION_TYPE_BASE, picture->icc, length);
     if (extras->pixels_per_metre[0] > 0 && extras->pixels_per_metre[1] > 0) {
         png_set_pHYs(png, info, extras->pixels_per_metre[0], extras->pixels_per_metre[1], PNG_RESOLUTION_METER);
     }

@@ -35,7 +35,6 @@ public enum ImageFile {
         _ data: Data, _ limits: ImageLimits, _ body: (any ImageReader) throws -> Result
     ) throws -> Result {
         let format = try ImageFormat(of: data)
-        try format.requireReadable()
         return try data.withUnsafeBytes { try body(format.open($0.bindMemory(to: UInt8.self), limits)) }
     }
 }

@@ -16,6 +16,7 @@ final class LibraryReader: ImageReader {
         _ format: ImageFormat, _ decoder: UnsafePointer<cimage_decoder>, _ bytes: UnsafeBufferPointer<UInt8>,
         limits: ImageLimits, exif given: EXIF? = nil, turnsItself: Bool
     ) throws {
+        try format.requireReadable()
         self.decoder = decoder.pointee
         var stored = cimage_header()
         var message = [CChar](repeating: 0, count: Int(CIMAGE_MESSAGE_SIZE))

@@ -21,6 +21,7 @@ struct WebPReader: ImageReader {
     private let orientation: Orientation
 
     init(_ bytes: UnsafeBufferPointer<UInt8>, limits: ImageLimits) throws {
+        try ImageFormat.webp.requireReadable()
         container = WebPContainer(bytes)
         var stored = cimage_webp_header()
         guard cimage_webp_read_header(bytes.baseAddress, bytes.count, &stored) else { throw Self.damage }

@@ -98,7 +98,7 @@ struct BatchTests {
         }
         #expect(outside.contents.contains { $0.hasPrefix("cartoonize/") && $0.hasSuffix("/cartoonize.jsonl") })
         // Without a folder of the user's, or shared by processes, it is beside the pictures.
-        let shared = ["photos/a.png", "--shard", "1/1", "--format", "webp"] + Self.quick
+        let shared = ["photos/a.png", "--shard", "1/1", "--force"] + Self.quick
         _ = try Program.run(shared, in: folder)
         #expect(folder.contents.contains("cartoonize.1-of-1.jsonl"))
     }

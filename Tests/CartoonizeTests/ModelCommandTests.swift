@@ -73,8 +73,8 @@ struct ModelCommandTests {
         let folder = try TemporaryFolder()
         try folder.write("a.png", SamplePicture.png())
         // U+0085 is one byte in a pickle.
-        let latin = try #require(program.data(using: .isoLatin1))
-        try folder.write("model.ckpt", torchFile(Data([0x80, 2]) + latin))
+        let bytes = program.unicodeScalars.map { UInt8($0.value) }
+        try folder.write("model.ckpt", torchFile(Data([0x80, 2] + bytes)))
         let commands = [
             ["a.png", "--model", "model.ckpt", "-q"], ["convert", "model.ckpt", "new", "-q"],
             ["inspect", "model.ckpt"], ["verify", "model.ckpt"],

@@ -95,6 +95,14 @@ import Testing
         #expect(decoded.iccProfile == nil)
     }
 
+    /// Bytes behind a profile, which Little CMS ignores, must not cost it its place.
+    @Test func writesProfileWithoutWhatIsBehindIt() throws {
+        let profile = try fixture("display-p3.icc")
+        var image = picture
+        image.iccProfile = profile + [1, 2, 3]
+        #expect(try ImageFile.decode(image.png()).iccProfile == profile)
+    }
+
     /// In formats with loss the colours stay near, in those without all is as it was.
     @Test(arguments: ImageFormat.writable)
     func everyFormatKeepsEverything(format: ImageFormat) throws {

@@ -29,9 +29,10 @@ make_system() {
 mounted=()
 mount_system() {
     trap unmount_systems EXIT
-    mounted+=("$1/proc" "$1/dev")
+    mounted+=("$1/proc" "$1/dev/pts" "$1/dev")
     mount -t proc proc "$1/proc"
     mount --bind /dev "$1/dev"
+    mount --bind /dev/pts "$1/dev/pts"
 }
 unmount_systems() {
     local place

@@ -3,15 +3,15 @@
 # instructions, so that any use of one ends the run.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-if ! command -v qemu-x86_64 >/dev/null; then
+qemu=$(command -v qemu-x86_64 || command -v qemu-x86_64-static) || {
     echo "qemu-x86_64 is missing: install qemu-user" >&2
     exit 1
-fi
+}
 # As `swift test` builds them: some look inside modules.
 build=(-c release --build-tests --scratch-path .build/old-processor -Xswiftc -enable-testing)
 swift build "${build[@]}"
 tests=$(swift build "${build[@]}" --show-bin-path)/cartoonizePackageTests.xctest
 # qemu keeps a record of each page reserved: a little address space and one test at a time, or it takes all memory.
 ulimit -v 8000000
-qemu-x86_64 -cpu Nehalem "$tests" --testing-library swift-testing --no-parallel \
+"$qemu" -cpu Nehalem "$tests" --testing-library swift-testing --no-parallel \
     --filter 'TensorKernelsTests|UNetTests|VAETests|TextEncoderTests'

@@ -39,12 +39,15 @@ public struct GenerationParameters: Equatable, Sendable {
     public init(_ settings: GenerationSettings, seed: UInt64, width: Int, height: Int, more: [Field] = []) {
         instruction = settings.instruction
         negativePrompt = settings.negativePrompt
-        let loras = (settings.loras ?? []).map { Field(name: Self.lora, value: "\($0.name):\($0.strength)") }
-        fields =
-            SettingField.all.map { Field(name: $0.name, value: $0.text(settings)) } + [
-                Field(name: "Seed", value: "\(seed)"), Field(name: "Size", value: "\(width)x\(height)"),
-            ] + loras + (settings.embeddings ?? []).map { Field(name: Self.embedding, value: $0) }
-            + (settings.vae.map { [Field(name: Self.vae, value: $0)] } ?? []) + more
+        fields = SettingField.all.map { Field(name: $0.name, value: $0.text(settings)) }
+        fields.append(Field(name: "Seed", value: "\(seed)"))
+        fields.append(Field(name: "Size", value: "\(width)x\(height)"))
+        for lora in settings.loras ?? [] {
+            fields.append(Field(name: Self.lora, value: "\(lora.name):\(lora.strength)"))
+        }
+        for embedding in settings.embeddings ?? [] { fields.append(Field(name: Self.embedding, value: embedding)) }
+        if let vae = settings.vae { fields.append(Field(name: Self.vae, value: vae)) }
+        fields += more
         let lines = Self.lines(of: instruction)
         if lines.contains(where: { $0.hasPrefix(Self.negativeLabel) }) {
             fields.append(Field(name: Self.instructionLines, value: "\(lines.count)"))
