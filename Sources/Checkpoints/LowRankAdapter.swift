@@ -70,6 +70,7 @@ public struct LowRankAdapter: Sendable {
             layers[layer, default: Layer()][keyPath: role] = tensor
         }
         guard !layers.isEmpty else {
+            if let kind = WeightKind(tensors), kind != .lora { throw kind.refusal(file: path) }
             throw CheckpointError.unsupported(
                 file: path, reason: "none of its \(tensors.count) tensors is of a LoRA for a layer of this model")
         }

@@ -82,12 +82,13 @@ enum WeightKind: Equatable {
     private var description: String {
         switch self {
         case .lora:
-            "a LoRA, changes to the weights of a model and no model; merge it into an InstructPix2Pix model and take that"
-        case .textualInversion: "a textual inversion, an embedding of a word for some model, and no model"
+            "a LoRA, changes to the weights of a model and no model; --lora adds it to an InstructPix2Pix model"
+        case .textualInversion:
+            "a textual inversion, an embedding of a word for some model, and no model; --embedding adds it to one"
         case .hypernetwork: "a hypernetwork, an addition to a model and no model"
         case .controlNet:
             "a ControlNet, which steers another model; models that edit by instruction are InstructPix2Pix"
-        case .vae: "a VAE (autoencoder) alone, one part of a model; give the whole model"
+        case .vae: "a VAE (autoencoder) alone, one part of a model; --vae puts it in the place of a model's own"
         case .unet: "only a UNet, one part of a model, with no text encoder and no VAE; give the whole model"
         case .textEncoder: "only a text encoder, one part of a model; give the whole model"
         case .averagesOnly:

@@ -36,7 +36,7 @@ package struct PullSelection {
         let files = top.filter { name in [".safetensors", ".ckpt", ".gguf"].contains { name.hasSuffix($0) } }
         let instead =
             if has("lora") {
-                "it seems to be a LoRA, changes to a model and no model"
+                "it seems to be a LoRA, changes to a model and no model; --lora adds it to one"
             } else if files.contains("diffusion_pytorch_model.safetensors") {
                 "it holds one part of a model (a UNet, a VAE or a ControlNet)"
             } else if !files.isEmpty {

@@ -20,7 +20,7 @@ package struct FuzzCase: Sendable {
     let read: @Sendable (_ input: [UInt8], _ scratch: URL) throws -> Void
 
     /// Every case, in the order of the folder's files.
-    package static let all = pictures + modelFiles + weightFiles + hub
+    package static let all = pictures + modelFiles + weightFiles + additions + hub
 
     /// Whether the reader took the input; false for one that it refused properly.
     package func takes(_ input: [UInt8], scratch: URL) throws -> Bool {

@@ -73,9 +73,10 @@ extension FuzzCase {
             + [UInt8](repeating: 0x3C, count: data)
     }
 
-    /// Makes the header end where its last brace is.
-    @Sendable private static func repairSafetensors(_ input: inout [UInt8]) {
-        guard let end = input.lastIndex(of: UInt8(ascii: "}")), end >= 8 else { return }
+    /// Makes the header end where its last brace is. Other files stay as they are.
+    @Sendable static func repairSafetensors(_ input: inout [UInt8]) {
+        guard input.dropFirst(8).first == UInt8(ascii: "{"), let end = input.lastIndex(of: UInt8(ascii: "}")), end >= 8
+        else { return }
         for index in 0..<8 { input[index] = UInt8(truncatingIfNeeded: (end - 7) >> (8 * index)) }
     }
 }
