@@ -19,7 +19,7 @@ let package = Package(
     targets: [
         // Dependencies point one way: files, kernels -> model -> command line.
         .target(name: "Files"),
-        .target(name: "CKernels"),
+        .target(name: "CKernels", exclude: ["README.md"]),
         .target(name: "TensorKernels", dependencies: ["CKernels", "Files"]),
 
         .target(
