@@ -33,19 +33,8 @@ struct DDIMSampler: Sampler {
         let previousSignal = previousAlpha.squareRoot()
         let previousNoise = (1 - previousAlpha).squareRoot()
         return elementwise(latents, prediction) { latent, predicted in
-            let clean: Float
-            let epsilon: Float
-            switch predictionType {
-            case .epsilon:
-                clean = (latent - noise * predicted) / signal
-                epsilon = predicted
-            case .sample:
-                clean = predicted
-                epsilon = (latent - signal * predicted) / noise
-            case .velocity:
-                clean = signal * latent - noise * predicted
-                epsilon = signal * predicted + noise * latent
-            }
+            let clean = predictionType.clean(latent, predicted: predicted, signal: signal, noise: noise)
+            let epsilon = predictionType.epsilon(latent, predicted: predicted, signal: signal, noise: noise)
             return previousSignal * max(-clipRange, min(clean, clipRange)) + previousNoise * epsilon
         }
     }

@@ -16,17 +16,7 @@ struct LCMSampler: Sampler {
         timestepScaling = Float(try configuration.fields.anyNumber("timestep_scaling") ?? 10)
         alphasCumprod = schedule.alphasCumprod
 
-        // The steps are picked from those of the distillation.
-        let originalSteps = try configuration.fields.integer(
-            "original_inference_steps", default: 50, in: 1...schedule.trainTimesteps)
-        guard steps <= originalSteps else {
-            throw SamplerError.steps(steps, reason: "lcm takes at most the \(originalSteps) it was distilled with")
-        }
-        let stride = schedule.trainTimesteps / originalSteps
-        indices = (0..<steps).map { step in
-            let skipped = Int(Double(step) * (Double(originalSteps) / Double(steps)))
-            return (originalSteps - skipped) * stride - 1
-        }
+        indices = try schedule.distilledIndices(configuration, steps: steps)
         try schedule.checkSignal(at: indices, prediction: predictionType)
         timesteps = indices.map { Float($0) }
     }

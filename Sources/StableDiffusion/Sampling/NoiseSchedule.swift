@@ -100,6 +100,21 @@ struct NoiseSchedule {
         }
     }
 
+    /// The timesteps of a model that was distilled to few steps, picked from those of the distillation.
+    func distilledIndices(_ configuration: SchedulerConfiguration, steps: Int) throws -> [Int] {
+        let originalSteps = try configuration.fields.integer(
+            "original_inference_steps", default: 50, in: 1...trainTimesteps)
+        guard steps <= originalSteps else {
+            throw SamplerError.steps(
+                steps, reason: "this sampler takes at most the \(originalSteps) that models are distilled with")
+        }
+        let stride = trainTimesteps / originalSteps
+        return (0..<steps).map { step in
+            let skipped = Int(Double(step) * (Double(originalSteps) / Double(steps)))
+            return (originalSteps - skipped) * stride - 1
+        }
+    }
+
     // MARK: - As PyTorch computes them
 
     /// `torch.linspace` in float32: from both ends towards the middle, with fused multiply-adds.

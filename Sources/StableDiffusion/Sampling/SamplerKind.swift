@@ -35,9 +35,12 @@ public struct SamplerKind: RawRepresentable, CaseIterable, Codable, Hashable, Se
     /// Luo et al. 2023, `LCMScheduler`, for models distilled to few steps.
     public static let lcm = SamplerKind("lcm", "LCMScheduler", "LCM", LCMSampler.init)
 
+    /// Zheng et al. 2024, `TCDScheduler`, for models distilled to few steps.
+    public static let tcd = SamplerKind("tcd", "TCDScheduler", "TCD", TCDSampler.init)
+
     /// All of them, in the order of the help.
     public static let allCases = [
-        ddim, pndm, euler, eulerA, heun, dpmSolverMultistep, dpmSolverMultistepKarras, uniPC, lcm,
+        ddim, pndm, euler, eulerA, heun, dpmSolverMultistep, dpmSolverMultistepKarras, uniPC, lcm, tcd,
     ]
 
     private init(

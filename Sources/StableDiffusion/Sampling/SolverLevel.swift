@@ -28,4 +28,13 @@ extension PredictionType {
         case .velocity: signal * latent - noise * predicted
         }
     }
+
+    /// The noise that a prediction means, likewise.
+    func epsilon(_ latent: Float, predicted: Float, signal: Float, noise: Float) -> Float {
+        switch self {
+        case .epsilon: predicted
+        case .sample: (latent - signal * predicted) / noise
+        case .velocity: signal * predicted + noise * latent
+        }
+    }
 }

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 import diffusers
 
+diffusers.utils.logging.set_verbosity_error()
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHAPE = (1, 4, 1, 5)  # 20 values: above the 16 of a random block and no multiple of it
 CLASSES = {
@@ -36,7 +37,9 @@ CLASSES = {
     "dpm++-2m-karras": diffusers.DPMSolverMultistepScheduler,
     "unipc": diffusers.UniPCMultistepScheduler,
     "lcm": diffusers.LCMScheduler,
+    "tcd": diffusers.TCDScheduler,
 }
+DISTILLED = ["lcm", "tcd"]  # their timesteps are those of the distillation
 FORCED = {"dpm++-2m": {"use_karras_sigmas": False}, "dpm++-2m-karras": {"use_karras_sigmas": True}}
 
 # Stable Diffusion's noise, and the published cartoonizer's file with its left-over fields.
@@ -92,6 +95,8 @@ def run(kind, config, steps):
         prediction = model(scheduler.scale_model_input(latents, timestep), step)
         takes_generator = "generator" in inspect.signature(scheduler.step).parameters
         options = {"generator": generator} if takes_generator else {}
+        if "eta" in inspect.signature(scheduler.step).parameters:
+            options["eta"] = 0.0  # as pipelines pass it
         latents = scheduler.step(prediction, timestep, latents, **options).prev_sample
         out.append(latents.flatten().numpy())
     out.append(torch.randn(16, generator=generator)[:1].numpy())
@@ -104,7 +109,7 @@ def sampler_groups():
     groups = []
     add = lambda kind, counts, **config: groups.append({"kind": kind, "config": config, "counts": counts})
     for kind in CLASSES:
-        for spacing in SPACINGS if kind != "lcm" else ["leading"]:
+        for spacing in SPACINGS if kind not in DISTILLED else ["leading"]:
             add(kind, MANY + LONG[spacing], **STABLE, timestep_spacing=spacing)
             for prediction in PREDICTIONS[kind]:
                 add(kind, FEW, **STABLE, timestep_spacing=spacing, prediction_type=prediction)
@@ -154,7 +159,7 @@ def last_groups():
     """Every sampler, spacing and kind of prediction at every count up to 50."""
     groups = []
     for kind in CLASSES:
-        for spacing in SPACINGS if kind != "lcm" else ["leading"]:
+        for spacing in SPACINGS if kind not in DISTILLED else ["leading"]:
             for prediction in ["epsilon"] + PREDICTIONS[kind]:
                 config = STABLE | dict(timestep_spacing=spacing, prediction_type=prediction)
                 groups.append({"kind": kind, "config": config, "counts": list(range(1, 51))})
@@ -173,7 +178,8 @@ def timestep_groups():
         for spacing in SPACINGS:
             add(kind, every, timestep_spacing=spacing)
     add("dpm++-2m-karras", every)
-    add("lcm", list(range(1, 51)))
+    for kind in DISTILLED:
+        add(kind, list(range(1, 51)))
     add("pndm", every[3:], skip_prk_steps=False)
     add("ddim", [500, 700, 999], timestep_spacing="trailing")
     add("ddim", [500, 999, 1000], timestep_spacing="linspace")
