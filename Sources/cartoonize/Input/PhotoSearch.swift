@@ -125,11 +125,15 @@ struct PhotoSearch {
     /// Whether a picture's embedded settings name this program. No decoder has to be trusted with the file for that: the
     /// words stand in it as they are, in UTF-8 or, in EXIF, in UTF-16; in most formats close to its start.
     private static func isSigned(_ path: String) -> Bool {
-        guard let file = try? RegularFile(path), file.size <= 1 << 30 else { return false }
+        do { return try isSigned(RegularFile(path)) } catch { return false }
+    }
+
+    private static func isSigned(_ file: borrowing RegularFile) throws(RegularFile.Failure) -> Bool {
+        guard file.size <= 1 << 30 else { return false }
         let words = Data("Version: cartoonize ".utf8)
         let wide = Data(words.flatMap { (byte: UInt8) -> [UInt8] in [byte, 0] })
         for length in [1 << 14, file.size] {
-            guard let bytes = try? file.start(length) else { return false }
+            let bytes = try file.start(length)
             if bytes.range(of: words) != nil || bytes.range(of: wide) != nil { return true }
         }
         return false
