@@ -26,15 +26,29 @@ struct Run: Decodable {
     /// A name of the command line or of diffusers; nil for the model's own.
     let sampler: String?
     let threads: Int
+    /// What is added to the model, in order.
+    let loras: [LoRA]
+    let embeddings: [String]
+    /// An autoencoder in place of the model's own.
+    let vae: String?
     let output: String
+
+    struct LoRA: Decodable {
+        let file: String
+        let strength: Float
+    }
 }
 
 func stages(of run: Run) throws -> [StageValue] {
-    let location = URL(fileURLWithPath: run.model)
-    let model =
+    let (location, vae) = (URL(fileURLWithPath: run.model), run.vae.map { URL(fileURLWithPath: $0) })
+    var model =
         location.hasDirectoryPath
-        ? try ModelDirectory(location)
-        : try ModelDirectory(file: location, tokenizer: URL(fileURLWithPath: run.tokenizer))
+        ? try ModelDirectory(location, vae: vae)
+        : try ModelDirectory(file: location, tokenizer: URL(fileURLWithPath: run.tokenizer), vae: vae)
+    model = try run.loras.reduce(model) {
+        try $0.applyingLoRA(URL(fileURLWithPath: $1.file), strength: $1.strength)
+    }
+    model = try run.embeddings.reduce(model) { try $0.applyingEmbedding(URL(fileURLWithPath: $1)) }
     var settings = try model.defaults
     (settings.instruction, settings.negativePrompt, settings.steps) = (run.instruction, run.negative, run.steps)
     (settings.guidanceScale, settings.imageGuidanceScale) = (run.guidance, run.imageGuidance)

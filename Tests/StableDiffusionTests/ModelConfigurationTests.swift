@@ -32,9 +32,10 @@ import Testing
         #expect(vae.blockOutChannels == [64] && vae.layersPerBlock == 1 && vae.latentChannels == 4)
         #expect(vae.scalingFactor == 0.18215 && vae.useQuantConv && vae.usePostQuantConv && vae.midBlockAddAttention)
         let text = try text([:])
-        #expect(text.vocabSize == 49408 && text.hiddenSize == 512 && text.intermediateSize == 2048)
-        #expect(text.numHiddenLayers == 12 && text.numAttentionHeads == 8 && text.maxPositionEmbeddings == 77)
-        #expect(text.hiddenAct == .quickGELU && text.layerNormEps == 1e-5)
+        #expect(text.vocabSize == 49408 && text.hiddenSize == 512 && text.maxPositionEmbeddings == 77)
+        let encoder = text.encoder
+        #expect(encoder.intermediateSize == 2048 && encoder.numHiddenLayers == 12 && encoder.numAttentionHeads == 8)
+        #expect(encoder.hiddenAct == .quickGELU && encoder.layerNormEps == 1e-5)
     }
 
     @Test func nullMidBlockIsNone() throws {

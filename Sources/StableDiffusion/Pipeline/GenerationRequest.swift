@@ -25,12 +25,16 @@ public enum ProgressEvent: Equatable, Sendable {
     case step(Int, of: Int)
     /// The picture is about to be decoded.
     case decoding
+    /// The picture is about to be looked at by the safety checker.
+    case checking
 }
 
 /// A picture made, and what it took.
 public struct GenerationResult: Sendable {
     /// The output image, of the input's size.
     public let image: PixelImage
+    /// What the model's safety checker says of it; nil if there is none, or it is not to be run. The image is given either way.
+    public let safety: SafetyScores?
     /// Where the time went.
     public let timings: StageTimings
 }
@@ -47,6 +51,8 @@ public struct StageTimings: Equatable, Sendable {
     public internal(set) var steps: [Double] = []
     /// Decoding the latents.
     public internal(set) var decode = 0.0
+    /// Looking at the picture with the safety checker.
+    public internal(set) var safety = 0.0
 }
 
 /// Why a run cannot start or go on; each description is one sentence for the user.
@@ -68,7 +74,8 @@ public enum GenerationError: Error, Equatable, CustomStringConvertible {
 
 /// A value computed on the way, in PyTorch's order, for comparisons with other implementations.
 public struct StageValue: Sendable {
-    /// `token_ids`, `text`, `image_latents`, `branch.BRANCH.STEP`, `latents.STEP` or `output` (about -1...1).
+    /// `token_ids`, `text`, `image_latents`, `branch.BRANCH.STEP`, `latents.STEP`, `output` (about -1...1),
+    /// `safety.concepts` or `safety.special`.
     public let name: String
     /// Sides in PyTorch's order, `[batch, channels, height, width]` for images and latents.
     public let shape: [Int]

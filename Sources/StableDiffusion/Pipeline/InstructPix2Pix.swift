@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundation
 import TensorKernels
 
 /// Edits pictures after an instruction (Brooks et al. 2023), stage by stage as diffusers'
@@ -35,6 +36,7 @@ public final class InstructPix2Pix {
         var unet: UNet?
         var decoder: ImageDecoder?
         var previewDecoder: ImageDecoder?
+        var safetyChecker: SafetyChecker?
     }
 
     /// A pipeline that has read no weights yet.
@@ -70,9 +72,11 @@ public final class InstructPix2Pix {
         trim()
         let image = try decode(latents, &run, progress)
         trim()
+        let safety = try model.safetyFolder.map { try check(image, $0, &run, progress) }
+        if safety != nil { trim() }
         // A picture of weights that were overwritten meanwhile is one of no model.
         try model.requireUnchanged()
-        return GenerationResult(image: image, timings: run.timings)
+        return GenerationResult(image: image, safety: safety, timings: run.timings)
     }
 
     /// What the stages of one run report to.
@@ -226,6 +230,24 @@ public final class InstructPix2Pix {
         run.observe("output", output)
         try requireFinite(output, stage: "decoding")
         return PixelImage(output)
+    }
+
+    /// - Parameter folder: the model's.
+    private func check(
+        _ image: PixelImage, _ folder: URL, _ run: inout Run, _ progress: (ProgressEvent) throws -> Void
+    ) throws -> SafetyScores {
+        let checker = try part(\.safetyChecker, "safety checker", &run, progress) {
+            try SafetyChecker(model: folder, compute: compute)
+        }
+        try progress(.checking)
+        let scores = run.timed(\.safety) { checker(image) }
+        for (name, values) in [("concepts", scores.concepts), ("special", scores.special)] {
+            run.observer?(StageValue(name: "safety.\(name)", shape: [values.count], values: values))
+        }
+        guard (scores.concepts + scores.special).allSatisfy(\.isFinite) else {
+            throw GenerationError.notFinite(stage: "safety checker")
+        }
+        return scores
     }
 
     private func requireFinite(_ values: Tensor, stage: String) throws {

@@ -46,6 +46,8 @@ public struct ModelDirectory: Sendable {
     package let vae: AutoencoderConfiguration
     /// The tiny autoencoder that previews are decoded with, in the folder `taesd` of a model that has one.
     package let previewAutoencoder: TinyAutoencoderConfiguration?
+    /// The folder of a model that has a safety checker which is to be run.
+    private(set) var safetyFolder: URL?
     package let textEncoder: CLIPTextConfiguration
     package let scheduler: SchedulerConfiguration
     var tokenizer: CLIPTokenizer
@@ -196,6 +198,9 @@ public struct ModelDirectory: Sendable {
         scheduler = SchedulerConfiguration(fields: schedulerFields, file: schedulerFile)
         self.recommendations = try ModelRecommendations(file: recommendations)
         previewAutoencoder = try Self.previewAutoencoder(source)
+        if case .folder(let folder) = source, !index.isWithoutSafetyChecker, SafetyChecker.isThere(in: folder) {
+            safetyFolder = folder
+        }
         if let other = index.otherPipeline {
             notes.append("the model's index calls it a \(other.prefix(60)), but its UNet is that of InstructPix2Pix")
         }
@@ -234,6 +239,16 @@ public struct ModelDirectory: Sendable {
     private func catalog(of part: ModelPart) -> WeightCatalog {
         guard let catalog = catalogs[part] else { preconditionFailure("no weights of \(part.rawValue)") }
         return catalog
+    }
+
+    /// Whether pictures that are made are looked at by the model's safety checker.
+    public var checksSafety: Bool { safetyFolder != nil }
+
+    /// The model without its safety checker, if it has one.
+    public func withoutSafetyChecker() -> ModelDirectory {
+        var model = self
+        model.safetyFolder = nil
+        return model
     }
 
     /// The weights of the tiny autoencoder for previews.

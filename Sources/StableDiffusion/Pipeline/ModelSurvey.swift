@@ -17,6 +17,7 @@ public struct ModelSurvey: Sendable {
             _ = try ImageDecoder(model.previewWeights(), .tiny(tiny), compute: compute)
         }
         _ = try UNet(model.weights(of: .unet), model.unet, compute: compute)
+        if let folder = model.safetyFolder { _ = try SafetyChecker(model: folder, compute: compute) }
         self.model = model
     }
 

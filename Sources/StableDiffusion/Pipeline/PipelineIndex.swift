@@ -7,6 +7,9 @@ struct PipelineIndex {
     /// The name of another pipeline whose models may have InstructPix2Pix's UNet, which has to be looked at.
     let otherPipeline: String?
 
+    /// Whether the index says that there is no safety checker.
+    let isWithoutSafetyChecker: Bool
+
     /// - Throws: `ConfigurationError` for a pipeline of another kind.
     init(_ fields: [String: JSONValue], file: String) throws {
         let name = fields["_class_name"]?.string
@@ -28,6 +31,8 @@ struct PipelineIndex {
         case let name?: otherPipeline = name
         }
         schedulerClass = fields["scheduler"]?.className
+        let checker = fields["safety_checker"]
+        isWithoutSafetyChecker = checker.map { !$0.namesClass } ?? false
     }
 }
 

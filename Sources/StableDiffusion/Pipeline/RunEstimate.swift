@@ -20,7 +20,7 @@ public struct RunEstimate: Equatable, Sendable {
         var fileBytes = 0
     }
 
-    /// Text encoder, image encoder, UNet, image decoder.
+    /// Text encoder, image encoder, UNet, image decoder; and the safety checker where there is one.
     public let stages: [Stage]
     /// The picture's pixels and what is made of them beside the model.
     private let pixels: Int
@@ -41,17 +41,17 @@ public struct RunEstimate: Equatable, Sendable {
         let guidance = settings.guidance
         let texts = guidance == .off ? 1 : 2
 
-        let text = try Stage(.textEncoder, of: model, threads: threads) { compute in
+        let text = try Stage(fileBytes: model.fileBytes(of: .textEncoder), threads: threads) { compute in
             let encoder = try CLIPTextModel(model.weights(of: .textEncoder), model.textEncoder, compute: compute)
             _ = encoder([[Int]](repeating: model.tokenizer.encode(""), count: texts))
             return nil
         }
-        let encode = try Stage(.vae, of: model, threads: threads) { compute in
+        let encode = try Stage(fileBytes: model.fileBytes(of: .vae), threads: threads) { compute in
             let encoder = try ImageEncoder(model.weights(of: .vae), model.vae, compute: compute)
             _ = encoder(compute.zeros([1, height, width, model.vae.inChannels]))
             return nil
         }
-        var denoise = try Stage(.unet, of: model, threads: threads) { compute in
+        var denoise = try Stage(fileBytes: model.fileBytes(of: .unet), threads: threads) { compute in
             let unet = try UNet(model.weights(of: .unet), model.unet, compute: compute)
             let context = TextContext(
                 compute.zeros([texts, model.textEncoder.maxPositionEmbeddings, model.unet.crossAttentionDim]))
@@ -67,12 +67,18 @@ public struct RunEstimate: Equatable, Sendable {
             return passes[1]
         }
         denoise.repetitions = evaluations - 2
-        let decode = try Stage(.vae, of: model, threads: threads) { compute in
+        let decode = try Stage(fileBytes: model.fileBytes(of: .vae), threads: threads) { compute in
             let decoder = try ImageDecoder(model.weights(of: .vae), model.vae, compute: compute)
             _ = decoder(compute.zeros([1, latentHeight, latentWidth, model.vae.latentChannels]))
             return nil
         }
-        stages = [text, encode, denoise, decode]
+        let check = try model.safetyFolder.map { folder in
+            try Stage(fileBytes: SafetyChecker.fileBytes(in: folder), threads: threads) { compute in
+                try SafetyChecker(model: folder, compute: compute).plan()
+                return nil
+            }
+        }
+        stages = [text, encode, denoise, decode] + [check].compactMap { $0 }
         pixels = width * height
     }
 
@@ -88,9 +94,11 @@ public struct RunEstimate: Equatable, Sendable {
         public let allSteps: Double
         /// Decoding the latents.
         public let decode: Double
+        /// Looking at the picture with the safety checker; 0 where there is none.
+        public let safety: Double
 
         /// All stages together.
-        public var total: Double { text + encode + allSteps + decode }
+        public var total: Double { text + encode + allSteps + decode + safety }
     }
 
     /// All that is to be done.
@@ -109,8 +117,8 @@ public struct RunEstimate: Equatable, Sendable {
             return speed.seconds(for: work)
         }
         return Seconds(
-            text: all[0], encode: all[1], step: speed.seconds(for: stages[2].lastPass), allSteps: all[2], decode: all[3]
-        )
+            text: all[0], encode: all[1], step: speed.seconds(for: stages[2].lastPass), allSteps: all[2],
+            decode: all[3], safety: all.count > 4 ? all[4] : 0)
     }
 
     /// The most memory that model and tensors take at one time, the weights' mapped pages included.
@@ -147,7 +155,7 @@ public struct RunEstimate: Equatable, Sendable {
             switch residency {
             case .stage: stages.map { $0.fileBytes + $0.copiedBytes }.max() ?? 0
             // Both halves of the autoencoder lie in the same files.
-            case .run: stages.reduce(0) { $0 + $1.copiedBytes } + stages.dropLast().reduce(0) { $0 + $1.fileBytes }
+            case .run: stages.reduce(-stages[3].fileBytes) { $0 + $1.copiedBytes + $1.fileBytes }
             }
         // The picture's values on their way to and from 8 bits, and while it is written.
         return weights + reservedBytes + 40 * pixels
@@ -162,12 +170,10 @@ public struct RunEstimate: Equatable, Sendable {
 
 extension RunEstimate.Stage {
     /// - Parameters:
-    ///   - part: whose weights the stage takes.
+    ///   - fileBytes: of the weights that the stage takes.
     ///   - body: runs the stage on a planner; returns the work of its last pass, if that is repeated.
-    fileprivate init(
-        _ part: ModelPart, of model: ModelDirectory, threads: Int, _ body: (Compute) throws -> Work?
-    ) throws {
-        fileBytes = model.fileBytes(of: part)
+    fileprivate init(fileBytes: Int, threads: Int, _ body: (Compute) throws -> Work?) throws {
+        self.fileBytes = fileBytes
         let planner = Compute.planner(threads: threads, kernels: try .chosen())
         lastPass = try body(planner) ?? Work()
         let planned = planner.planned

@@ -11,6 +11,8 @@ struct ImageQueue {
     let pipeline: InstructPix2Pix
     let plan: RunPlan
     let output: OutputOptions
+    /// Whether pictures are written that the model's safety checker flags.
+    let writesFlagged: Bool
     /// Called with a photo that was read, just before the model works on it: says what the picture will take; what it throws is
     /// the picture's failure.
     let willMake: (Job, ImageMaker.Prepared) throws -> Forecast.Picture
@@ -33,6 +35,7 @@ struct ImageQueue {
                     GenerationRequest(image: photo.source, settings: maker.settings.generation, seed: job.seed),
                     preview: preview(of: job, photo),
                     progress: { progress.show($0) })
+                if result.safety?.isFlagged == true { try handleFlagged(job) }
                 return (photo, result)
             }
             progress.end()
@@ -88,9 +91,24 @@ struct ImageQueue {
                 RunReport(
                     input: job.photo.name, output: job.destination.name, model: maker.settings.modelName,
                     seed: job.seed,
-                    width: photo.sizes.output.width, height: photo.sizes.output.height, timings: timings),
+                    width: photo.sizes.output.width, height: photo.sizes.output.height,
+                    safety: result.safety.map { .init(flagged: $0.isFlagged, score: $0.highest) }, timings: timings),
                 line)
         }
+    }
+
+    /// Reports a picture that the safety checker flags, or throws, so that it is not written; then its previews go, too.
+    private func handleFlagged(_ job: Job) throws {
+        let flagged = "\(job.photo.name): the model's safety checker finds the image not safe for work"
+        guard !writesFlagged else { return Console.line("note: " + flagged) }
+        if let interval = output.preview {
+            for step in stride(from: interval, through: maker.settings.generation.steps, by: interval) {
+                unlink(job.previewDestination(step: step).name)
+            }
+        }
+        throw CommandFailure(
+            .flagged,
+            flagged + ", so it is not written; try another --seed or instruction, or write it with --safety report")
     }
 
     private func preview(of job: Job, _ photo: ImageMaker.Prepared) -> Preview? {

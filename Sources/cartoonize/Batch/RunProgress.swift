@@ -44,7 +44,7 @@ struct RunProgress {
     /// The picture that was begun is expected to take this.
     mutating func expect(_ picture: Forecast.Picture) {
         guard let stages = picture.stages, stages.step > 0 else { return }
-        display.stepsAfter = stages.decode / stages.step
+        display.stepsAfter = (stages.decode + stages.safety) / stages.step
     }
 
     mutating func show(_ event: ProgressEvent) { display.show(event) }

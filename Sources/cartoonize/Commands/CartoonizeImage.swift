@@ -48,6 +48,9 @@ struct CartoonizeImage: ParsableCommand {
     var batch: BatchOptions
 
     @OptionGroup(title: "Safety")
+    var safety: SafetyOptions
+
+    @OptionGroup(title: "Safety")
     var sandbox: SandboxOptions
 
     func validate() throws {

@@ -44,12 +44,22 @@ struct Run {
         let models = ModelSearch.forThisProcess()
         let found = try models.locate(requested)
         additions = try options.weights.found(models, for: found, madeWith: given)
-        let model = try additions.applied(to: found, models)
+        let whole = try additions.applied(to: found, models)
+        let model = options.safety.safety == .off ? whole.withoutSafetyChecker() : whole
         try options.size.check(model: model)
         // Headers only: a tensor that the last stage misses is not found at the end of a long run.
-        _ = try ModelSurvey(model)
+        do {
+            _ = try ModelSurvey(model)
+        } catch  where model.checksSafety && (try? ModelSurvey(model.withoutSafetyChecker())) != nil {
+            var failure = CommandFailure(describing: error)
+            failure.message += "; it is that of the safety checker, and --safety off goes without"
+            throw failure
+        }
         if !options.output.quiet {
             for note in additions.notes + model.notes { Console.line("note: \(note)") }
+            if let safety = options.safety.safety, !whole.checksSafety {
+                Console.line("note: --safety \(safety.rawValue) has no effect: the model has no safety checker")
+            }
         }
         if found.origin == .file, !options.output.quiet {
             Console.line(
@@ -142,6 +152,7 @@ struct Run {
             on: compute, pictures: pictures, timing: output.quiet || plan.isBatch ? .none : .beforeRun)
         return ImageQueue(
             maker: maker, outcomes: outcomes, pipeline: pipeline, plan: plan, output: output,
+            writesFlagged: options.safety.safety == .report,
             willMake: { [self] job, photo in
                 let picture = try forecast.picture(
                     PictureMemory(

@@ -11,7 +11,15 @@ struct RunReport: Encodable {
     var width: Int
     var height: Int
     var peakRssBytes = ProcessStatus.peakResidentBytes
+    /// What the model's safety checker says; nil where none was run.
+    var safety: Safety?
     var timings: Timings
+
+    struct Safety: Encodable {
+        var flagged: Bool
+        /// By how much the picture is nearer to the nearest concept than it may be; below zero if to none.
+        var score: Float
+    }
 
     struct Timings: Encodable {
         /// The photo: reading, decoding, bringing it to the size worked at.
@@ -22,6 +30,8 @@ struct RunReport: Encodable {
         /// The median of one denoising step.
         var step: Double
         var decode: Double
+        /// Looking at the picture with the model's safety checker.
+        var safety: Double
         /// The picture: bringing it to its size, encoding, writing.
         var write: Double
         /// From the start, or the end of the picture before, to the end. In a batch, photos are read and pictures written
@@ -36,16 +46,17 @@ extension RunReport.Timings {
         self.init(
             read: read.seconds, load: stages.load, text: stages.text, encode: stages.encode,
             step: steps.isEmpty ? 0 : (steps[(steps.count - 1) / 2] + steps[steps.count / 2]) / 2,
-            decode: stages.decode, write: write.seconds, total: total.seconds)
+            decode: stages.decode, safety: stages.safety, write: write.seconds, total: total.seconds)
     }
 
     /// One line for a person.
     var summary: String {
         let stages = [
             ("read", read), ("load", load), ("text", text), ("encode", encode), ("step", step), ("decode", decode),
-            ("write", write), ("total", total),
+            ("safety", safety), ("write", write), ("total", total),
         ]
-        return stages.map { String(format: "\($0) %.3f s", $1) }.joined(separator: ", ")
+        let run = stages.filter { $0.0 != "safety" || $0.1 > 0 }
+        return run.map { String(format: "\($0) %.3f s", $1) }.joined(separator: ", ")
     }
 }
 

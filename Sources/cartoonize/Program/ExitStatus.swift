@@ -21,6 +21,8 @@ enum ExitStatus: Int32 {
     case incomplete = 6
     /// What is asked for does not fit into the memory that can be had.
     case memory = 7
+    /// The model's safety checker flags the picture, which is not written.
+    case flagged = 8
 }
 
 /// A failure with the sentence that the user sees and the status that the caller gets.

@@ -80,6 +80,7 @@ struct ProgressDisplay {
             if done == 0 { beginSteps() }
             step(done, of: total)
         case .decoding: phase("decoding")
+        case .checking: phase("checking the image")
         }
     }
 

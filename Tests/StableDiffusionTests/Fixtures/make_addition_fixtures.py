@@ -2,7 +2,7 @@
 
     python make_addition_fixtures.py
 
-Needs the packages of Tests/parity/requirements.txt and peft. Textual inversions in three forms, read by
+Needs the packages of Tests/parity/requirements.txt. Textual inversions in three forms, read by
 `load_textual_inversion`; a LoRA of the form of LCM-LoRA, run with LCMScheduler; an autoencoder of another seed and scale.
 """
 import json, os, sys

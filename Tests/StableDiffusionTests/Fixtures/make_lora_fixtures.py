@@ -2,7 +2,7 @@
 
     python make_lora_fixtures.py
 
-Needs the packages of Tests/parity/requirements.txt and peft. One LoRA is written in each spelling: the reference loads it
+Needs the packages of Tests/parity/requirements.txt. One LoRA is written in each spelling: the reference loads it
 with `load_lora_weights` and merges it with `fuse_lora`; LoCon's three matrices, which diffusers does not read, are merged
 by torch.einsum.
 """
