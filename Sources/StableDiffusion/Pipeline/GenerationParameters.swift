@@ -1,4 +1,5 @@
 import Foundation
+import TensorKernels
 
 /// How a picture was made, in the text form that stable-diffusion-webui writes into its pictures and that it,
 /// stable-diffusion.cpp and others read back:
@@ -44,7 +45,9 @@ public struct GenerationParameters: Equatable, Sendable {
             SettingField.all.map { Field(name: $0.name, value: $0.text(settings)) } + [
                 Field(name: "Seed", value: "\(seed)"), Field(name: "Size", value: "\(width)x\(height)"),
             ] + loras + (settings.embeddings ?? []).map { Field(name: Self.embedding, value: $0) }
-            + (settings.vae.map { [Field(name: Self.vae, value: $0)] } ?? []) + more
+            + (settings.vae.map { [Field(name: Self.vae, value: $0)] } ?? [])
+            + (settings.precision == .full ? [] : [Field(name: Self.precision, value: settings.precision.rawValue)])
+            + more
         let lines = Self.lines(of: instruction)
         if lines.contains(where: { $0.hasPrefix(Self.negativeLabel) }) {
             fields.append(Field(name: Self.instructionLines, value: "\(lines.count)"))
@@ -76,6 +79,7 @@ public struct GenerationParameters: Equatable, Sendable {
     private static let lora = "LoRA"
     private static let embedding = "Embedding"
     private static let vae = "VAE"
+    private static let precision = "Precision"
     private static let negativeLabel = "Negative prompt: "
     /// The field with the number of the instruction's lines, written where one of them looks like a negative prompt.
     private static let instructionLines = "Instruction lines"
@@ -162,9 +166,11 @@ extension GenerationParameters {
     /// - Parameter paths: settings that are not asked for, so that their fields are not read.
     /// - Throws: `UnreadableField`.
     public func changes(except paths: [PartialKeyPath<GenerationSettings>] = []) throws -> [GenerationSettings.Change] {
-        let texts = [
+        let texts = try [
             GenerationSettings.Change(\.instruction, instruction),
             GenerationSettings.Change(\.negativePrompt, negativePrompt),
+            GenerationSettings.Change(
+                \.precision, paths.contains(\.precision) ? nil : value(of: Self.precision, Precision.init)),
         ].compactMap { $0 }.filter { !paths.contains($0.path) }
         return try texts
             + SettingField.all.filter { !paths.contains($0.path) }.compactMap { setting in

@@ -41,17 +41,19 @@ public struct RunEstimate: Equatable, Sendable {
         let guidance = settings.guidance
         let texts = guidance == .off ? 1 : 2
 
-        let text = try Stage(.textEncoder, of: model, threads: threads) { compute in
+        let kernels = try KernelSet.chosen(settings.precision)
+        func planner() -> Compute { .planner(threads: threads, kernels: kernels) }
+        let text = try Stage(.textEncoder, of: model, on: planner) { compute in
             let encoder = try CLIPTextModel(model.weights(of: .textEncoder), model.textEncoder, compute: compute)
             _ = encoder([[Int]](repeating: model.tokenizer.encode(""), count: texts))
             return nil
         }
-        let encode = try Stage(.vae, of: model, threads: threads) { compute in
+        let encode = try Stage(.vae, of: model, on: planner) { compute in
             let encoder = try ImageEncoder(model.weights(of: .vae), model.vae, compute: compute)
             _ = encoder(compute.zeros([1, height, width, model.vae.inChannels]))
             return nil
         }
-        var denoise = try Stage(.unet, of: model, threads: threads) { compute in
+        var denoise = try Stage(.unet, of: model, on: planner) { compute in
             let unet = try UNet(model.weights(of: .unet), model.unet, compute: compute)
             let context = TextContext(
                 compute.zeros([texts, model.textEncoder.maxPositionEmbeddings, model.unet.crossAttentionDim]))
@@ -67,7 +69,7 @@ public struct RunEstimate: Equatable, Sendable {
             return passes[1]
         }
         denoise.repetitions = evaluations - 2
-        let decode = try Stage(.vae, of: model, threads: threads) { compute in
+        let decode = try Stage(.vae, of: model, on: planner) { compute in
             let decoder = try ImageDecoder(model.weights(of: .vae), model.vae, compute: compute)
             _ = decoder(compute.zeros([1, latentHeight, latentWidth, model.vae.latentChannels]))
             return nil
@@ -163,12 +165,13 @@ public struct RunEstimate: Equatable, Sendable {
 extension RunEstimate.Stage {
     /// - Parameters:
     ///   - part: whose weights the stage takes.
+    ///   - planner: makes a new one.
     ///   - body: runs the stage on a planner; returns the work of its last pass, if that is repeated.
     fileprivate init(
-        _ part: ModelPart, of model: ModelDirectory, threads: Int, _ body: (Compute) throws -> Work?
+        _ part: ModelPart, of model: ModelDirectory, on planner: () -> Compute, _ body: (Compute) throws -> Work?
     ) throws {
         fileBytes = model.fileBytes(of: part)
-        let planner = Compute.planner(threads: threads, kernels: try .chosen())
+        let planner = planner()
         lastPass = try body(planner) ?? Work()
         let planned = planner.planned
         (work, mappedBytes, copiedBytes, largestWeight) = (
