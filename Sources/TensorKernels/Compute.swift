@@ -114,7 +114,7 @@ public final class Compute {
         return Tensor(shape: shape, storage: storage, offset: 0, compute: self)
     }
 
-    /// Whether the factors of products are pairs of bfloat16, each in the place of a float.
+    /// Whether factors are pairs of bfloat16, each pair in the place of a float.
     var isHalf: Bool { kernelSet.precision == .half }
 
     /// Working memory of `count` floats.
