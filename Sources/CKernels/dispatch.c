@@ -17,7 +17,7 @@ size_t ck_available(const ck_kernels *tables[CK_MOST_SETS]) {
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (avx512) tables[count++] = &kernels_avx512;
+    if (avx512) tables[count++] = __builtin_cpu_supports("avx512bf16") ? &kernels_avx512bf16 : &kernels_avx512;
     if (avx2) tables[count++] = &kernels_avx2;
 #elif defined(__aarch64__)
     tables[count++] = &kernels_neon;

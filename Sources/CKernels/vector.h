@@ -16,6 +16,7 @@
 
 typedef float vf __attribute__((vector_size(4 * W)));
 typedef int32_t vi __attribute__((vector_size(4 * W)));
+typedef uint32_t vu __attribute__((vector_size(4 * W)));
 typedef float vf_unaligned __attribute__((vector_size(4 * W), aligned(4), may_alias));
 typedef float v8 __attribute__((vector_size(32)));
 typedef float v8_unaligned __attribute__((vector_size(32), aligned(4), may_alias));
@@ -93,6 +94,63 @@ INLINE vf load_half(const uint16_t *p) {
     vi special = (vi)(magnitude >= (0x7c00 << 13));
     vi bits = (special & (magnitude | 0x7f800000)) | (~special & as_int(value));
     return as_float(bits | ((h & 0x8000) << 16));
+#endif
+}
+
+// W values rounded to bfloat16, to nearest even, in the upper halves of as many words; the lower ones are zero.
+INLINE vu bfloat16(vf x) {
+    vu bits = (vu)x, nan = (vu)(x != x), rounded = bits + 0x7fff + (bits >> 16 & 1);
+    return ((nan & (bits | 0x400000)) | (~nan & rounded)) & 0xffff0000;
+}
+
+// Pairs of bfloat16 values lie in the place of a float, the first in its lower half: the values of two vectors.
+INLINE vf pairs_of(vf first, vf second) {
+#if CK_BF16
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5,
+                                           20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    return (vf)_mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first));
+#else
+    return (vf)(bfloat16(first) >> 16 | bfloat16(second));
+#endif
+}
+
+// 2 W values in a row as pairs of neighbours.
+INLINE vf load_pairs(const float *p) {
+    vf low = load(p), high = load(p + W);
+#if CK_BF16
+    return (vf)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+#elif CK_AVX512
+    return pairs_of(
+        __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
+        __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31));
+#else
+    return pairs_of(__builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14),
+                    __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15));
+#endif
+}
+
+// The first `n` of W values as halves of pairs, at least W of them a whole vector.
+INLINE void store_bfloat16(void *p, vf v, size_t n) {
+#if CK_BF16
+    __m256i halves = (__m256i)_mm512_cvtneps_pbh((__m512)v);
+    _mm256_mask_storeu_epi16(p, (__mmask16)(n >= W ? 0xffff : (1u << n) - 1), halves);
+#else
+    vu words = bfloat16(v) >> 16;
+    uint16_t halves[W];
+    for (int i = 0; i < W; i++) halves[i] = (uint16_t)words[i];
+    memcpy(p, halves, (n < W ? n : W) * sizeof *halves);
+#endif
+}
+
+// sum + second * second + first * first, each rounded, as AVX512_BF16's instruction does it; that one takes subnormal values
+// for zero, too. The product of two bfloat16 values is exact in float32.
+INLINE vf dot_pairs(vf a, vf b, vf sum) {
+#if CK_BF16
+    return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+#else
+    const vu second = (vu){} + 0xffff0000;
+    sum = (vf)((vu)a & second) * (vf)((vu)b & second) + sum;
+    return (vf)((vu)a << 16) * (vf)((vu)b << 16) + sum;
 #endif
 }
 

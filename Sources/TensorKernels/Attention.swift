@@ -33,8 +33,14 @@ extension Tensor {
         let scratchSize = ck_attention_scratch(queryBlock, depth)
         let scratch = compute.scratch(compute.threads * scratchSize)
         let result = compute.empty(shape)
-        let (q, k, v, o) = (pointer, keys.pointer, values.pointer, result.pointer)
         let kernels = compute.kernels
+        // Pairs lie within a head if its depth is even.
+        let pairs = compute.isHalf && depth % 2 == 0
+        let keys = pairs ? keys.pairedColumns() : keys
+        let values = pairs ? values.pairedRows() : values
+        let (q, k, v, o) = (pointer, keys.pointer, values.pointer, result.pointer)
+        let keySize = keys.count / keys.shape[0]
+        let valueSize = values.count / values.shape[0]
         let blocks = (tokens + queryBlock - 1) / queryBlock
         compute.plan?.attention(
             queries: count, scores: batch * heads * tokens * keyTokens, depth: depth, share: causal ? 0.5 : 1)
@@ -43,12 +49,42 @@ extension Tensor {
             let (entry, h, block) = (index / (heads * blocks), index / blocks % heads, index % blocks)
             let row = block * queryBlock
             let offset = (entry * tokens + row) * channels + h * depth
-            let source = sources[entry] * keyTokens * channels + h * depth
             kernels.attention(
-                q + offset, channels, k + source, v + source, channels, o + offset, channels,
+                pairs ? 1 : 0, q + offset, channels, k + sources[entry] * keySize + h * depth / (pairs ? 2 : 1),
+                v + sources[entry] * valueSize + h * depth, channels, o + offset, channels,
                 min(tokens, row + queryBlock) - row, keyTokens, depth, 1 / Float(depth).squareRoot(),
                 causal ? row : -1, scratch.pointer + worker * scratchSize)
         }
         return result
+    }
+}
+
+extension Tensor {
+    /// `[batch, tokens, channels]` as pairs of channels, `[batch, tokens, channels / 2]`.
+    fileprivate func pairedColumns() -> Tensor {
+        let (rows, channels) = (shape[0] * shape[1], shape[2])
+        let pairs = compute.empty([shape[0], shape[1], channels / 2])
+        let (x, y, kernels) = (pointer, pairs.pointer, compute.kernels)
+        compute.parallel(rows, by: 64) { rows, _ in
+            let first = rows.lowerBound * channels
+            kernels.pair_columns(x + first, channels, rows.count, channels, y + first / 2, channels / 2)
+        }
+        return pairs
+    }
+
+    /// The same as pairs of tokens, `[batch, (tokens + 1) / 2, channels]`.
+    fileprivate func pairedRows() -> Tensor {
+        let (tokens, channels) = (shape[1], shape[2])
+        let pairs = compute.empty([shape[0], (tokens + 1) / 2, channels])
+        let (x, y, kernels) = (pointer, pairs.pointer, compute.kernels)
+        for entry in 0..<shape[0] {
+            let (from, to) = (x + entry * tokens * channels, y + entry * pairs.shape[1] * channels)
+            compute.parallel(tokens, by: 64) { rows, _ in
+                kernels.pair_rows(
+                    from + rows.lowerBound * channels, channels, rows.count, channels,
+                    to + rows.lowerBound / 2 * channels, channels)
+            }
+        }
+        return pairs
     }
 }

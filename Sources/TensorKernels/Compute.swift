@@ -114,6 +114,9 @@ public final class Compute {
         return Tensor(shape: shape, storage: storage, offset: 0, compute: self)
     }
 
+    /// Whether factors are pairs of bfloat16, each pair in the place of a float.
+    var isHalf: Bool { kernelSet.precision == .half }
+
     /// Working memory of `count` floats.
     func scratch(_ count: Int) -> Tensor { empty([count]) }
 

@@ -8,12 +8,17 @@ public struct KernelSet: @unchecked Sendable {
     public let name: String
     /// Constants.
     let table: ck_kernels
+    /// Of products.
+    public var precision = Precision.full
     /// What multiplies matrices in place of the table's kernel.
     let blas: BLAS?
 
     private init(name: String, table: ck_kernels, blas: BLAS? = nil) {
         (self.name, self.table, self.blas) = (name, table, blas)
     }
+
+    /// Whether an instruction of this processor computes `Precision.half`. Others get the same results, but slowly.
+    public var computesHalf: Bool { blas == nil && table.multiplies_pairs != 0 }
 
     /// Of all sets, on whatever processors.
     public static let names = ["avx512", "avx2", "neon", "baseline", "blas"]
@@ -43,10 +48,13 @@ public struct KernelSet: @unchecked Sendable {
 
     /// The set that the environment's `CARTOONIZE_KERNELS` names, the best without it.
     ///
+    /// - Parameter precision: of products.
     /// - Throws: `KernelSetError` if it is empty or no such set can run here.
-    public static func chosen() throws(KernelSetError) -> KernelSet {
-        guard let name = getenv("CARTOONIZE_KERNELS") else { return best }
-        return try KernelSet(named: String(cString: name))
+    public static func chosen(_ precision: Precision = .full) throws(KernelSetError) -> KernelSet {
+        var set = best
+        if let name = getenv("CARTOONIZE_KERNELS") { set = try KernelSet(named: String(cString: name)) }
+        set.precision = precision
+        return set
     }
 }
 

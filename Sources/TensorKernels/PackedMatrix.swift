@@ -6,23 +6,25 @@ import CKernels
 struct PackedMatrix {
     static let panel = Int(CK_PANEL)
 
-    /// `[panels][depth][16]`
+    /// `[panels][depth][16]`; with pairs of bfloat16 the first half of each panel, `[(depth + 1) / 2][16]`, is used.
     let storage: Tensor
     let depth: Int
     let columns: Int
 
-    /// Packs rows `range` of `weight` `[out, depth]` as columns; `range` starts at a multiple of 16.
+    /// Packs rows `range` of `weight` `[out, depth]` as columns, in pairs with half precision; `range` starts at a multiple
+    /// of 16.
     init(_ weight: WeightTensor, rows range: Range<Int>, on compute: Compute) {
         let (out, depth) = (weight.shape[0], weight.count / weight.shape[0])
         let panels = (range.count + Self.panel - 1) / Self.panel
         let storage = compute.scratch(panels * depth * Self.panel)
         let target = storage.pointer
         compute.parallel(panels) { index, _ in
+            let panel = target + index * depth * Self.panel
             weight.withBase { base in
                 compute.kernels.pack(
-                    base, weight.isHalf, out, depth, range.lowerBound + index * Self.panel, 0, depth,
-                    target + index * depth * Self.panel)
+                    base, weight.isHalf, out, depth, range.lowerBound + index * Self.panel, 0, depth, panel)
             }
+            if compute.isHalf { compute.kernels.pair_rows(panel, Self.panel, depth, Self.panel, panel, Self.panel) }
         }
         (self.storage, self.depth, columns) = (storage, depth, range.count)
     }
@@ -80,5 +82,13 @@ extension Compute {
         } else {
             kernels.gemm(a, lda, packed, panelStride, c, ldc, rows, columns, depth, accumulate ? 1 : 0)
         }
+    }
+
+    /// The same of pairs of bfloat16: `depth` of them.
+    func multiplyPairs(
+        _ a: UnsafePointer<Float>, _ lda: Int, _ packed: UnsafePointer<Float>, panelStride: Int,
+        _ c: UnsafeMutablePointer<Float>, _ ldc: Int, rows: Int, columns: Int, depth: Int, accumulate: Bool = false
+    ) {
+        kernels.gemm_pairs(a, lda, packed, panelStride, c, ldc, rows, columns, depth, accumulate ? 1 : 0)
     }
 }

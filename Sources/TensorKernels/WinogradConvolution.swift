@@ -34,6 +34,8 @@ struct WinogradConvolution {
     private static let skew = 16
 
     private var compute: Compute { input.image.compute }
+    /// The kernels' flag for them.
+    private var pairs: Int32 { compute.isHalf ? 1 : 0 }
     private var tilesDown: Int { (output.height + 3) / 4 }
     private var tilesAcross: Int { (output.width + 3) / 4 }
 
@@ -76,7 +78,8 @@ struct WinogradConvolution {
             packTaps(panel: panel, channels: 0..<channels, to: taps)
             let u = Positions(weights.pointer + panel * panelSize, weightsPositionStride(channels: channels))
             for (pair, rows) in Self.rowPairs.enumerated() {
-                compute.kernels.winograd_weights(taps, channels, pair, u[6 * rows[0]], u[6 * rows[1]], u.stride)
+                compute.kernels.winograd_weights(
+                    pairs, taps, channels, pair, u[6 * rows[0]], u[6 * rows[1]], u.stride)
             }
         }
         let inputsSize = Self.positions * inputsPositionStride(tiles: tileBlock)
@@ -116,7 +119,7 @@ struct WinogradConvolution {
         let strips = compute.scratch(compute.threads * stripSize)
         compute.parallel(blocks.count) { index, worker in
             transformInput(
-                blocks[index], to: inputs.advanced(by: starts[index] * input.channels),
+                blocks[index], to: inputs.advanced(by: starts[index] * inputsRow),
                 strip: strips.pointer + worker * stripSize)
         }
         let tapsSize = tapsSize(channels: channelBlock)
@@ -142,7 +145,7 @@ struct WinogradConvolution {
                     for panel in panels {
                         let low = u + panel * panelSize
                         compute.kernels.winograd_weights(
-                            taps + panel * tapsSize, channels.count, pair, low, low + 6 * uStride, uStride)
+                            pairs, taps + panel * tapsSize, channels.count, pair, low, low + 6 * uStride, uStride)
                     }
                     for x in 0..<6 {
                         for (i, row) in Self.rowPairs[pair].enumerated() {
@@ -189,7 +192,11 @@ struct WinogradConvolution {
 
     /// Floats of a block's pixels with their border: at most those of a single column of tiles.
     private var stripSize: Int { 6 * (4 * tileBlock + 2) * Self.stripChannels }
-    private func inputsPositionStride(tiles: Int) -> Int { tiles * input.channels + Self.skew }
+    /// Channels in a float.
+    private var perFloat: Int { compute.isHalf ? 2 : 1 }
+    /// Floats of a tile's channels.
+    private var inputsRow: Int { input.channels / perFloat }
+    private func inputsPositionStride(tiles: Int) -> Int { tiles * inputsRow + Self.skew }
     private func weightsPositionStride(channels: Int) -> Int { channels * 16 + Self.skew }
     private func tapsSize(channels: Int) -> Int { channels * 9 * 16 }
     private func productsPositionStride(tiles: Int) -> Int { tiles * columnBlock + Self.skew }
@@ -217,8 +224,8 @@ struct WinogradConvolution {
             }
             for row in 0..<block.rows.count {
                 compute.kernels.winograd_input(
-                    strip + 4 * row * rowSize, columns.count, range.count, block.columns.count, range.count,
-                    v.base + row * block.columns.count * channels + first, channels, v.stride)
+                    pairs, strip + 4 * row * rowSize, columns.count, range.count, block.columns.count, range.count,
+                    v.base + row * block.columns.count * inputsRow + first / perFloat, inputsRow, v.stride)
             }
         }
     }
@@ -229,9 +236,9 @@ struct WinogradConvolution {
         _ v: UnsafeMutablePointer<Float>, tiles: Int, channels: Range<Int>, weights: UnsafePointer<Float>,
         panelStride: Int, columns: Int, to m: UnsafeMutablePointer<Float>
     ) {
-        compute.multiply(
-            v + channels.lowerBound, input.channels, weights, panelStride: panelStride, m, columns, rows: tiles,
-            columns: columns, depth: channels.count, accumulate: channels.lowerBound > 0)
+        (compute.isHalf ? compute.multiplyPairs : compute.multiply)(
+            v + channels.lowerBound / perFloat, inputsRow, weights, panelStride, m, columns, tiles, columns,
+            channels.count / perFloat, channels.lowerBound > 0)
     }
 
     private func transformOutput(_ block: Block, from m: Positions, columns: Range<Int>) {
@@ -243,7 +250,7 @@ struct WinogradConvolution {
             let (height, width) = (min(4, output.height - 4 * row), min(output.width - x, 4 * block.columns.count))
             var epilogue = output.epilogue(offset: offset, channel: columns.lowerBound)
             compute.kernels.winograd_output(
-                m.base + i * block.columns.count * columns.count, columns.count, m.stride, block.columns.count,
+                pairs, m.base + i * block.columns.count * columns.count, columns.count, m.stride, block.columns.count,
                 columns.count, pixels, rowStride, out, height, width, &epilogue)
             sums.set(
                 image: block.image, piece: row * across + place, channels: columns, rows: height, pixels: width,

@@ -37,6 +37,31 @@ private let absentKernels = KernelSet.names.filter { name in !KernelSet.availabl
         #expect(try differences(folder.data("1.png"), folder.data("2.png")) == nil)
     }
 
+    /// Half precision where the processor has it: another image, which says so and is repeated by what it says, for any
+    /// number of threads. Elsewhere a note, and the image of full precision.
+    @Test(arguments: KernelSet.available.filter { $0.name != "blas" }) func halfPrecision(kernels: KernelSet) throws {
+        let folder = try folderWithPhoto()
+        func make(_ output: String, _ options: String...) throws -> String {
+            let outcome = try Program.run(
+                ["a.png", "-o", output, "--seed", "1", "--steps", "2"] + options, in: folder,
+                environment: ["CARTOONIZE_KERNELS": kernels.name])
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            return outcome.errors
+        }
+        _ = try make("full.png", "--precision", "full")
+        let errors = try make("half.png", "--precision", "half", "--threads", "1")
+        let isSame = try folder.data("full.png") == folder.data("half.png")
+        #expect(isSame != kernels.computesHalf)
+        #expect(errors.contains("note: full precision instead of half: ") != kernels.computesHalf, "\(errors)")
+        guard kernels.computesHalf else { return }
+        let said = try Program.run(["inspect", "half.png"], in: folder).outputText
+        #expect(said.contains("Precision: half"), "\(said)")
+        _ = try make("again.png", "--params-from", "half.png", "--threads", "2")
+        #expect(try differences(folder.data("again.png"), folder.data("half.png")) == nil)
+        _ = try make("other.png", "--params-from", "half.png", "--precision", "full")
+        #expect(try differences(folder.data("other.png"), folder.data("full.png")) == nil)
+    }
+
     @Test func moreThreadsThanProcessorsAreNotStarted() throws {
         let folder = try folderWithPhoto()
         let outcome = try Program.runShell(

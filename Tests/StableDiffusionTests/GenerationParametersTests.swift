@@ -1,4 +1,6 @@
+import Foundation
 import StableDiffusion
+import TensorKernels
 import Testing
 
 /// The text inside pictures, written and read back.
@@ -26,6 +28,22 @@ import Testing
         #expect(!GenerationParameters(settings, seed: 1, width: 8, height: 8).text.contains("Instruction lines"))
         settings.instruction = "a\nNegative prompt: b"
         #expect(GenerationParameters(settings, seed: 1, width: 8, height: 8).text.contains("Instruction lines: 2"))
+    }
+
+    /// Full precision, which is not said, and half, which is.
+    @Test(arguments: Precision.allCases) func precisionComesBack(precision: Precision) throws {
+        var settings = GenerationSettings(sampler: .ddim)
+        settings.precision = precision
+        let written = GenerationParameters(settings, seed: 1, width: 64, height: 64)
+        #expect(written.text.contains("Precision: half") == (precision == .half))
+        let read = try GenerationSettings(sampler: .ddim).applying(GenerationParameters(text: written.text).changes())
+        #expect(read == settings)
+        let json = try JSONEncoder().encode(settings)
+        #expect(String(decoding: json, as: UTF8.self).contains("\"precision\":\"half\"") == (precision == .half))
+        #expect(try JSONDecoder().decode(GenerationSettings.self, from: json) == settings)
+        let other = GenerationParameters(text: "a\nSteps: 3, Precision: quarter")
+        #expect(throws: GenerationParameters.UnreadableField.self) { try other.changes() }
+        #expect(try other.changes(except: [\GenerationSettings.precision]).count == 3)
     }
 
     @Test(arguments: ["-1", "0", "1", "99999999999999999999", "9223372036854775807", "x"])

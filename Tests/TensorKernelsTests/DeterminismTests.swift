@@ -9,8 +9,10 @@ import Testing
     private static let shapes =
         ProcessInfo.processInfo.environment["CARTOONIZE_TEST_SHAPES"].flatMap(Int.init) ?? 60
 
-    @Test(arguments: KernelSet.available.map(\.name)) func resultsDoNotDependOnThreads(name: String) throws {
-        let kernels = try KernelSet(named: name)
+    @Test(arguments: KernelSet.available.map(\.name), Precision.allCases)
+    func resultsDoNotDependOnThreads(name: String, precision: Precision) throws {
+        var kernels = try KernelSet(named: name)
+        kernels.precision = precision
         let computes = (1...9).map { Compute(threads: $0, kernels: kernels) }
         for number in 0..<Self.shapes {
             let operation = Operation(number: number)
@@ -18,7 +20,7 @@ import Testing
             for compute in computes.dropFirst() {
                 for (result, expected) in zip(operation.run(on: compute), alone) {
                     let difference = bitDifferences(result, expected)
-                    #expect(difference == nil, "\(name), \(compute.threads) threads, \(operation.name)")
+                    #expect(difference == nil, "\(name), \(precision), \(compute.threads) threads, \(operation.name)")
                 }
             }
         }

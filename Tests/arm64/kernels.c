@@ -192,20 +192,20 @@ static void test_convolution(void) {
         float *strip = values(6 * across * channels), *w = values(out * channels * 9), *bias = values(out);
         float *residual = values(height * width * out), *y = values(height * width * out);
         float *taps = values(channels * 9 * 16), *v = values(36 * stride), *m = values(36 * products), *u = values(36 * panels * channels * 16);
-        kernels->winograd_input(strip, across, channels, tiles, channels, v, channels, stride);
+        kernels->winograd_input(0, strip, across, channels, tiles, channels, v, channels, stride);
         static const size_t low[3] = {0, 6, 18}, high[3] = {30, 12, 24};
         const size_t position = panels * channels * 16;
         for (size_t p = 0; p < panels; p++) {
             kernels->pack(w, 0, out, channels * 9, 16 * p, 0, channels * 9, taps);
             for (size_t pair = 0; pair < 3; pair++)
-                kernels->winograd_weights(taps, channels, pair, u + low[pair] * position + p * channels * 16,
+                kernels->winograd_weights(0, taps, channels, pair, u + low[pair] * position + p * channels * 16,
                                           u + high[pair] * position + p * channels * 16, position);
         }
         for (size_t q = 0; q < 36; q++)
             kernels->gemm(v + q * stride, (ptrdiff_t)channels, u + q * position, (ptrdiff_t)channels * 16, m + q * products,
                           (ptrdiff_t)out, tiles, out, channels, 0);
         ck_epilogue epilogue = {i % 2 ? bias : NULL, i % 3 ? residual : NULL, CK_NONE};
-        kernels->winograd_output(m, out, products, tiles, out, y, width * out, out, height, width, &epilogue);
+        kernels->winograd_output(0, m, out, products, tiles, out, y, width * out, out, height, width, &epilogue);
         double *reference = calloc(height * width * out, sizeof *reference);
         for (size_t at = 0; at < height * width * out; at++) {
             size_t o = at % out, x = at / out % width, row = at / out / width;
@@ -278,7 +278,7 @@ static void test_attention(void) {
         float *q = values(rows * ld), *k = values(tokens * ld), *v = values(tokens * ld), *o = values(rows * ld);
         float *scratch = values(ck_attention_scratch(rows, depth));
         double *reference = calloc(rows * depth, sizeof *reference), *weights = malloc(tokens * sizeof *weights);
-        kernels->attention(q, ld, k, v, ld, o, ld, rows, tokens, depth, 1 / sqrtf((float)depth), causal ? 0 : -1, scratch);
+        kernels->attention(0, q, ld, k, v, ld, o, ld, rows, tokens, depth, 1 / sqrtf((float)depth), causal ? 0 : -1, scratch);
         for (size_t r = 0; r < rows; r++) {
             double total = 0;
             for (size_t t = 0; t < tokens && (!causal || t <= r); t++) {

@@ -71,16 +71,21 @@ INLINE void hide_later(float *scores, size_t first, size_t keys, size_t query) {
         for (size_t r = 0; r < LANES && query + r < first + j; r++) scores[j * LANES + r] = -3e38f;
 }
 
-static void NAME(attention)(const float *queries, size_t ldq, const float *keys, const float *values, size_t ldk, float *output,
-                            size_t ldo, size_t rows, size_t tokens, size_t depth, float scale, ptrdiff_t causal_from,
-                            float *scratch) {
+INLINE void attend(const int pairs, const float *queries, size_t ldq, const float *keys, const float *values, size_t ldk,
+                   float *output, size_t ldo, size_t rows, size_t tokens, size_t depth, float scale, ptrdiff_t causal_from,
+                   float *scratch) {
+    // Pairs of keys' channels, and of values' rows.
+    const size_t ldv = ldk, per = pairs ? 2 : 1;
+    ldk /= per;
     float scores[KEY_TILE * LANES];
     const size_t groups = (rows + LANES - 1) / LANES, size = groups * depth * LANES;
     float *q = scratch, *o = q + size, *maxima = o + size, *sums = maxima + groups * LANES;
     const float to_base2 = scale * 1.44269504088896341f;  // softmax in powers of two
     for (size_t g = 0; g < groups; g++) {
         size_t left = rows - g * LANES < LANES ? rows - g * LANES : LANES;
-        pack_queries(queries + g * LANES * ldq, ldq, left, depth, to_base2, q + g * depth * LANES);
+        float *to = q + g * depth * LANES;
+        pack_queries(queries + g * LANES * ldq, ldq, left, depth, to_base2, to);
+        if (pairs) NAME(pair_rows)(to, LANES, depth, LANES, to, LANES);
     }
     memset(o, 0, size * sizeof(float));
     for (size_t r = 0; r < groups * LANES; r++) maxima[r] = -3e38f, sums[r] = 0;
@@ -91,22 +96,25 @@ static void NAME(attention)(const float *queries, size_t ldq, const float *keys,
     const size_t parts = (depth + ROWS - 1) / ROWS, part = (depth + parts - 1) / parts;
     for (size_t first = 0; first < tokens; first += step) {
         size_t count = tokens - first < step ? tokens - first : step;
-        const float *k = keys + first * ldk, *v = values + first * ldk;
+        const float *k = keys + first * ldk, *v = values + first / per * ldv;
         for (size_t g = 0; g < groups; g++) {
             float *y = o + g * depth * LANES;
             // The next tile's keys and values lie in short rows far apart, which the processor does not foresee.
             for (size_t j = count * g / groups; j < count * (g + 1) / groups && first + step + j < tokens; j++) {
-                fetch_part(k + (step + j) * ldk, depth, 0, 1);
-                fetch_part(v + (step + j) * ldk, depth, 0, 1);
+                fetch_part(k + (step + j) * ldk, depth / per, 0, 1);
+                if (j % per == 0) fetch_part(v + (step + j) / per * ldv, depth, 0, 1);
             }
             for (size_t j = 0; j < count; j += ROWS)
-                NAME(tile)(count - j < ROWS ? count - j : ROWS, k + j * ldk, (ptrdiff_t)ldk, q + g * depth * LANES, LANES, W,
-                           scores + j * LANES, LANES, depth, 0);
+                (pairs ? NAME(tile_pairs) : NAME(tile))(count - j < ROWS ? count - j : ROWS, k + j * ldk, (ptrdiff_t)ldk,
+                                                        q + g * depth * LANES, LANES, W, scores + j * LANES, LANES,
+                                                        depth / per, 0);
             if (causal_from >= 0) hide_later(scores, first, count, (size_t)causal_from + g * LANES);
             online_softmax(scores, count, y, depth, maxima + g * LANES, sums + g * LANES);
+            if (pairs) NAME(pair_rows)(scores, LANES, count, LANES, scores, LANES);
             for (size_t d = 0; d < depth; d += part)
-                NAME(tile_transposed)(depth - d < part ? depth - d : part, v + d, (ptrdiff_t)ldk, scores, LANES, y + d * LANES,
-                                      LANES, count, 1);
+                (pairs ? NAME(tile_transposed_pairs) : NAME(tile_transposed))(
+                    depth - d < part ? depth - d : part, v + d, (ptrdiff_t)ldv, scores, LANES, y + d * LANES, LANES,
+                    (count + per - 1) / per, 1);
         }
     }
     for (size_t g = 0; g < groups; g++) {
@@ -115,4 +123,13 @@ static void NAME(attention)(const float *queries, size_t ldq, const float *keys,
         for (size_t r = 0; r < LANES; r++) factors[r] = 1.0f / factors[r];
         unpack_output(o + g * depth * LANES, factors, output + g * LANES * ldo, ldo, left, depth);
     }
+}
+
+static void NAME(attention)(int pairs, const float *queries, size_t ldq, const float *keys, const float *values, size_t ldk,
+                            float *output, size_t ldo, size_t rows, size_t tokens, size_t depth, float scale,
+                            ptrdiff_t causal_from, float *scratch) {
+    if (pairs)
+        attend(1, queries, ldq, keys, values, ldk, output, ldo, rows, tokens, depth, scale, causal_from, scratch);
+    else
+        attend(0, queries, ldq, keys, values, ldk, output, ldo, rows, tokens, depth, scale, causal_from, scratch);
 }

@@ -11,8 +11,9 @@ enum { ROWS = 2 };
 #endif
 
 // c[MR x NV W] (+)= a * b. Value p of row r of `a` lies at a[r * row + p * step]; the second vector of a row of `b` lies
-// `next` after the first. Of the last vector of each row of the result `part` values are written.
-INLINE void micro(const int MR, const int NV, const float *restrict a, const ptrdiff_t row, const ptrdiff_t step,
+// `next` after the first. Of the last vector of each row of the result `part` values are written. With PAIRS
+// the floats of `a` and `b` are pairs of bfloat16.
+INLINE void micro(const int PAIRS, const int MR, const int NV, const float *restrict a, const ptrdiff_t row, const ptrdiff_t step,
                   const float *restrict b, ptrdiff_t ldb, ptrdiff_t next, float *restrict c, ptrdiff_t ldc, size_t k,
                   int accumulate, const size_t part) {
     vf acc[ROWS][2];
@@ -33,8 +34,8 @@ INLINE void micro(const int MR, const int NV, const float *restrict a, const ptr
         for (int r = 0; r < MR; r++) {
             const float *from = r < 3 ? a : r < 6 ? a3 : r < 9 ? a6 : a9;
             vf x = splat(from[r % 3 * row + at]);
-            acc[r][0] = x * b0 + acc[r][0];
-            if (NV > 1) acc[r][1] = x * b1 + acc[r][1];
+            acc[r][0] = PAIRS ? dot_pairs(x, b0, acc[r][0]) : x * b0 + acc[r][0];
+            if (NV > 1) acc[r][1] = PAIRS ? dot_pairs(x, b1, acc[r][1]) : x * b1 + acc[r][1];
         }
         b += ldb;
     }
@@ -47,9 +48,9 @@ INLINE void micro(const int MR, const int NV, const float *restrict a, const ptr
         }
 }
 
-INLINE void micro_rows(size_t rows, const int NV, const float *a, const ptrdiff_t row, const ptrdiff_t step, const float *b,
+INLINE void micro_rows(const int PAIRS, size_t rows, const int NV, const float *a, const ptrdiff_t row, const ptrdiff_t step, const float *b,
                        ptrdiff_t ldb, ptrdiff_t next, float *c, ptrdiff_t ldc, size_t k, int accumulate, const size_t part) {
-#define CASE(n) case n: micro(n, NV, a, row, step, b, ldb, next, c, ldc, k, accumulate, part); break;
+#define CASE(n) case n: micro(PAIRS, n, NV, a, row, step, b, ldb, next, c, ldc, k, accumulate, part); break;
     switch (rows) {
 #if CK_AVX512
         CASE(12) CASE(11) CASE(10) CASE(9) CASE(8) CASE(7)
@@ -62,39 +63,10 @@ INLINE void micro_rows(size_t rows, const int NV, const float *a, const ptrdiff_
 #undef CASE
 }
 
-// Functions of their own: inlined into larger loops, the tile's registers would be spilled.
-
-// Up to ROWS rows of `a`, each contiguous, by two whole vectors.
-static __attribute__((noinline)) void NAME(tile)(size_t rows, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,
-                                                 ptrdiff_t next, float *c, ptrdiff_t ldc, size_t k, int accumulate) {
-    micro_rows(rows, 2, a, lda, 1, b, ldb, next, c, ldc, k, accumulate, W);
-}
-// Up to ROWS columns of `a`, rows `lda` apart: the product with the transposed.
-static __attribute__((noinline)) void NAME(tile_transposed)(size_t rows, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,
-                                                            float *c, ptrdiff_t ldc, size_t k, int accumulate) {
-    micro_rows(rows, 2, a, 1, lda, b, ldb, W, c, ldc, k, accumulate, W);
-}
-
 // Asks for part `index` of `parts` of `floats` floats that are needed soon and lie in no near cache.
 INLINE void fetch_part(const float *from, size_t floats, size_t index, size_t parts) {
     for (size_t q = floats * index / parts / 16 * 16, end = floats * (index + 1) / parts; q < end; q += 16)
         __builtin_prefetch(from + q, 0, 2);
-}
-
-// The whole tile, by far the most frequent.
-static __attribute__((noinline)) void NAME(tile_full)(const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, ptrdiff_t next,
-                                                      float *c, ptrdiff_t ldc, size_t k, int accumulate) {
-    micro(ROWS, 2, a, lda, 1, b, ldb, next, c, ldc, k, accumulate, W);
-}
-// At most two vectors, nothing past `columns` touched.
-static __attribute__((noinline)) void NAME(tile_edge)(size_t rows, size_t columns, const float *a, ptrdiff_t lda, const float *b,
-                                                      ptrdiff_t ldb, ptrdiff_t next, float *c, ptrdiff_t ldc, size_t k, int accumulate) {
-    if (columns > W)
-        micro_rows(rows, 2, a, lda, 1, b, ldb, next, c, ldc, k, accumulate, columns - W);
-    else if (columns == W)
-        micro_rows(rows, 1, a, lda, 1, b, ldb, next, c, ldc, k, accumulate, W);
-    else
-        micro_rows(rows, 1, a, lda, 1, b, ldb, next, c, ldc, k, accumulate, columns);
 }
 
 // The panels' rows that stay in the first-level cache while all rows of `a` pass by: 20 KB of 32, or 24 of 48.
@@ -104,36 +76,16 @@ enum { K_BLOCK = 192 };
 enum { K_BLOCK = 320 };
 #endif
 
-static void NAME(gemm)(const float *a, ptrdiff_t lda, const float *packed, ptrdiff_t panel_stride, float *c, ptrdiff_t ldc,
-                       size_t m, size_t n, size_t k, int accumulate) {
-    // Two vectors are one panel or two.
-    const ptrdiff_t next = W < CK_PANEL ? W : panel_stride;
-    size_t blocks = (k + K_BLOCK - 1) / K_BLOCK, block = blocks ? (k + blocks - 1) / blocks : 0;
-    for (size_t p = 0; p < k; p += block) {
-        size_t depth = k - p < block ? k - p : block;
-        int add = accumulate || p > 0;
-        for (size_t j = 0; j < n; j += 2 * W) {
-            const float *b = packed + (ptrdiff_t)(j / CK_PANEL) * panel_stride + p * CK_PANEL;
-            size_t columns = n - j < 2 * W ? n - j : 2 * W;
-            const float *ahead = b + (2 * W / CK_PANEL) * panel_stride;
-            for (size_t i = 0; i < m; i += ROWS) {
-                const float *x = a + (ptrdiff_t)i * lda + p;
-                float *y = c + (ptrdiff_t)i * ldc + j;
-                size_t rows = m - i < ROWS ? m - i : ROWS;
-                // Panels come from memory: the next one while this one is worked at, piece by piece.
-                if (j + 2 * W < n)
-                    for (ptrdiff_t panel = 0; panel < 2 * W / CK_PANEL; panel++)
-                        fetch_part(ahead + panel * panel_stride, depth * CK_PANEL, i / ROWS, (m + ROWS - 1) / ROWS);
-                if (columns < 2 * W)
-                    NAME(tile_edge)(rows, columns, x, lda, b, CK_PANEL, next, y, ldc, depth, add);
-                else if (rows < ROWS)
-                    NAME(tile)(rows, x, lda, b, CK_PANEL, next, y, ldc, depth, add);
-                else
-                    NAME(tile_full)(x, lda, b, CK_PANEL, next, y, ldc, depth, add);
-            }
-        }
-    }
-}
+#define PAIRS 0
+#define PRODUCT NAME
+#include "products.h"
+#undef PAIRS
+#undef PRODUCT
+#define PAIRS 1
+#define PRODUCT(x) NAME(x##_pairs)
+#include "products.h"
+#undef PAIRS
+#undef PRODUCT
 
 INLINE vf load_weight(const void *weight, int half, size_t index) {
     return half ? load_half((const uint16_t *)weight + index) : load((const float *)weight + index);

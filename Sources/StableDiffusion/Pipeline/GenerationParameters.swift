@@ -1,4 +1,5 @@
 import Foundation
+import TensorKernels
 
 /// How a picture was made, in the text form that stable-diffusion-webui writes into its pictures and that it,
 /// stable-diffusion.cpp and others read back:
@@ -47,6 +48,9 @@ public struct GenerationParameters: Equatable, Sendable {
         }
         for embedding in settings.embeddings ?? [] { fields.append(Field(name: Self.embedding, value: embedding)) }
         if let vae = settings.vae { fields.append(Field(name: Self.vae, value: vae)) }
+        if settings.precision != .full {
+            fields.append(Field(name: Self.precision, value: settings.precision.rawValue))
+        }
         fields += more
         let lines = Self.lines(of: instruction)
         if lines.contains(where: { $0.hasPrefix(Self.negativeLabel) }) {
@@ -79,6 +83,7 @@ public struct GenerationParameters: Equatable, Sendable {
     private static let lora = "LoRA"
     private static let embedding = "Embedding"
     private static let vae = "VAE"
+    private static let precision = "Precision"
     private static let negativeLabel = "Negative prompt: "
     /// The field with the number of the instruction's lines, written where one of them looks like a negative prompt.
     private static let instructionLines = "Instruction lines"
@@ -165,9 +170,11 @@ extension GenerationParameters {
     /// - Parameter paths: settings that are not asked for, so that their fields are not read.
     /// - Throws: `UnreadableField`.
     public func changes(except paths: [PartialKeyPath<GenerationSettings>] = []) throws -> [GenerationSettings.Change] {
-        let texts = [
+        let texts = try [
             GenerationSettings.Change(\.instruction, instruction),
             GenerationSettings.Change(\.negativePrompt, negativePrompt),
+            GenerationSettings.Change(
+                \.precision, paths.contains(\.precision) ? nil : value(of: Self.precision, Precision.init)),
         ].compactMap { $0 }.filter { !paths.contains($0.path) }
         return try texts
             + SettingField.all.filter { !paths.contains($0.path) }.compactMap { setting in

@@ -1,3 +1,5 @@
+import TensorKernels
+
 /// All that decides how a picture comes out beside the photo, the model and the seed.
 ///
 /// This is the one place that lists the settings of a run: its JSON is in reports and manifests, its text inside pictures,
@@ -24,6 +26,14 @@ public struct GenerationSettings: Codable, Equatable, Sendable {
     /// The autoencoder that took the place of the model's own; nil without one.
     public var vae: String?
 
+    /// How exactly products are computed.
+    public var precision: Precision {
+        get { otherPrecision ?? .full }
+        set { otherPrecision = newValue == .full ? nil : newValue }
+    }
+    /// nil for full.
+    private var otherPrecision: Precision?
+
     /// A LoRA, as settings name it.
     public struct LoRA: Codable, Equatable, Sendable {
         /// The file's name without its extension.
@@ -43,6 +53,7 @@ public struct GenerationSettings: Codable, Equatable, Sendable {
         case loras
         case embeddings
         case vae
+        case otherPrecision = "precision"
     }
 
     /// What models of this kind are usually run with.

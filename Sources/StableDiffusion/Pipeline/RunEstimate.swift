@@ -41,17 +41,19 @@ public struct RunEstimate: Equatable, Sendable {
         let guidance = settings.guidance
         let texts = guidance == .off ? 1 : 2
 
-        let text = try Stage(fileBytes: model.fileBytes(of: .textEncoder), threads: threads) { compute in
+        let kernels = try KernelSet.chosen(settings.precision)
+        func planner() -> Compute { .planner(threads: threads, kernels: kernels) }
+        let text = try Stage(fileBytes: model.fileBytes(of: .textEncoder), on: planner) { compute in
             let encoder = try CLIPTextModel(model.weights(of: .textEncoder), model.textEncoder, compute: compute)
             _ = encoder([[Int]](repeating: model.tokenizer.encode(""), count: texts))
             return nil
         }
-        let encode = try Stage(fileBytes: model.fileBytes(of: .vae), threads: threads) { compute in
+        let encode = try Stage(fileBytes: model.fileBytes(of: .vae), on: planner) { compute in
             let encoder = try ImageEncoder(model.weights(of: .vae), model.vae, compute: compute)
             _ = encoder(compute.zeros([1, height, width, model.vae.inChannels]))
             return nil
         }
-        var denoise = try Stage(fileBytes: model.fileBytes(of: .unet), threads: threads) { compute in
+        var denoise = try Stage(fileBytes: model.fileBytes(of: .unet), on: planner) { compute in
             let unet = try UNet(model.weights(of: .unet), model.unet, compute: compute)
             let context = TextContext(
                 compute.zeros([texts, model.textEncoder.maxPositionEmbeddings, model.unet.crossAttentionDim]))
@@ -67,13 +69,13 @@ public struct RunEstimate: Equatable, Sendable {
             return passes[1]
         }
         denoise.repetitions = evaluations - 2
-        let decode = try Stage(fileBytes: model.fileBytes(of: .vae), threads: threads) { compute in
+        let decode = try Stage(fileBytes: model.fileBytes(of: .vae), on: planner) { compute in
             let decoder = try ImageDecoder(model.weights(of: .vae), model.vae, compute: compute)
             _ = decoder(compute.zeros([1, latentHeight, latentWidth, model.vae.latentChannels]))
             return nil
         }
         let check = try model.safetyFolder.map { folder in
-            try Stage(fileBytes: SafetyChecker.fileBytes(in: folder), threads: threads) { compute in
+            try Stage(fileBytes: SafetyChecker.fileBytes(in: folder), on: planner) { compute in
                 try SafetyChecker(model: folder, compute: compute).plan()
                 return nil
             }
@@ -171,10 +173,11 @@ public struct RunEstimate: Equatable, Sendable {
 extension RunEstimate.Stage {
     /// - Parameters:
     ///   - fileBytes: of the weights that the stage takes.
+    ///   - planner: makes a new one.
     ///   - body: runs the stage on a planner; returns the work of its last pass, if that is repeated.
-    fileprivate init(fileBytes: Int, threads: Int, _ body: (Compute) throws -> Work?) throws {
+    fileprivate init(fileBytes: Int, on planner: () -> Compute, _ body: (Compute) throws -> Work?) throws {
         self.fileBytes = fileBytes
-        let planner = Compute.planner(threads: threads, kernels: try .chosen())
+        let planner = planner()
         lastPass = try body(planner) ?? Work()
         let planned = planner.planned
         (work, mappedBytes, copiedBytes, largestWeight) = (

@@ -40,7 +40,8 @@ struct ForeignOptions {
             ("--ckpt --checkpoint --model-id --model-path --pretrained-model-name-or-path", .option("-m")),
             ("--input --image --input-image --init-image --init-img", .photo),
             ("--cpu --no-half --fp32", .nothing(onlyCPU + ", in single precision")),
-            ("--gpu --cuda --fp16 --half", .refused(onlyCPU + ", in single precision; leave it out")),
+            ("--gpu --cuda", .refused(onlyCPU + "; leave it out")),
+            ("--fp16 --half", .refused("--precision half computes in bfloat16, where the processor does")),
             (
                 "--jobs -j",
                 .refused(

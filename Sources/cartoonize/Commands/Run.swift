@@ -169,7 +169,10 @@ struct Run {
     }
 
     private func makeCompute() throws -> Compute {
-        let compute = try Compute(threads: settings.threads)
+        let compute = Compute(threads: settings.threads, kernels: try .chosen(settings.generation.precision))
+        if settings.isHalfRefused, !output.quiet {
+            Console.line("note: full precision instead of half: these kernels do not multiply bfloat16 (AVX512_BF16)")
+        }
         let wanted = generation.threads ?? settings.threads
         if output.verbose, compute.threads < wanted {
             let processors =

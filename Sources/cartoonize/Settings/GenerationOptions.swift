@@ -1,5 +1,6 @@
 import ArgumentParser
 import StableDiffusion
+import TensorKernels
 
 /// What to make of a picture and how; defaults come from the model.
 struct GenerationOptions: ParsableArguments {
@@ -59,6 +60,12 @@ struct GenerationOptions: ParsableArguments {
                 + "if that fits. What does not fit is refused.", valueName: "low|auto|fast"))
     var memory = MemoryUse.auto
 
+    @Option(
+        help: ArgumentHelp(
+            "'half' rounds the factors of products to bfloat16, on processors that multiply those twice as fast. "
+                + "(default: full)", valueName: "full|half"))
+    var precision: Precision?
+
     func validate() throws {
         guard (1...10_000).contains(count) else {
             throw ValidationError("--count takes a number from 1 to 10000, not \(count)")
@@ -74,6 +81,7 @@ struct GenerationOptions: ParsableArguments {
         [
             .init(\.instruction, instruction), .init(\.negativePrompt, negative), .init(\.steps, steps),
             .init(\.sampler, sampler), .init(\.guidanceScale, guidance), .init(\.imageGuidanceScale, imageGuidance),
+            .init(\.precision, precision),
         ].compactMap { $0 }
     }
 
@@ -94,6 +102,8 @@ struct GenerationOptions: ParsableArguments {
         (0..<UInt64(count)).map { first + $0 }
     }
 }
+
+extension Precision: ExpressibleByArgument {}
 
 extension SamplerKind: ExpressibleByArgument {
     public init?(argument: String) { self.init(name: argument) }

@@ -6,6 +6,8 @@ import TensorKernels
 /// The settings of a run: what is given, else what the model recommends.
 struct Settings: Sendable {
     let generation: GenerationSettings
+    /// Whether half precision is asked for that this processor has no instruction for: the images are made in full.
+    let isHalfRefused: Bool
     let modelName: String
     /// Tells models of one name apart: ten hexadecimal digits, as many as stable-diffusion-webui's.
     let modelHash: String
@@ -18,7 +20,10 @@ struct Settings: Sendable {
     init(_ given: GivenSettings, threads: Int?, model: ModelDirectory, found: FoundModel) throws {
         // The model's own sampler may be one that is not known here, as long as another is asked for.
         let defaults = try given.sampler.map { model.defaults(sampler: $0) } ?? model.defaults
-        generation = defaults.applying(given.changes)
+        var generation = defaults.applying(given.changes)
+        isHalfRefused = try generation.precision == .half && !KernelSet.chosen().computesHalf
+        if isHalfRefused { generation.precision = .full }
+        self.generation = generation
         modelName = found.name
         modelHash = try model.hash()
         modelLocation = found.location
