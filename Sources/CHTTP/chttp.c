@@ -120,6 +120,11 @@ chttp_result chttp_get(chttp_session *session, const chttp_request *request) {
     CURLcode code = curl_easy_perform(handle);
 
     result.outcome = outcome_of(code);
+    curl_off_t connected = 0;
+    if (code == CURLE_OPERATION_TIMEDOUT &&
+        curl_easy_getinfo(handle, CURLINFO_PRETRANSFER_TIME_T, &connected) == CURLE_OK && connected == 0) {
+        result.outcome = CHTTP_NO_ANSWER;
+    }
     strncpy(result.message, message[0] ? message : curl_easy_strerror(code), sizeof result.message - 1);
     result.message[sizeof result.message - 1] = 0;
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, NULL);

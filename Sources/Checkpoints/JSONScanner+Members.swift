@@ -16,6 +16,38 @@ extension JSONScanner {
         try expect("}")
     }
 
+    /// Reads an object of which the names do not matter; `value` must consume exactly one value a call.
+    private mutating func skipObject(_ value: (inout JSONScanner) throws -> Void) throws {
+        try expect("{")
+        if skip("}") { return }
+        repeat {
+            try skipString()
+            try expect(":")
+            try value(&self)
+        } while skip(",")
+        try expect("}")
+    }
+
+    /// Reads `{ "name": "text", ... }` and keeps the first `limit` members; further ones cost no memory and little time.
+    package mutating func texts(limit: Int) throws -> [String: String] {
+        var kept: [String: String] = [:]
+        try expect("{")
+        if skip("}") { return kept }
+        repeat {
+            if kept.count < limit {
+                let name = try string()
+                try expect(":")
+                kept[name] = try string()
+            } else {
+                try skipString()
+                try expect(":")
+                try skipString()
+            }
+        } while skip(",")
+        try expect("}")
+        return kept
+    }
+
     /// Reads `[ value, ... ]`; `element` must consume exactly one value a call.
     package mutating func array(_ element: (inout JSONScanner) throws -> Void) throws {
         try expect("[")
@@ -39,9 +71,9 @@ extension JSONScanner {
     package mutating func skipValue(depth: Int = 0) throws {
         guard depth < Self.depthLimit else { throw failure("values are nested too deeply") }
         switch peek() {
-        case UInt8(ascii: "{"): try object { scanner, _ in try scanner.skipValue(depth: depth + 1) }
+        case UInt8(ascii: "{"): try skipObject { try $0.skipValue(depth: depth + 1) }
         case UInt8(ascii: "["): try array { try $0.skipValue(depth: depth + 1) }
-        case UInt8(ascii: "\""): _ = try string()
+        case UInt8(ascii: "\""): try skipString()
         default:
             if skip(word: "true") || skip(word: "false") || skip(word: "null") { return }
             _ = try number()

@@ -93,6 +93,26 @@ package struct JSONScanner {
         return text
     }
 
+    /// Consumes a string without keeping it; what it may hold is what `string` takes.
+    package mutating func skipString() throws {
+        try expect("\"")
+        let start = offset
+        while offset < bytes.count {
+            switch bytes[offset] {
+            case UInt8(ascii: "\""):
+                offset += 1
+                return
+            case UInt8(ascii: "\\"), 0..<0x20, 0x80...:
+                // Only these can be wrong.
+                offset = start - 1
+                _ = try string()
+                return
+            default: offset += 1
+            }
+        }
+        throw failure("a string without its end")
+    }
+
     private mutating func escape(into buffer: inout [UInt8]) throws {
         guard offset + 1 < bytes.count else { throw failure("a string without its end") }
         let kind = bytes[offset + 1]

@@ -74,10 +74,7 @@ public struct SafetensorsFile: Sendable {
                         throw CheckpointError.malformed(file: file, reason: "it describes \(printable(key)) twice")
                     }
                     if key == "__metadata__" {
-                        try scanner.object { scanner, name in
-                            let value = try scanner.string()
-                            if metadata.count < metadataLimit { metadata[name] = value }
-                        }
+                        metadata = try scanner.texts(limit: metadataLimit)
                         return
                     }
                     guard tensors.count < tensorLimit else {

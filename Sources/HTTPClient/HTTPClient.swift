@@ -9,14 +9,15 @@ import Foundation
 public final class HTTPClient {
     /// When to give a server up.
     public struct Timeouts: Sendable {
-        /// The longest that a connection may take to be made.
-        public var connectSeconds = 30
+        /// The longest that a connection and its encryption may take to be made: four ways there and back, or three lost
+        /// packets that are sent again.
+        public var connectSeconds = 8
         /// A transfer ends when it has been slower than `stallBytes` per second for so many seconds.
         public var stallSeconds = 60
         /// The bytes in each second below which a transfer counts as stalled.
         public var stallBytes = 1024
 
-        /// 30 seconds for a connection; at least 1024 bytes in each second, over a minute.
+        /// 8 seconds for a connection; at least 1024 bytes in each second, over a minute.
         public init() {}
     }
 

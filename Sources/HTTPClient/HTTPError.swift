@@ -6,8 +6,10 @@ public enum HTTPError: Error, CustomStringConvertible {
     case status(HTTPResponse, body: String)
     /// The host's name leads to no address.
     case noHost(WebAddress)
-    /// The connection could not be made, or not in time.
+    /// The connection could not be made.
     case noConnection(WebAddress, reason: String)
+    /// The connection, or its encryption, was not made in time.
+    case noAnswer(WebAddress, reason: String)
     /// The certificate is not accepted, or encryption could not be agreed on.
     case notTrusted(WebAddress, reason: String)
     /// Too slow for too long, or not done in the time given.
@@ -31,6 +33,7 @@ public enum HTTPError: Error, CustomStringConvertible {
             "\(response.address.display) answered with status \(response.status)\(Self.phrase(response.status))"
         case .noHost(let address): "the host of \(address.display) is not known; is there a network?"
         case .noConnection(let address, let reason): "no connection to \(address.display): \(reason)"
+        case .noAnswer(let address, let reason): "\(address.display) does not answer: \(reason)"
         case .notTrusted(let address, let reason): "\(address.display) cannot be trusted: \(reason)"
         case .timedOut(let address, let reason): "\(address.display) took too long: \(reason)"
         case .cut(let address, let reason): "the connection to \(address.display) broke: \(reason)"
@@ -58,7 +61,7 @@ public enum HTTPError: Error, CustomStringConvertible {
     public var isTransient: Bool {
         switch self {
         case .status(let response, _): [408, 425, 429].contains(response.status) || response.status >= 500
-        case .noHost, .noConnection, .timedOut, .cut: true
+        case .noHost, .noConnection, .noAnswer, .timedOut, .cut: true
         case .badAddress, .notTrusted, .tooLarge, .tooManyRedirects, .badRedirect, .failed: false
         }
     }

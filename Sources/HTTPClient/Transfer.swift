@@ -81,6 +81,7 @@ final class Transfer {
         case CHTTP_BAD_URL: throw HTTPError.badAddress(address.display)
         case CHTTP_NO_HOST: throw HTTPError.noHost(address)
         case CHTTP_NO_CONNECTION: throw HTTPError.noConnection(address, reason: reason)
+        case CHTTP_NO_ANSWER: throw HTTPError.noAnswer(address, reason: reason)
         case CHTTP_TLS: throw HTTPError.notTrusted(address, reason: reason)
         case CHTTP_TIMEOUT: throw HTTPError.timedOut(address, reason: reason)
         case CHTTP_CUT: throw HTTPError.cut(address, reason: reason)

@@ -17,7 +17,7 @@ extension ImageFormat {
             return !isAVIF(brands)
                 && ["heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1"].contains { brands.contains($0) }
         },
-        open: { try LibraryReader(heic, cimage_heif_decoder(), $0, limits: $1, turnsItself: true) })
+        open: { try reader(heic, $0, $1) })
 
     /// HEIF with AV1: read and written where libheif is installed.
     public static let avif: ImageFormat = .init(
@@ -28,7 +28,16 @@ extension ImageFormat {
             isWritable: { cimage_heif_can_write(cimage_heif_av1) }),
         writer: ImageWriter(takesQuality: true) { image, options in try image.avif(quality: options.quality) },
         matches: { isAVIF($0.brands) },
-        open: { try LibraryReader(avif, cimage_heif_decoder(), $0, limits: $1, turnsItself: true) })
+        open: { try reader(avif, $0, $1) })
+
+    private static func reader(
+        _ format: ImageFormat, _ bytes: UnsafeBufferPointer<UInt8>, _ limits: ImageLimits
+    ) throws -> LibraryReader {
+        let reader = try LibraryReader(format, cimage_heif_decoder(), bytes, limits: limits, turnsItself: true)
+        var structure = HEIFStructure(bytes)
+        try limits.check(codedPixels: structure.codedPixels(), of: reader.header)
+        return reader
+    }
 
     private static func isAVIF(_ brands: [String]) -> Bool { brands.contains("avif") || brands.contains("avis") }
 }

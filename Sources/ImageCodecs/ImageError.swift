@@ -10,6 +10,8 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
     case sideTooLong(width: Int, height: Int, limit: Int)
     /// More pixels than the limits allow.
     case tooManyPixels(width: Int, height: Int, limit: Int)
+    /// A large picture of which the long side is more than `limit` times the short one.
+    case tooNarrow(width: Int, height: Int, limit: Int)
     /// Fewer bytes than any picture of the size that the header claims can be packed into.
     case implausibleSize(width: Int, height: Int, byteCount: Int)
     /// Far more pixels than a file of this length holds of anything but one colour.
@@ -38,6 +40,9 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
             "an image of \(width)x\(height) pixels has a side longer than \(limit)"
         case .tooManyPixels(let width, let height, let limit):
             "an image of \(width)x\(height) pixels is larger than the limit of \(limit / 1_000_000) megapixels"
+        case .tooNarrow(let width, let height, let limit):
+            "an image of \(width)x\(height) pixels is too narrow: of over 16 megapixels, the long side may be at most "
+                + "\(limit) times the short one"
         case .implausibleSize(let width, let height, let byteCount):
             "\(byteCount) bytes cannot hold the \(width)x\(height) pixels that the file claims: it is damaged or cut off"
         case .outOfProportion(let width, let height, let byteCount):

@@ -18,6 +18,9 @@ public struct ImageLimits: Sendable {
     /// A picture of more pixels must have a byte for so many of them: a kilobyte may not take gigabytes of memory.
     private static let unquestionedPixels = 1 << 24
     private static let pixelsPerByte = 4096
+    /// And it may be so many times as long as wide: further out there is no photo, and nothing to see of it at a size that a
+    /// model works at.
+    private static let longestForm = 100
 
     /// Checks a claimed size. `minimumByteCount` is what no file of this size can be smaller than.
     package func check(width: Int, height: Int, format: ImageFormat, byteCount: Int, minimumByteCount: Int = 0) throws {
@@ -28,12 +31,27 @@ public struct ImageLimits: Sendable {
         if width * height > maximumPixels {
             throw ImageError.tooManyPixels(width: width, height: height, limit: maximumPixels)
         }
+        if width * height > Self.unquestionedPixels,
+            max(width, height) > min(width, height).multipliedCapped(by: Self.longestForm)
+        {
+            throw ImageError.tooNarrow(width: width, height: height, limit: Self.longestForm)
+        }
         if byteCount < minimumByteCount {
             throw ImageError.implausibleSize(width: width, height: height, byteCount: byteCount)
         }
         if width * height > max(Self.unquestionedPixels, byteCount.multipliedCapped(by: Self.pixelsPerByte)) {
             throw ImageError.outOfProportion(width: width, height: height, byteCount: byteCount)
         }
+    }
+
+    /// Checks what a decoder will make of a picture before anything is seen of it: its tiles with what reaches over the border,
+    /// alpha, what is cut off. `codedPixels` is nil where it cannot be found out.
+    func check(codedPixels: Int?, of header: ImageHeader) throws {
+        guard let codedPixels else { throw ImageError.damaged(header.format, reason: "its parts cannot be found") }
+        guard codedPixels > max(Self.unquestionedPixels, 4 * header.width * header.height) else { return }
+        throw ImageError.damaged(
+            header.format,
+            reason: "it says that it has \(header.width)x\(header.height) pixels, and \(codedPixels) are coded")
     }
 }
 

@@ -24,6 +24,8 @@ public enum HubError: Error, CustomStringConvertible {
     case badAnswer(String)
     /// The repository holds no model that can be used.
     case notThisKind(repository: String, reason: String)
+    /// The repository lists more files than any model has.
+    case tooManyFiles(limit: Int)
     /// A request failed.
     case network(HTTPError)
     /// The same answer too often.
@@ -72,6 +74,7 @@ public enum HubError: Error, CustomStringConvertible {
         case .badToken: "the hub does not accept the token (HF_TOKEN, or the one that 'hf auth login' stored)"
         case .badAnswer(let reason): "the hub's answer makes no sense: \(reason)"
         case .notThisKind(let repository, let reason): "\(repository) cannot be used: \(reason)"
+        case .tooManyFiles(let limit): "the repository lists more than \(limit) files, which no model has"
         case .network(let error): "\(error)"
         case .gaveUp(let file, let reason):
             "gave up on \(file): \(reason); what is there is kept, and the same command continues from it"

@@ -75,7 +75,7 @@ package struct HubListing: Sendable {
                     var count = 0
                     try scanner.array { scanner in
                         count += 1
-                        guard count <= Self.fileLimit else { throw scanner.failure("too many files") }
+                        guard count <= Self.fileLimit else { throw HubError.tooManyFiles(limit: Self.fileLimit) }
                         let sibling = try Sibling(&scanner)
                         listsWithoutSizes = listsWithoutSizes || sibling.size == nil
                         if let file = sibling.file { found[file.path] = file }
@@ -85,6 +85,8 @@ package struct HubListing: Sendable {
                 }
             }
             try scanner.expectEnd()
+        } catch let error as HubError {
+            throw error
         } catch {
             throw .badAnswer("its list of files cannot be read")
         }

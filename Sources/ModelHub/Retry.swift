@@ -39,8 +39,14 @@ public struct Retry: Sendable {
         mutating func pauseOrThrow(after error: HTTPError, _ sentence: HubError) throws {
             guard error.isTransient else { throw sentence }
             failures += 1
-            // A host that is not known is hardly so because of a moment's fault.
-            let limit = if case .noHost = error { min(retry.limit, 4) } else { retry.limit }
+            // A host that is not known is hardly so because of a moment's fault, and each try of one that does not answer
+            // takes long.
+            let limit =
+                switch error {
+                case .noHost: min(retry.limit, 4)
+                case .noAnswer: min(retry.limit, 2)
+                default: retry.limit
+                }
             guard failures < limit else { throw HubError.gaveUp(file: file, reason: "\(error)") }
             var pause = min(retry.firstPause * Double(1 << (failures - 1)), 30)
             if case .status(let response, _) = error, response.status == 429,

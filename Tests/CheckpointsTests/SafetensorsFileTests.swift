@@ -36,6 +36,25 @@ import Testing
         #expect(file.tensors.first.map { $0.stored().withBytes { [UInt8]($0) } } == [9])
     }
 
+    /// Ten thousand notes are kept; the others are passed over, but not unchecked.
+    @Test func floodsOfNotesAreReadOver() throws {
+        let folder = try TemporaryFolder()
+        func notes(_ last: String) -> [UInt8] {
+            let many = (0..<20_000).map { #""\#($0)":"a""# }.joined(separator: ",")
+            return safetensors(#"{"__metadata__":{\#(many),\#(last)}}"#)
+        }
+        let file = try SafetensorsFile(folder.write(notes(#""\u00e9 \"":"é""#), as: "a.safetensors"))
+        #expect(file.metadata.count == 10_000 && file.metadata["9999"] == "a")
+        for (wrong, reason) in [
+            (#""a":1"#, "expected “\""), (#""a":"\x""#, "unknown escape"), ("\"a\u{1}\":\"\"", "control character"),
+            (#""a":"b"#, "without its end"), (#""a""#, "expected “:”"),
+        ] {
+            let url = try folder.write(notes(wrong), as: "b.safetensors")
+            let error = try #require(thrownError(CheckpointError.self) { try SafetensorsFile(url) })
+            #expect("\(error)".contains(reason), "\(error)")
+        }
+    }
+
     @Test func emptyHeaderHoldsNothing() throws {
         let folder = try TemporaryFolder()
         #expect(try SafetensorsFile(folder.write(safetensors("{}"), as: "a.safetensors")).tensors.isEmpty)

@@ -1,5 +1,6 @@
 import Foundation
 import ImageCodecs
+import TestSupport
 import Testing
 
 @Suite struct HostileInputTests {
@@ -39,6 +40,14 @@ import Testing
             try unquestioned.check(width: 4000, height: 4000, format: .png, byteCount: 100)
             try unquestioned.check(width: 16_000, height: 16_000, format: .png, byteCount: 70_000)
         }
+        let strip = ImageError.tooNarrow(width: 268, height: 1_000_000, limit: 100)
+        #expect(throws: strip) {
+            try unquestioned.check(width: 268, height: 1_000_000, format: .png, byteCount: 1 << 20)
+        }
+        #expect(throws: Never.self) {
+            try unquestioned.check(width: 1, height: 1_000_000, format: .png, byteCount: 100)
+            try unquestioned.check(width: 150_000, height: 1500, format: .png, byteCount: 1 << 20)
+        }
         #expect(throws: ImageError.tooManyPixels(width: 60_000, height: 60_000, limit: 1 << 28)) {
             try ImageFile.header(
                 of: png(claiming: 60_000, 60_000, pixelData: tiny), limits: ImageLimits(maximumPixels: 1 << 28))
@@ -64,6 +73,36 @@ import Testing
         }
         #expect(throws: ImageError.tooManyPixels(width: 10_000, height: 10_000, limit: 1 << 20)) {
             try ImageFile.header(of: jpeg, limits: limits)
+        }
+    }
+
+    /// A decoder makes what is coded, whatever the container says.
+    @Test(arguments: [ImageFormat.heic, .avif])
+    func refusesWhatIsCodedLargerThanItSays(format: ImageFormat) throws {
+        guard format.isReadable else { return }
+        var file = try fixture("larger-than-said/\(format == .heic ? "hevc" : "av1")")
+        let reason = "it says that it has 64x64 pixels, and 17640000 are coded"
+        #expect(throws: ImageError.damaged(format, reason: reason)) { try ImageFile.header(of: file) }
+        #expect(throws: ImageError.damaged(format, reason: reason)) { try ImageFile.decode(file) }
+        // The same without a size that could be found.
+        let unit = format == .heic ? Data([0x42, 1, 1]) : Data("av1C".utf8)
+        file.replaceSubrange(try #require(file.range(of: unit)), with: Data(repeating: 0x7E, count: unit.count))
+        let error = try #require(thrownError(ImageError.self) { try ImageFile.header(of: file) })
+        #expect("\(error)".contains("its parts cannot be found") == (format == .heic), "\(error)")
+    }
+
+    /// What encoders pad pictures to: HEVC's blocks are of 8x8 pixels, AV1 takes any size.
+    @Test func findsCodedSizes() throws {
+        for picture in PictureFixture.stored where picture.format == .heic || picture.format == .avif {
+            let block = picture.format == .heic ? 8 : 1
+            let padded = [picture.width, picture.height].map { ($0 + block - 1) / block * block }
+            // Six tiles of 64x64 and a depth map as large as one.
+            let pixels = picture.file == "heic/phone.heic" ? 7 * 64 * 64 : padded[0] * padded[1]
+            let coded = try picture.data().withUnsafeBytes {
+                var structure = HEIFStructure($0.bindMemory(to: UInt8.self))
+                return structure.codedPixels()
+            }
+            #expect(coded == (picture.alpha == nil ? 1 : 2) * pixels, "\(picture.file)")
         }
     }
 

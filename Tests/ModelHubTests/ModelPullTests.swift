@@ -23,7 +23,8 @@ import ModelHub
 
         func pull(
             _ hub: TestHub, name: String = "org/model", environment: [String: String]? = nil,
-            precision: WeightPrecision = .float16, originals: URL? = nil, notes: Notes = Notes()
+            precision: WeightPrecision = .float16, originals: URL? = nil, connectSeconds: Int = 5,
+            notes: Notes = Notes()
         ) throws -> Pull {
             var retry = Retry()
             retry.firstPause = 0.001
@@ -31,6 +32,7 @@ import ModelHub
             retry.note = { notes.add($0) }
             var timeouts = HTTPClient.Timeouts()
             timeouts.stallSeconds = 1
+            timeouts.connectSeconds = connectSeconds
             let pull = ModelPull(
                 try HubName(name),
                 from: try Hub(environment: environment ?? hub.environment, userAgent: "test", timeouts: timeouts),
@@ -358,6 +360,26 @@ import ModelHub
             tinyModel(), answer: { $0.path.hasPrefix("/api") ? .init(200, body: Data("[]".utf8)) : nil })
         let place = try Place()
         #expect(words { _ = try place.pull(hub).run(replacing: false) }.contains("makes no sense"))
+        let entry = #"{"rfilename":"x","size":1,"blobId":"x"},"#
+        let list = #"{"sha":"\#(TestHub.commit)","siblings":["# + String(repeating: entry, count: 100_001) + "0]}"
+        let flood = try TestHub(
+            tinyModel(), answer: { $0.path.hasPrefix("/api") ? .init(200, body: Data(list.utf8)) : nil })
+        #expect(
+            words { _ = try place.pull(flood).run(replacing: false) }.contains("more than 100000 files"))
+    }
+
+    /// A server that takes the connection and lets the handshake wait.
+    @Test func serversThatDoNotAnswerAreTriedTwice() throws {
+        let silent = try TestServer { _ in nil }
+        let place = try Place()
+        let notes = Notes()
+        let environment = ["HF_ENDPOINT": silent.url.replacingOccurrences(of: "http:", with: "https:")]
+        let hub = try TestHub(tinyModel())
+        let message = words {
+            _ = try place.pull(hub, environment: environment, connectSeconds: 1, notes: notes).run(replacing: false)
+        }
+        #expect(message.contains("gave up on the list of files") && message.contains("does not answer"), "\(message)")
+        #expect(notes.all.count == 1, "\(notes.all)")
     }
 
     /// Nothing is left of a pull that ends before its weights, and no weight is asked for.

@@ -5,6 +5,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,14 +15,18 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 #define FUNCTIONS(X) X(open) X(read) X(pread) X(write) X(close) X(fsync) X(rename) X(link) X(unlink) X(mkdir) X(rmdir) \
     X(fstat) X(stat) X(lstat) X(ftruncate) X(lseek) X(fchmod) X(flock) X(dup) X(pipe) X(mmap) X(socket) X(connect) \
-    X(send) X(recv) X(access) X(opendir) X(malloc) X(calloc) X(realloc) X(posix_memalign) X(pthread_create)
+    X(send) X(recv) X(access) X(opendir) X(readdir) X(readlink) X(realpath) X(getcwd) X(statvfs) X(fcntl) X(poll) \
+    X(madvise) X(sched_getaffinity) X(getrlimit) X(prctl) X(syscall) X(setsockopt) X(getaddrinfo) X(malloc) X(calloc) X(realloc) X(posix_memalign) X(pthread_create)
 
 enum function {
 #define NAME(name) f_##name,
@@ -34,7 +41,7 @@ static const char *const names[] = {
 
 static const struct { const char *name; int code; } errors[] = {
     {"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EINTR", EINTR}, {"ENOMEM", ENOMEM}, {"EMFILE", EMFILE}, {"EACCES", EACCES},
-    {"EAGAIN", EAGAIN}, {"short", -1},
+    {"EAGAIN", EAGAIN}, {"ENOSYS", ENOSYS}, {"EINVAL", EINVAL}, {"EAI_AGAIN", EAI_AGAIN}, {"short", -1},
 };
 
 static atomic_long calls[function_count];
@@ -120,6 +127,37 @@ WRAP(int, connect, (int fd, const struct sockaddr *address, socklen_t size), (fd
 WRAP(void *, mmap, (void *at, size_t size, int access, int flags, int fd, off_t offset),
      (at, size, access, flags, fd, offset), MAP_FAILED)
 
+WRAP(ssize_t, readlink, (const char *path, char *target, size_t size), (path, target, size), -1)
+WRAP(char *, realpath, (const char *path, char *resolved), (path, resolved), NULL)
+WRAP(char *, getcwd, (char *path, size_t size), (path, size), NULL)
+WRAP(int, statvfs, (const char *path, struct statvfs *status), (path, status), -1)
+WRAP(int, poll, (struct pollfd *files, nfds_t count, int timeout), (files, count, timeout), -1)
+WRAP(int, madvise, (void *at, size_t size, int advice), (at, size, advice), -1)
+WRAP(int, sched_getaffinity, (pid_t process, size_t size, cpu_set_t *set), (process, size, set), -1)
+WRAP(int, getrlimit, (__rlimit_resource_t resource, struct rlimit *limit), (resource, limit), -1)
+WRAP(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t size), (fd, level, name, value, size), -1)
+WRAP(int, getaddrinfo, (const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result),
+     (node, service, hints, result), error_code)
+
+// Those whose arguments vary: what is not given is passed on as whatever it is.
+#define WRAP_VARIADIC(type, name, parameters, last, ...) \
+    type name(parameters, ...) { \
+        static __typeof__(&name) next; \
+        if (!next) next = NEXT(name); \
+        va_list rest; \
+        va_start(rest, last); \
+        long more[6]; \
+        for (int i = 0; i < 6; i++) more[i] = va_arg(rest, long); \
+        va_end(rest); \
+        return fails(f_##name) ? -1 : next(__VA_ARGS__, more[0], more[1], more[2], more[3], more[4], more[5]); \
+    }
+#define TWO(first, second) first, second
+
+// The sandbox's calls have no function of their own.
+WRAP_VARIADIC(long, syscall, long number, number, number)
+WRAP_VARIADIC(int, prctl, int option, option, option)
+WRAP_VARIADIC(int, fcntl, TWO(int fd, int command), command, fd, command)
+
 static int open_with(const char *symbol, const char *path, int flags, mode_t mode) {
     int (*next)(const char *, int, ...) = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, symbol);
     return fails(f_open) ? -1 : next(path, flags, mode);
@@ -137,7 +175,12 @@ static int open_with(const char *symbol, const char *path, int flags, mode_t mod
 WRAP_OPEN(open)
 WRAP_OPEN(open64)
 
+struct dirent;
 struct __dirstream;
+struct dirent *readdir(struct __dirstream *folder) {
+    struct dirent *(*next)(struct __dirstream *) = (struct dirent * (*)(struct __dirstream *)) dlsym(RTLD_NEXT, "readdir");
+    return fails(f_readdir) ? NULL : next(folder);
+}
 struct __dirstream *opendir(const char *path) {
     struct __dirstream *(*next)(const char *) = (struct __dirstream * (*)(const char *)) dlsym(RTLD_NEXT, "opendir");
     return fails(f_opendir) ? NULL : next(path);

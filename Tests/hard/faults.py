@@ -1,6 +1,6 @@
 """Each call that the program makes of the C library fails once, in a run, a batch, a conversion and a pull.
 
-    python3 Tests/hard/faults.py [--most 100000] [--allocations 100] [--table Tests/hard/faults.md] [NAME ...]
+    python3 Tests/hard/faults.py [--most 100000] [--allocations 100] [--table FILE] [--functions NAME,...] [NAME ...]
 
 `fault.c`, preloaded, counts the calls and makes one fail. Every run must end with a documented status within a minute; a
 failure says so in one line, leaves no half-written output under its final name, and the same command without a fault then
@@ -20,6 +20,10 @@ ERRORS = {
     "fchmod": ["EACCES"], "flock": ["EINTR"], "dup": ["EMFILE"], "pipe": ["EMFILE"], "mmap": ["ENOMEM"],
     "socket": ["EMFILE"], "connect": ["EACCES", "EINTR"], "send": ["EIO", "EINTR", "short"],
     "recv": ["EIO", "EINTR", "short"], "access": ["EACCES"], "opendir": ["EMFILE", "EACCES"],
+    "readdir": ["EIO"], "readlink": ["EACCES"], "realpath": ["EACCES"], "getcwd": ["ENOMEM"], "statvfs": ["EIO"],
+    "fcntl": ["EMFILE"], "poll": ["EINTR"], "madvise": ["ENOMEM"], "sched_getaffinity": ["EINVAL"],
+    "getrlimit": ["EINVAL"], "prctl": ["EINVAL"], "syscall": ["ENOSYS", "ENOMEM"], "setsockopt": ["ENOMEM"],
+    "getaddrinfo": ["EAI_AGAIN"],
     "pthread_create": ["EAGAIN"], "malloc": ["ENOMEM"], "calloc": ["ENOMEM"], "realloc": ["ENOMEM"],
     "posix_memalign": ["ENOMEM"],
 }
@@ -83,6 +87,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--most", type=int, default=100_000, help="calls to try of each function and error")
     parser.add_argument("--allocations", type=int, default=100, help="allocations to try of each function")
+    parser.add_argument("--functions", type=lambda text: text.split(","), help="the functions that fail, all if not given")
     parser.add_argument("--table", help="where the table goes, as Markdown")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
@@ -94,6 +99,7 @@ def main():
         if options.names and command.name not in options.names: continue
         trial = Trial(command, library, place)
         for function, count in trial.counts().items():
+            if options.functions and function not in options.functions: continue
             for error in ERRORS[function] if count else []:
                 tried = calls(count, options.allocations if function in ALLOCATION else options.most)
                 statuses = collections.Counter()

@@ -5,7 +5,7 @@
 Needs nothing but Python. Prints what is wrong, and how many inputs were tried.
 """
 import os, resource, shutil, struct, subprocess, sys, threading, time, zlib
-from campaign import MODEL, PHOTOS, PROGRAM, workplace
+from campaign import MODEL, PHOTOS, PROGRAM, ROOT, workplace
 
 PLACE = workplace("files")
 TRIED, WRONG = [0], [0]
@@ -96,6 +96,9 @@ def safetensors_cases():
     yield "nested objects", safetensors('{"a":' * 1_000_000, four), {3}
     yield "a long shape", safetensors(f'{{"a":{tensor("U8", "[" + "1," * 2_000_000 + "1]", "[0,4]")}}}', four), {3}
     yield "a long number", safetensors(f'{{"a":{tensor("U8", "[" + "9" * 5_000_000 + "]", "[0,4]")}}}', four), {3}
+    notes = ",".join(f'"{i}":""' for i in range(5_000_000))
+    yield "five million notes", safetensors(f'{{"__metadata__":{{{notes}}}}}'), {0}
+    del notes
     many = ",".join(f'"{i}":{tensor("U8", "[0]", "[0,0]")}' for i in range(100_001))
     yield "100,001 tensors", safetensors("{" + many + "}"), {3}
     for name in ("input_blocks.0.0.op.weight", "input_blocks.1.0.x", "output_blocks.0.0.x"):
@@ -127,6 +130,10 @@ def picture_cases():
         for colour in (0, 1, 2, 5, 9, 255): yield f"png depth {depth} colour {colour}", png(8, 8, colour, depth, empty), {4}
     good = png(16, 16)
     for cut in (0, 1, 8, 20, 33, 40, len(good) // 2): yield f"png cut at {cut}", good[:cut], {4}
+    yield "png 1000000x268", png(1_000_000, 268, 0), {4}
+    for name in ("hevc", "av1"):
+        with open(f"{ROOT}/Tests/ImageCodecsTests/Fixtures/larger-than-said/{name}", "rb") as file:
+            yield f"{name} larger than it says", file.read(), {4}
     yield "png of one bit, 16384x16384", png(16384, 16384, 0, 1), {0, 4, 7}
     fields = zlib.compress(b"x\nSteps: 1" + b", a: b" * 160_000, 9)
     yield "parameters of a megabyte", png(16, 16, extra=chunk(b"zTXt", b"parameters\0\0" + fields)), {0}

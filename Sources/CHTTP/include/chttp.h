@@ -14,6 +14,8 @@ typedef enum {
     CHTTP_BAD_URL,
     CHTTP_NO_HOST,
     CHTTP_NO_CONNECTION,
+    // The server, or what is between, let the time for a connection and its encryption pass.
+    CHTTP_NO_ANSWER,
     // The certificate or the encryption was not accepted.
     CHTTP_TLS,
     // Too slow for too long, or the whole time is over.

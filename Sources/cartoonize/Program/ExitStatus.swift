@@ -66,8 +66,8 @@ extension ExitStatus {
     fileprivate init(_ error: HubError) {
         switch error {
         case .badName, .badEndpoint: self = .usage
-        case .noRepository, .noRevision, .noFile, .gated, .forbidden, .badToken, .notThisKind, .wrongContent,
-            .unreadable, .damaged:
+        case .noRepository, .noRevision, .noFile, .gated, .forbidden, .badToken, .notThisKind, .tooManyFiles,
+            .wrongContent, .unreadable, .damaged:
             self = .model
         case .noSpace, .disk, .installed, .busy: self = .output
         case .offline, .badAnswer, .network, .gaveUp: self = .failure

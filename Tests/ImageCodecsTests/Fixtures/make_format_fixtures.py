@@ -645,6 +645,18 @@ def damage():
     add("jpeg/flipped-bits.jpg", bytes(flipped), rows, noted=True, wholeRows=0)
 
 
+def larger_than_said():
+    """Pictures of one colour whose container says 64x64; not among the pictures to be read, or to be mutated."""
+    picture = Image.new("RGB", (4200, 4200), (90, 120, 150))
+    files = {"hevc": heif(picture, "HEIF", quality=30), "av1": saved(picture, "AVIF", quality=30, speed=10)}
+    for name, data in files.items():
+        size = struct.pack(">II", *picture.size)
+        assert data.count(b"ispe\0\0\0\0" + size) == 1
+        os.makedirs(os.path.join(HERE, "larger-than-said"), exist_ok=True)
+        with open(os.path.join(HERE, "larger-than-said", name), "wb") as file:
+            file.write(data.replace(b"ispe\0\0\0\0" + size, b"ispe\0\0\0\0" + struct.pack(">II", 64, 64)))
+
+
 if __name__ == "__main__":
     heic_files()
     avif_files()
@@ -654,5 +666,6 @@ if __name__ == "__main__":
     colours()
     phones()
     damage()
+    larger_than_said()
     with open(os.path.join(HERE, "formats.json"), "w") as file:
         file.write("[\n" + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries) + "\n]\n")
