@@ -58,7 +58,7 @@ public struct TextualInversion: Sendable {
 }
 
 /// The word that a file says its embedding stands for, nil if that is the tensor's key, and the float tensors in it.
-private func readEmbedding(_ url: URL) throws -> (word: String?, tensors: [TensorEntry]) {
+func readEmbedding(_ url: URL) throws -> (word: String?, tensors: [TensorEntry]) {
     let file = try MappedFile(url)
     guard let contents = try TorchContents(file) else {
         let tensors = try readTensors(url)

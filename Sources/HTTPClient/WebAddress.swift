@@ -10,6 +10,8 @@ public struct WebAddress: Sendable, Equatable {
     public let isEncrypted: Bool
     /// Scheme, host and port: what a secret belongs to.
     let origin: String
+    /// The path, escaped, with its first slash.
+    public let path: String
     /// Host and path, without user, password and query, which may be secrets: for messages.
     public let display: String
     /// Whether the host is this machine.
@@ -33,8 +35,8 @@ public struct WebAddress: Sendable, Equatable {
         isEncrypted = schemeName == "https"
         origin = "\(schemeName)://\(hostName):\(String(cString: port))"
         let isDefaultPort = String(cString: port) == (isEncrypted ? "443" : "80")
-        display =
-            "\(schemeName)://\(hostName)\(isDefaultPort ? "" : ":" + String(cString: port))\(String(cString: path))"
+        self.path = String(cString: path)
+        display = "\(schemeName)://\(hostName)\(isDefaultPort ? "" : ":" + String(cString: port))\(self.path)"
         isLoopback = hostName == "localhost" || hostName == "[::1]" || hostName.hasPrefix("127.")
     }
 

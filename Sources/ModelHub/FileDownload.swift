@@ -46,7 +46,7 @@ struct FileDownload {
             let before = bytesPresent
             do {
                 let sum = try attempt(client, progress)
-                if sum == file.digest.expected { return try finish() }
+                if file.digest.expected.map({ $0 == sum }) ?? true { return try finish() }
                 discard()
                 wrongSums += 1
                 guard wrongSums < 2 else {
@@ -95,6 +95,8 @@ struct FileDownload {
         defer { close(descriptor) }
         var present = bytesPresent
         if present < Self.size(of: partial) ?? 0 { present = 0 }  // longer than the file should be
+        // Without a sum, only the server's mark shows that the rest is of the same version.
+        if file.digest.expected == nil, Self.size(of: etagFile) == nil { present = 0 }
         guard ftruncate(descriptor, off_t(present)) == 0 else {
             throw HubError.disk("\(partial.path): \(systemMessage())")
         }

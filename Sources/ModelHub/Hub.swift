@@ -68,6 +68,11 @@ public struct Hub: Sendable {
         return text.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }.flatMap { $0.isEmpty ? nil : $0 }
     }
 
+    /// Whether an address is one of this hub.
+    func isOrigin(of address: WebAddress) -> Bool {
+        WebAddress(endpoint)?.hasOrigin(of: address) ?? false
+    }
+
     func client() -> HTTPClient { HTTPClient(userAgent: userAgent, timeouts: timeouts) }
 
     func listing(of name: HubName, by client: HTTPClient, retry: Retry) throws -> HubListing {

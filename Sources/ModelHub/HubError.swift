@@ -51,7 +51,7 @@ public enum HubError: Error, CustomStringConvertible {
         case .offline: "HF_HUB_OFFLINE is set, so nothing is downloaded"
         case .badName(let name):
             "'\(name)' is no name of a repository; it should look like instruction-tuning-sd/cartoonizer, with an "
-                + "optional @revision"
+                + "optional @revision, or be a file of one (org/name/file.safetensors) or an https address"
         case .badEndpoint(let text): "HF_ENDPOINT is '\(text)', which is no http or https address"
         case .noRepository(let name, let hasToken):
             "the hub has no repository \(name)"

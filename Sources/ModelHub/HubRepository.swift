@@ -40,18 +40,18 @@ package struct HubListing: Sendable {
     /// No repository of a model lists as many.
     private static let fileLimit = 100_000
     /// No file of a model is larger: sums of sizes from a hub stay far from overflowing.
-    private static let largestFile = 1 << 40
+    static let sizes = 0...1 << 40
 
     package struct File: Sendable, Equatable {
         package let path: String
         package let size: Int
         /// The SHA-256 checksum of large files, nil for others.
         let sha256: String?
-        /// Git's name of the content of small files.
-        let gitHash: String
+        /// Git's name of the content of small files; nil of a file that no hub lists.
+        let gitHash: String?
 
-        /// The digest that the content has to have, and how it is computed.
-        var digest: (expected: String, sum: Digest) {
+        /// The digest that the content has to have, nil if none is known, and how it is computed.
+        var digest: (expected: String?, sum: Digest) {
             sha256.map { ($0, .sha256()) } ?? (gitHash, .gitBlob(size: size))
         }
     }
@@ -139,7 +139,7 @@ package struct HubListing: Sendable {
 
         /// nil unless everything is there that a download needs.
         var file: File? {
-            guard let path, let size = isLarge ? largeSize : self.size, (0...HubListing.largestFile).contains(size),
+            guard let path, let size = isLarge ? largeSize : self.size, HubListing.sizes.contains(size),
                 let gitHash
             else { return nil }
             if isLarge, !FileChecksums.isSum(sha256 ?? "") { return nil }

@@ -57,6 +57,20 @@ final class PullStaging {
         try? FileManager.default.removeItem(at: folder)
     }
 
+    /// Removes it with what was downloaded.
+    func remove() { try? FileManager.default.removeItem(at: folder) }
+
+    /// Gives a file that was downloaded its place, and removes the rest.
+    func commit(file: URL, to destination: URL, replacing: Bool) throws {
+        try Self.makeFolder(destination.deletingLastPathComponent())
+        guard replacing || !FileManager.default.fileExists(atPath: destination.path) else {
+            throw HubError.installed(folder: destination.path, revision: nil)
+        }
+        try Self.move(file, to: destination)
+        syncFolder(destination.deletingLastPathComponent().path)
+        remove()
+    }
+
     /// Removes it with the folders that were made for it, unless an earlier pull had made it, whose downloads are kept.
     func removeIfNew() {
         guard !madeFolders.isEmpty else { return }

@@ -40,6 +40,25 @@ extension FuzzCase {
                 _ = try AutoencoderConfiguration(contentsOf: file)
             }),
         FuzzCase(
+            name: "image-preparation",
+            seeds: {
+                try [file("\(fixtures)/safety/feature_extractor/preprocessor_config.json")]
+                    + [Array(#"{"size": 8, "crop_size": 5, "image_std": [1, 1e-30, 2]}"#.utf8)]
+            },
+            words: fieldNames(of: CLIPImagePreparation.defaults) + ["\"shortest_edge\"", "\"height\"", "\"width\""],
+            read: { input, scratch in
+                let file = try scratch.writing(input, as: "preprocessor_config.json")
+                let preparation = try CLIPImagePreparation(
+                    ConfigurationFields(
+                        ConfigurationFile.fields(of: file), file: file.path, defaults: CLIPImagePreparation.defaults))
+                guard preparation.cropSize <= 64 else { return }
+                let rgb = (0..<3 * 7 * 90).map { UInt8(truncatingIfNeeded: $0) }
+                for (width, height) in [(7, 90), (90, 7)] {
+                    let pixels = preparation(PixelImage(width: width, height: height, rgb: rgb))
+                    precondition(pixels.count == 3 * preparation.cropSize * preparation.cropSize)
+                }
+            }),
+        FuzzCase(
             name: "lora",
             seeds: {
                 try ["kohya", "diffusers", "peft", "locon"].map { try file("\(fixtures)/lora/\($0).safetensors") }

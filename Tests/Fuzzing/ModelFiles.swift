@@ -123,7 +123,7 @@ extension FuzzCase {
 
     // MARK: - Configurations
 
-    private static func fieldNames(of tables: [String: JSONValue]...) -> [String] {
+    static func fieldNames(of tables: [String: JSONValue]...) -> [String] {
         Set(tables.flatMap(\.keys)).sorted().map { "\"\($0)\"" }
     }
 

@@ -12,13 +12,17 @@ struct PullCommand: ParsableCommand {
         commandName: "pull",
         abstract: "Download a published model and convert it.",
         discussion: """
-            The repository must be an InstructPix2Pix model in diffusers' layout. Every file is checked against the hub's \
-            list, converted part by part, and its original removed. What is interrupted continues with the same command. \
+            A repository must be an InstructPix2Pix model in diffusers' layout. Every file is checked against the hub's \
+            list, converted part by part, and its original removed. A single file (org/name/file.safetensors, or an https \
+            address) becomes a model if it is one; a LoRA, an embedding or a VAE is kept for the option that takes it by \
+            name. What is interrupted continues with the same command. \
             HF_ENDPOINT, HF_TOKEN (or the token of 'hf auth login'), HF_HUB_OFFLINE, HF_HUB_DOWNLOAD_TIMEOUT and the usual \
             proxy variables are honoured.
             """)
 
-    @Argument(help: "The repository, org/name or org/name@revision.")
+    @Argument(
+        help: ArgumentHelp(
+            "The repository, org/name or org/name@revision; or one file, org/name/file, hf://... or https://..."))
     var name = Self.defaultName
 
     @Option(help: ArgumentHelp("The precision of the weights: float16 or float32.", valueName: "dtype"))
@@ -37,7 +41,7 @@ struct PullCommand: ParsableCommand {
     var quiet = false
 
     /// Ends a dry run.
-    private struct DryRunEnded: Error {}
+    struct DryRunEnded: Error {}
 
     func run() throws {
         try describingFailures {
@@ -48,15 +52,21 @@ struct PullCommand: ParsableCommand {
     private func pull() throws {
         TerminationSignals.startCleaning()
         let environment = ProcessInfo.processInfo.environment
-        let style = ProgressDisplay.style(quiet: quiet, environment: environment)
-        let name = try HubName(name)
-        let search = ModelSearch.forThisProcess()
-        let destination = search.dataFolder.appendingPathComponent(name.description)
         var retry = Retry()
         let isQuiet = quiet
         retry.note = { if !isQuiet { Console.line("note: \($0)") } }
         let hub = try Hub(environment: environment, userAgent: "cartoonize/\(cartoonizeVersion)")
         if let warning = hub.warning { Console.line("warning: \(warning)") }
+        let style = ProgressDisplay.style(quiet: quiet, environment: environment)
+        switch try PullTarget(name, hub: hub) {
+        case .repository(let name): try pull(name, from: hub, retry, style)
+        case .file(let file): try pull(file, from: hub, retry, style)
+        }
+    }
+
+    private func pull(_ name: HubName, from hub: Hub, _ retry: Retry, _ style: ProgressDisplay.Style) throws {
+        let search = ModelSearch.forThisProcess()
+        let destination = search.dataFolder.appendingPathComponent(name.description)
         let pull = ModelPull(
             name, from: hub, precision: dtype, destination: destination,
             originals: keepOriginals

@@ -3,17 +3,31 @@ import Files
 import Foundation
 
 /// What can be added to a model.
-enum Addition: String {
+enum Addition: String, CaseIterable {
     case lora = "LoRA"
     case embedding
+    case vae = "VAE"
 
     /// The folder that it is looked for in by name.
-    var folder: String { self == .lora ? "loras" : "embeddings" }
+    var folder: String {
+        switch self {
+        case .lora: "loras"
+        case .embedding: "embeddings"
+        case .vae: "vaes"
+        }
+    }
 
     /// The names of the file in a folder that holds one addition.
     var fileNames: [String] {
-        self == .lora ? LowRankAdapter.folderNames : ["learned_embeds.safetensors", "learned_embeds.bin"]
+        switch self {
+        case .lora: LowRankAdapter.folderNames
+        case .embedding: ["learned_embeds.safetensors", "learned_embeds.bin"]
+        case .vae: ["diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"]
+        }
     }
+
+    /// The option that takes it.
+    var option: String { "--\(rawValue.lowercased())" }
 }
 
 extension ModelSearch {
@@ -44,6 +58,12 @@ extension ModelSearch {
             Self.weightExtensions.contains(FilePath(name).fileExtension) ? FilePath(name).withoutExtension : name
         }
         throw failure([request] + folders.map(\.path), near: nearNames(to: request, among: installed).first)
+    }
+
+    /// An autoencoder: a path if there is something, else a name as of any addition.
+    func autoencoder(_ request: String, for model: FoundModel) throws -> URL {
+        guard FileKind(request) == nil, !request.contains("/") else { return URL(fileURLWithPath: request) }
+        return try locate(.vae, request, for: model)
     }
 
     /// The file at a place, or the one in the folder there.

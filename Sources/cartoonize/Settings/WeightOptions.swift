@@ -21,7 +21,8 @@ struct WeightOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "An autoencoder (VAE) in place of the model's own: a folder in diffusers' layout, or a file.",
+            "An autoencoder (VAE) in place of the model's own: a folder in diffusers' layout, a file, or a name from a folder "
+                + "'vaes' of the models.",
             valueName: "file"), completion: .file())
     var vae: String?
 
@@ -54,7 +55,7 @@ struct WeightOptions: ParsableArguments {
                 }
             }
         }
-        found.vae = vae.map { URL(fileURLWithPath: $0) }
+        found.vae = try vae.map { try search.autoencoder($0, for: model) }
         if vae == nil, let name = given.vae {
             found.notes.append(
                 "the picture of --params-from was made with the VAE \(singleLine(name)) in place of the model's own; --vae takes "

@@ -72,7 +72,7 @@ def vae():
         p.copy_((p * (1 + 0.2 * torch.randn_like(p))).half().float())
     model.register_to_config(scaling_factor=0.5)
     os.makedirs(f"{FOLDER}/vae", exist_ok=True)
-    config = {k: v for k, v in model.config.items() if k != "_name_or_path"}
+    config = {k: v for k, v in model.config.items() if k not in ("_name_or_path", "_use_default_values")}
     with open(f"{FOLDER}/vae/config.json", "w") as file: json.dump({"_class_name": "AutoencoderKL"} | config, file, indent=2)
     save_file({k: v.half() for k, v in model.state_dict().items()}, f"{FOLDER}/vae/diffusion_pytorch_model.safetensors")
     pipe = load(MODEL)
