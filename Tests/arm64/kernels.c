@@ -184,40 +184,74 @@ static void test_strassen(void) {
     report("strassen");
 }
 
-static void test_convolution(void) {
+// The nearest of bfloat16's values.
+static float rounded(float x) {
+    union { float value; uint32_t bits; } u = {x};
+    u.bits = (u.bits + 0x7fff + (u.bits >> 16 & 1)) & 0xffff0000;
+    return u.value;
+}
+
+// Products of pairs of bfloat16: the same bits, the second of each pair first.
+static void test_pairs(void) {
+    for (int i = 0; i < 40; i++) {
+        size_t m = any(1, 40), n = any(1, 70), k = any(1, 384), pairs = (k + 1) / 2, panels = (n + 15) / 16;
+        float *a = values(m * k), *w = values(n * k), *left = values(m * pairs), *packed = values(panels * k * 16);
+        float *c = values(m * n);
+        kernels->pair_columns(a, k, m, k, left, pairs);
+        for (size_t p = 0; p < panels; p++) {
+            float *panel = packed + p * k * 16;
+            kernels->pack(w, 0, n, k, 16 * p, 0, k, panel);
+            kernels->pair_rows(panel, 16, k, 16, panel, 16);
+        }
+        kernels->gemm_pairs(left, (ptrdiff_t)pairs, packed, (ptrdiff_t)k * 16, c, (ptrdiff_t)n, m, n, pairs, 0);
+        for (size_t at = 0; at < m * n; at++) {
+            const float *x = a + at / n * k, *y = w + at % n * k;
+            float sum = 0;
+            for (size_t p = 0; p < k; p += 2) {
+                if (p + 1 < k) sum += rounded(x[p + 1]) * rounded(y[p + 1]);
+                sum += rounded(x[p]) * rounded(y[p]);
+            }
+            expect_same(c[at] == sum);
+        }
+        free(a), free(w), free(left), free(packed), free(c);
+    }
+    report("pairs");
+}
+
+static void test_convolution(int pairs) {
     for (int i = 0; i < 10; i++) {
         // A row of tiles, with a border of one.
-        size_t tiles = any(1, 5), channels = any(1, 40), out = any(1, 40), height = any(1, 4), width = 4 * tiles - any(0, 3);
-        size_t across = 4 * tiles + 2, panels = (out + 15) / 16, stride = tiles * channels, products = tiles * out;
+        size_t tiles = any(1, 5), channels = any(1, 20) << pairs, out = any(1, 40), height = any(1, 4), width = 4 * tiles - any(0, 3);
+        size_t across = 4 * tiles + 2, panels = (out + 15) / 16, row = channels >> pairs, stride = tiles * row, products = tiles * out;
         float *strip = values(6 * across * channels), *w = values(out * channels * 9), *bias = values(out);
         float *residual = values(height * width * out), *y = values(height * width * out);
         float *taps = values(channels * 9 * 16), *v = values(36 * stride), *m = values(36 * products), *u = values(36 * panels * channels * 16);
-        kernels->winograd_input(0, strip, across, channels, tiles, channels, v, channels, stride);
+        kernels->winograd_input(pairs, strip, across, channels, tiles, channels, v, row, stride);
         static const size_t low[3] = {0, 6, 18}, high[3] = {30, 12, 24};
         const size_t position = panels * channels * 16;
         for (size_t p = 0; p < panels; p++) {
             kernels->pack(w, 0, out, channels * 9, 16 * p, 0, channels * 9, taps);
             for (size_t pair = 0; pair < 3; pair++)
-                kernels->winograd_weights(0, taps, channels, pair, u + low[pair] * position + p * channels * 16,
+                kernels->winograd_weights(pairs, taps, channels, pair, u + low[pair] * position + p * channels * 16,
                                           u + high[pair] * position + p * channels * 16, position);
         }
         for (size_t q = 0; q < 36; q++)
-            kernels->gemm(v + q * stride, (ptrdiff_t)channels, u + q * position, (ptrdiff_t)channels * 16, m + q * products,
-                          (ptrdiff_t)out, tiles, out, channels, 0);
+            (pairs ? kernels->gemm_pairs : kernels->gemm)(v + q * stride, (ptrdiff_t)row, u + q * position, (ptrdiff_t)channels * 16,
+                                                          m + q * products, (ptrdiff_t)out, tiles, out, row, 0);
         ck_epilogue epilogue = {i % 2 ? bias : NULL, i % 3 ? residual : NULL, CK_NONE};
-        kernels->winograd_output(0, m, out, products, tiles, out, y, width * out, out, height, width, &epilogue);
+        kernels->winograd_output(pairs, m, out, products, tiles, out, y, width * out, out, height, width, &epilogue);
         double *reference = calloc(height * width * out, sizeof *reference);
         for (size_t at = 0; at < height * width * out; at++) {
-            size_t o = at % out, x = at / out % width, row = at / out / width;
+            size_t o = at % out, x = at / out % width, y_row = at / out / width;
             for (size_t t = 0; t < 9; t++)
                 for (size_t c = 0; c < channels; c++)
-                    reference[at] += (double)strip[((row + t / 3) * across + x + t % 3) * channels + c] * w[(o * channels + c) * 9 + t];
+                    reference[at] += (double)strip[((y_row + t / 3) * across + x + t % 3) * channels + c] * w[(o * channels + c) * 9 + t];
             reference[at] += (i % 2 ? bias[o] : 0) + (i % 3 ? residual[at] : 0);
         }
-        expect(y, reference, height * width * out, 10 * tolerance(9 * channels));
+        expect(y, reference, height * width * out, pairs ? 0.03 : 10 * tolerance(9 * channels));
         free(strip), free(w), free(bias), free(residual), free(y), free(taps), free(v), free(m), free(u), free(reference);
     }
-    report("winograd");
+    report(pairs ? "winograd of pairs" : "winograd");
 }
 
 static void test_rows(void) {
@@ -271,14 +305,20 @@ static void test_rows(void) {
     report("loops over rows");
 }
 
-static void test_attention(void) {
+static void test_attention(int pairs) {
     for (int i = 0; i < 24; i++) {
-        size_t rows = any(1, 70), tokens = i % 3 == 0 ? rows : any(1, 400), depth = any(1, 90), ld = depth + any(0, 3);
+        size_t rows = any(1, 70), tokens = i % 3 == 0 ? rows : any(1, 400), depth = any(1, 45) << pairs, ld = depth + (any(0, 3) << pairs);
         int causal = i % 6 == 0;
         float *q = values(rows * ld), *k = values(tokens * ld), *v = values(tokens * ld), *o = values(rows * ld);
         float *scratch = values(ck_attention_scratch(rows, depth));
+        float *keys = values(tokens * ld), *paired = values((tokens + 1) * ld);
+        if (pairs) {
+            kernels->pair_columns(k, ld, tokens, ld, keys, ld / 2);
+            kernels->pair_rows(v, ld, tokens, ld, paired, ld);
+        }
         double *reference = calloc(rows * depth, sizeof *reference), *weights = malloc(tokens * sizeof *weights);
-        kernels->attention(0, q, ld, k, v, ld, o, ld, rows, tokens, depth, 1 / sqrtf((float)depth), causal ? 0 : -1, scratch);
+        kernels->attention(pairs, q, ld, pairs ? keys : k, pairs ? paired : v, ld, o, ld, rows, tokens, depth,
+                           1 / sqrtf((float)depth), causal ? 0 : -1, scratch);
         for (size_t r = 0; r < rows; r++) {
             double total = 0;
             for (size_t t = 0; t < tokens && (!causal || t <= r); t++) {
@@ -289,10 +329,10 @@ static void test_attention(void) {
             }
             for (size_t d = 0; d < depth; d++) reference[r * depth + d] /= total, o[r * depth + d] = o[r * ld + d];
         }
-        expect(o, reference, rows * depth, tolerance(tokens) + sqrt((double)depth) * tolerance(depth));
-        free(q), free(k), free(v), free(o), free(scratch), free(reference), free(weights);
+        expect(o, reference, rows * depth, pairs ? 0x1p-7 : tolerance(tokens) + sqrt((double)depth) * tolerance(depth));
+        free(q), free(k), free(v), free(o), free(scratch), free(keys), free(paired), free(reference), free(weights);
     }
-    report("attention");
+    report(pairs ? "attention of pairs" : "attention");
 }
 
 static void count_task(void *context, size_t index, size_t worker) {
@@ -306,9 +346,12 @@ int main(void) {
         kernels = tables[i];
         test_products();
         test_strassen();
-        test_convolution();
+        test_pairs();
+        test_convolution(0);
+        test_convolution(1);
         test_rows();
-        test_attention();
+        test_attention(0);
+        test_attention(1);
     }
 
     atomic_size_t sum = 0;

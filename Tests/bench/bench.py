@@ -4,7 +4,8 @@
 
 The full-size model is a stand-in (real configuration, random weights: the time does not depend on the values), made in
 DIR when it is not there. Each figure is a median; each program is a process of its own, one after another. All are held
-to AVX2 first; on a processor with more, they are measured at their best as well, at the first size. Needs the packages
+to AVX2 first; on a processor with more, they are measured at their best as well, at the first size, and on one that
+multiplies bfloat16 in half precision, which is OpenVINO's default there (diffusers stays at float32). Needs the packages
 of Tests/parity/requirements.txt, 12 GB of memory and, on two cores, a quarter of an hour.
 """
 import argparse, json, os, pathlib, statistics, subprocess, sys, tempfile, time
@@ -38,22 +39,25 @@ class Bench:
                            "--seed", 1, "--json", "--quiet", "--threads", self.a.threads, *options], limits)
             return {**json.loads(text), "process": time.perf_counter() - start}
 
-    def full_size(self, size, steps, limits):
-        return self.ours(size, limits, "--model", self.a.model, "--steps", steps, "--guidance", 7.5, "--image-guidance", 1.5)
+    def full_size(self, size, steps, limits, precision):
+        return self.ours(size, limits, "--precision", precision, "--model", self.a.model, "--steps", steps,
+                         "--guidance", 7.5, "--image-guidance", 1.5)
 
-    def peer(self, name, sizes, limits):
-        print(f"{name}, {limits.get('CARTOONIZE_KERNELS', 'best')}", file=sys.stderr, flush=True)
+    def peer(self, name, sizes, limits, precision):
+        print(f"{name}, {limits.get('CARTOONIZE_KERNELS', 'best')}, {precision}", file=sys.stderr, flush=True)
         return json.loads(output([
             sys.executable, HERE / "peers.py", name.lower(), "--sizes", ",".join(map(str, sizes)), "--runs", self.a.runs,
-            "--threads", self.a.threads, "--cache", ROOT / ".build/openvino-models"], limits).splitlines()[-1])
+            "--threads", self.a.threads, "--precision", precision, "--cache", ROOT / ".build/openvino-models",
+        ], limits).splitlines()[-1])
 
-    def compare(self, sizes, limits):
+    def compare(self, sizes, limits, precision):
         """Rows of seconds, `(name, size, ours, [theirs])`, and of memory. The autoencoder and the whole image are of the
         first size."""
-        theirs = {name: self.peer(name, [s for s in sizes if s <= largest], limits) for name, largest in PEERS.items()}
-        runs = {size: self.full_size(size, max(3, self.a.runs), limits) for size in sizes}
+        theirs = {name: self.peer(name, [s for s in sizes if s <= largest], limits, precision)
+                  for name, largest in PEERS.items()}
+        runs = {size: self.full_size(size, max(3, self.a.runs), limits, precision) for size in sizes}
         first = sizes[0]
-        own = [runs[first]] + [self.full_size(first, 1, limits) for _ in range(self.a.runs - 1)]
+        own = [runs[first]] + [self.full_size(first, 1, limits, precision) for _ in range(self.a.runs - 1)]
         median = lambda part: statistics.median(run["timings"][part] for run in own)
         step = lambda size: runs[size]["timings"]["step"]
 
@@ -68,10 +72,10 @@ class Bench:
         memory = [max(run["peak_rss_bytes"] for run in own) / 1e9] + [t["peak_gb"] for t in theirs.values()]
         return rows, memory
 
-    def small(self, limits):
+    def small(self, limits, precision):
         cells = []
         for size in (512, 256):
-            runs = [self.ours(size, limits) for _ in range(self.a.runs)]
+            runs = [self.ours(size, limits, "--precision", precision) for _ in range(self.a.runs)]
             cells += [f"{statistics.median(run['process'] for run in runs):.2f} s",
                       f"{max(run['peak_rss_bytes'] for run in runs) / 1e6:.0f} MB"]
         return cells
@@ -122,18 +126,21 @@ def main():
     bench, sizes = Bench(a), [int(size) for size in a.sizes.split(",")]
 
     best = output([BUILD / "kernel-bench", "--threads", 1, "none"], {}).split(",")[0]
-    settings = [("AVX2", AVX2, sizes), ("AVX-512", {}, sizes[:1])] if best == "avx512" else [(best, {}, sizes)]
-    text = (f"Measured by `make bench` on {processor()}, {a.threads} threads, float32 arithmetic (ours on float16 weights, "
-            f"the peers' on float32), medians of {a.runs}. The full-size model is a stand-in with random weights; a step "
-            f"has three branches. A whole image of ours is the whole process, the peers' are their parts added up.\n")
+    settings = [(best, {}, sizes, "full")]
+    if best == "avx512": settings = [("AVX2", AVX2, sizes, "full"), ("AVX-512", {}, sizes[:1], "full")]
+    if "avx512_bf16" in open("/proc/cpuinfo").read(): settings.append(("half precision", {}, sizes[:1], "half"))
+    text = (f"Measured by `make bench` on {processor()}, {a.threads} threads, float32 arithmetic where nothing else is "
+            f"said (ours on float16 weights, the peers' on float32), medians of {a.runs}. The full-size model is a stand-in "
+            f"with random weights; a step has three branches. A whole image of ours is the whole process, the peers' are "
+            f"their parts added up.\n")
     small = [["embedded model, whole process", "512x512", "memory", "256x256", "memory"]]
     short = {}
-    for name, limits, sizes in settings:
-        rows, memory = bench.compare(sizes, limits)
+    for name, limits, sizes, precision in settings:
+        rows, memory = bench.compare(sizes, limits, precision)
         if not short: short = {paper: short_table(paper, name, a.threads, rows, memory) for paper in NAMES}
         print(f"{name}\n{whole_tables(rows, memory)}", flush=True)
-        text += f"\nAll held to {name}:\n\n{whole_tables(rows, memory)}\n"
-        small.append([name, *bench.small(limits)])
+        text += f"\n{'In' if precision == 'half' else 'All held to'} {name}:\n\n{whole_tables(rows, memory)}\n"
+        small.append([name, *bench.small(limits, precision)])
     text += "\n" + table(*small)
     print(table(*small))
     if a.write_readme:

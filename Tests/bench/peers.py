@@ -1,10 +1,10 @@
 """Seconds that a peer takes for one UNet step of three branches at each size, and for the VAE at the first, as JSON.
 
-    python peers.py diffusers|openvino --sizes 512,256 --runs 3 --threads N [--cache DIR]
+    python peers.py diffusers|openvino --sizes 512,256 --runs 3 --threads N [--precision full|half] [--cache DIR]
 
-Real configuration, random weights (the time does not depend on the values), float32. OpenVINO is asked for float32 too:
-on processors with AVX-512 or AMX it would compute in bfloat16 otherwise. Its converted models are kept in DIR; converting
-them is a process of its own, so that its memory does not count.
+Real configuration, random weights (the time does not depend on the values), float32. OpenVINO is asked for float32 too
+but for half precision: on processors that multiply bfloat16 it computes in that by default. Its converted models are kept
+in DIR; converting them is a process of its own, so that its memory does not count.
 """
 import argparse, json, multiprocessing, os, pathlib, resource, statistics, time
 import torch
@@ -26,7 +26,7 @@ def sample_inputs(size):
     return torch.randn(3, 8, size // 8, size // 8), torch.randn(3, 77, 768)
 
 
-def diffusers_times(sizes, runs, threads, cache):
+def diffusers_times(sizes, runs, threads, cache, precision):
     torch.set_num_threads(threads)
     with torch.inference_mode():
         unet = UNet2DConditionModel(**UNET).eval()
@@ -61,10 +61,11 @@ def convert(make, example, path):
 def unet(): return UNet2DConditionModel(**UNET)
 
 
-def openvino_times(sizes, runs, threads, cache):
+def openvino_times(sizes, runs, threads, cache, precision):
     import numpy as np, openvino as ov
     core = ov.Core()
-    core.set_property("CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads})
+    core.set_property("CPU", {"INFERENCE_NUM_THREADS": threads})
+    if precision == "full": core.set_property("CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
     def read(name, make, example):
         path = cache / f"{name}.xml"
@@ -96,11 +97,12 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("peer", choices=["diffusers", "openvino"]); p.add_argument("--sizes", default="512")
     p.add_argument("--runs", type=int, default=3); p.add_argument("--threads", type=int, default=os.cpu_count())
+    p.add_argument("--precision", choices=["full", "half"], default="full")
     p.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("openvino-models"))
     a = p.parse_args()
     torch.manual_seed(0)
     times = {"diffusers": diffusers_times, "openvino": openvino_times}[a.peer]
-    result = dict(times([int(size) for size in a.sizes.split(",")], a.runs, a.threads, a.cache))
+    result = dict(times([int(size) for size in a.sizes.split(",")], a.runs, a.threads, a.cache, a.precision))
     result["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(json.dumps(result))
 
