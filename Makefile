@@ -36,6 +36,7 @@ check: setup ## check the format and the folders' order, build with warnings as 
 	Tests/house/circles.pl Sources/cartoonize --imports
 	Tests/house/documented.pl $(addprefix Sources/,$(DOCUMENTED))
 	Tests/house/papers.pl README.md README.pt.md
+	Tests/house/columns.pl Sources Tests
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
 	$(SWIFT) test -c release --scratch-path .build/check -Xswiftc -warnings-as-errors
 

@@ -69,7 +69,8 @@ void cimage_colour_transform_apply(const cimage_colour_transform *transform, con
     enum { most = 1 << 24 };  // the library counts in 32 bits
     for (size_t start = 0; start < pixels; start += most) {
         size_t count = pixels - start < most ? pixels - start : most;
-        cmsDoTransform(transform->transform, source + transform->source_bytes * start, destination + 3 * start, (cmsUInt32Number)count);
+        cmsDoTransform(transform->transform, source + transform->source_bytes * start, destination + 3 * start,
+                       (cmsUInt32Number)count);
     }
 }
 

@@ -265,7 +265,8 @@ static bool read_pixels(void *opaque, void *pixels, cimage_colours *colours, cha
 }
 
 const cimage_decoder *cimage_heif_decoder(void) {
-    static const cimage_decoder decoder = {is_available, open_reader, close_reader, read_profile, read_exif, read_pixels};
+    static const cimage_decoder decoder = {is_available, open_reader, close_reader,
+                                           read_profile, read_exif,   read_pixels};
     return &decoder;
 }
 

@@ -140,8 +140,8 @@ bool cimage_jpeg_is_unsupported(const cimage_jpeg_reader *reader) {
     return code == JERR_BAD_PRECISION || code == JERR_SOF_UNSUPPORTED;
 }
 
-// What the entropy decoder left between where it stopped and the next marker. It takes a few bytes ahead, and a scan may
-// end in padding.
+// What the entropy decoder left between where it stopped and the next marker. It takes a few bytes ahead, and a scan
+// may end in padding.
 static uint32_t left_over_bytes(const struct jpeg_decompress_struct *jpeg) {
     enum { padding = 16 };
     if (jpeg->unread_marker != 0) return 0;  // it has come to the marker

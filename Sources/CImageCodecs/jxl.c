@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// JPEG XL by libjxl. Its interface is not yet stable: each version has a soname of its own, and those opened here are the
-// ones whose declarations were compared (decode.h, encode.h, codestream_header.h, color_encoding.h of 0.7 to 0.11).
+// JPEG XL by libjxl. Its interface is not yet stable: each version has a soname of its own, and those opened here are
+// the ones whose declarations were compared (decode.h, encode.h, codestream_header.h, color_encoding.h of 0.7 to 0.11).
 
 enum {
     success = 0,
@@ -135,8 +135,8 @@ static bool is_available(void) {
     return is_loaded;
 }
 
-// libjxl 0.7 prints what it finds wrong with a file. What it prints to is a variable, which this program itself does not
-// use, and which is another file while at least one thread is in the library.
+// libjxl 0.7 prints what it finds wrong with a file. What it prints to is a variable, which this program itself does
+// not use, and which is another file while at least one thread is in the library.
 static pthread_mutex_t quiet_lock = PTHREAD_MUTEX_INITIALIZER;
 static FILE *printed_to;
 static unsigned threads_inside;
@@ -320,8 +320,8 @@ static bool set_up(void *encoder, const cimage_picture *picture, bool is_lossles
         info.num_extra_channels = 1;
         info.alpha_bits = 8;
     }
-    // With loss the colours are stored as the eye takes them, and the profile only says what they were before: stored in
-    // the profile's own RGB, they lose more.
+    // With loss the colours are stored as the eye takes them, and the profile only says what they were before: stored
+    // in the profile's own RGB, they lose more.
     info.uses_original_profile = is_lossless;
     if (jxl.encoder_set_info(encoder, &info) != encoder_success) return false;
     if (picture->icc) return jxl.encoder_set_profile(encoder, picture->icc, picture->icc_size) == encoder_success;

@@ -85,7 +85,8 @@ bool cimage_png_read_header(cimage_png_reader *reader, cimage_png_header *header
     return true;
 }
 
-// One pass or several over rows of interleaved pixels, which are taken apart where there is alpha. A sample has one byte or two.
+// One pass or several over rows of interleaved pixels, which are taken apart where there is alpha. A sample has one
+// byte or two.
 static void read_rows(cimage_png_reader *reader, uint8_t *rgb, uint8_t *alpha, size_t sample) {
     png_structp png = reader->png;
     int passes = png_set_interlace_handling(png);

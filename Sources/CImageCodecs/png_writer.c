@@ -7,9 +7,9 @@
 #include <string.h>
 #include <zlib.h>
 
-// The pixels are deflated in bands of rows, which libpng cannot do: each band by itself, so that several can be made at the
-// same time, and one after the other they are one zlib stream. Paeth's filter and run lengths of zlib take a quarter of
-// the time of libpng's filters and level 4, for files as small: filtered photos hold little that repeats.
+// The pixels are deflated in bands of rows, which libpng cannot do: each band by itself, so that several can be made at
+// the same time, and one after the other they are one zlib stream. Paeth's filter and run lengths of zlib take a
+// quarter of the time of libpng's filters and level 4, for files as small: filtered photos hold little that repeats.
 
 enum {
     band_bytes = 1 << 16,  // a band's filtered rows, unless one row is longer
@@ -124,8 +124,8 @@ static void write_bytes(png_structp png, png_bytep bytes, size_t count) {
 
 static void flush_nothing(png_structp png) { (void)png; }
 
-// The bands as IDAT chunks: zlib's two bytes before the first, the checksum after the last. libpng ends a file only with
-// IDAT chunks of its own, so IEND is written like them.
+// The bands as IDAT chunks: zlib's two bytes before the first, the checksum after the last. libpng ends a file only
+// with IDAT chunks of its own, so IEND is written like them.
 static void write_bands(png_structp png, const cimage_png_band *bands, size_t count) {
     static const uint8_t zlib_header[2] = {0x78, 0x01};  // deflate with a window of 32 KiB, no dictionary
     uLong sum = adler32(0, NULL, 0);
@@ -145,13 +145,14 @@ static void write_bands(png_structp png, const cimage_png_band *bands, size_t co
     png_write_chunk(png, (png_const_bytep) "IEND", NULL, 0);
 }
 
-// The length that an ICC profile states, bytes behind it not counted; 0 where it cannot be true. Some versions of libpng leave
-// such a profile out, others refuse the picture.
+// The length that an ICC profile states, bytes behind it not counted; 0 where it cannot be true. Some versions of
+// libpng leave such a profile out, others refuse the picture.
 static uint32_t icc_length(const uint8_t *icc, uint32_t size) {
     enum { header_size = 128, tag_count_size = 4, version = 8 };
     if (!icc || size < header_size + tag_count_size) return 0;
     uint32_t length = png_get_uint_32(icc);
-    bool is_possible = length >= header_size + tag_count_size && length <= size && (icc[version] < 4 || length % 4 == 0);
+    bool is_possible =
+        length >= header_size + tag_count_size && length <= size && (icc[version] < 4 || length % 4 == 0);
     return is_possible ? length : 0;
 }
 

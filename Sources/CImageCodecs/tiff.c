@@ -6,8 +6,9 @@
 
 // The first picture of a TIFF file by libtiff (tiffio.h, the same in all of 4.x; the limit of allocations is of 4.5).
 //
-// Samples of 8 and 16 bits in grey, RGB and CMYK are read as they are stored, so that profiles can be applied and alpha stays
-// apart. Everything else (palettes, bilevel scans, YCbCr, Lab, logarithmic) comes from libtiff's own conversion to RGBA.
+// Samples of 8 and 16 bits in grey, RGB and CMYK are read as they are stored, so that profiles can be applied and alpha
+// stays apart. Everything else (palettes, bilevel scans, YCbCr, Lab, logarithmic) comes from libtiff's own conversion
+// to RGBA.
 
 enum {
     tag_width = 256,

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// libwebp's simple encoders (webp/encode.h, unchanged since 0.5). They write a file without profile and metadata, around
-// which the caller puts the container.
+// libwebp's simple encoders (webp/encode.h, unchanged since 0.5). They write a file without profile and metadata,
+// around which the caller puts the container.
 
 typedef size_t (*encode_function)(const uint8_t *pixels, int width, int height, int stride, float quality,
                                   uint8_t **output);
@@ -49,8 +49,9 @@ bool cimage_webp_encode(const cimage_picture *picture, int quality, bool is_loss
     const uint8_t *source = mixed ? mixed : picture->rgb;
     int width = (int)picture->width, height = (int)picture->height, stride = width * (mixed ? 4 : 3);
     uint8_t *encoded = NULL;
-    size_t size = is_lossless ? (mixed ? webp.lossless_rgba : webp.lossless_rgb)(source, width, height, stride, &encoded)
-                              : (mixed ? webp.rgba : webp.rgb)(source, width, height, stride, (float)quality, &encoded);
+    size_t size = is_lossless
+                      ? (mixed ? webp.lossless_rgba : webp.lossless_rgb)(source, width, height, stride, &encoded)
+                      : (mixed ? webp.rgba : webp.rgb)(source, width, height, stride, (float)quality, &encoded);
     free(mixed);
     uint8_t *copy = size > 0 ? malloc(size) : NULL;
     if (copy) memcpy(copy, encoded, size);

@@ -8,7 +8,8 @@
 #define SET "avx512"
 #define CK_AVX2 1
 #define CK_AVX512 1
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl"))), \
+                             apply_to = function)
 #include "body/all.h"
 #pragma clang attribute pop
 #endif

@@ -9,7 +9,8 @@
 #define CK_AVX2 1
 #define CK_AVX512 1
 #define CK_BF16 1
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16"))), \
+                             apply_to = function)
 #include "body/all.h"
 #pragma clang attribute pop
 #endif

@@ -1,7 +1,7 @@
-// PyTorch's normal values from uniform ones: the Box-Muller transform by Cephes' polynomials in the form of avx_mathfun.h
-// (Pommier, Garberoglio), eight lanes at a time and with fused multiply-adds, as its AVX2 kernel rounds. The system's logf,
-// sinf and cosf are closer to the true values but differ in the last bits, and a seed should give the same noise here as
-// there.
+// PyTorch's normal values from uniform ones: the Box-Muller transform by Cephes' polynomials in the form of
+// avx_mathfun.h (Pommier, Garberoglio), eight lanes at a time and with fused multiply-adds, as its AVX2 kernel rounds.
+// The system's logf, sinf and cosf are closer to the true values but differ in the last bits, and a seed should give
+// the same noise here as there.
 #include "ckernels.h"
 
 #pragma clang fp contract(off)

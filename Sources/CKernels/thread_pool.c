@@ -54,7 +54,8 @@ static void *helper(void *argument) {
     ck_pool *pool = self->pool;
     unsigned seen = 0;
     for (;;) {
-        for (int i = 0; i < SPINS && atomic_load_explicit(&pool->generation, memory_order_acquire) == seen; i++) relax();
+        for (int i = 0; i < SPINS && atomic_load_explicit(&pool->generation, memory_order_acquire) == seen; i++)
+            relax();
         if (atomic_load_explicit(&pool->generation, memory_order_acquire) == seen) {
             pthread_mutex_lock(&pool->lock);
             while (atomic_load_explicit(&pool->generation, memory_order_acquire) == seen)
@@ -127,7 +128,8 @@ void ck_pool_run(ck_pool *pool, size_t count, void *context, void (*task)(void *
     for (int i = 0; i < SPINS && atomic_load_explicit(&pool->busy, memory_order_acquire) != 0; i++) relax();
     if (atomic_load_explicit(&pool->busy, memory_order_acquire) != 0) {
         pthread_mutex_lock(&pool->lock);
-        while (atomic_load_explicit(&pool->busy, memory_order_acquire) != 0) pthread_cond_wait(&pool->done, &pool->lock);
+        while (atomic_load_explicit(&pool->busy, memory_order_acquire) != 0)
+            pthread_cond_wait(&pool->done, &pool->lock);
         pthread_mutex_unlock(&pool->lock);
     }
 }

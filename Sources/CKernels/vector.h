@@ -1,5 +1,5 @@
-// Vectors of W floats (16 with AVX-512, else 8) by the compiler's vector extensions: one source for every instruction set.
-// `a * b + c` becomes a fused multiply-add where the instruction set has one. Included once by each kernels_*.c.
+// Vectors of W floats (16 with AVX-512, else 8) by the compiler's vector extensions: one source for every instruction
+// set. `a * b + c` becomes a fused multiply-add where the instruction set has one. Included once by each kernels_*.c.
 #include <math.h>
 #include <string.h>
 
@@ -106,8 +106,8 @@ INLINE vu bfloat16(vf x) {
 // Pairs of bfloat16 values lie in the place of a float, the first in its lower half: the values of two vectors.
 INLINE vf pairs_of(vf first, vf second) {
 #if CK_BF16
-    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5,
-                                           20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                                           21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
     return (vf)_mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first));
 #else
     return (vf)(bfloat16(first) >> 16 | bfloat16(second));
@@ -142,8 +142,8 @@ INLINE void store_bfloat16(void *p, vf v, size_t n) {
 #endif
 }
 
-// sum + second * second + first * first, each rounded, as AVX512_BF16's instruction does it; that one takes subnormal values
-// for zero, too. The product of two bfloat16 values is exact in float32.
+// sum + second * second + first * first, each rounded, as AVX512_BF16's instruction does it; that one takes subnormal
+// values for zero, too. The product of two bfloat16 values is exact in float32.
 INLINE vf dot_pairs(vf a, vf b, vf sum) {
 #if CK_BF16
     return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
@@ -154,8 +154,8 @@ INLINE vf dot_pairs(vf a, vf b, vf sum) {
 #endif
 }
 
-// 2^x for x in [-126, 127], relative error below 2 ulp (2.1e-7): a polynomial fitted to 2^r on [-1/2, 1/2] (relative error
-// 1.5e-7, and exactly 1 at 0) and the whole part added to the exponent.
+// 2^x for x in [-126, 127], relative error below 2 ulp (2.1e-7): a polynomial fitted to 2^r on [-1/2, 1/2] (relative
+// error 1.5e-7, and exactly 1 at 0) and the whole part added to the exponent.
 INLINE vf exp2_vf(vf x) {
     // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the low bits.
     vf shifted = x + splat(12582912.0f);
@@ -209,10 +209,11 @@ INLINE vf activated(vf x, ck_activation activation) {
 // Rows become columns, 8 by 8; with vectors of 16 the two halves each for themselves.
 INLINE void transpose8(vf r[8]) {
 #if CK_AVX512
-#define SHUFFLE(a, b, i, j, k, l, m, n, o, p) \
-    __builtin_shufflevector(a, b, i + i / 8 * 8, j + j / 8 * 8, k + k / 8 * 8, l + l / 8 * 8, m + m / 8 * 8, n + n / 8 * 8, \
-                            o + o / 8 * 8, p + p / 8 * 8, i + i / 8 * 8 + 8, j + j / 8 * 8 + 8, k + k / 8 * 8 + 8, \
-                            l + l / 8 * 8 + 8, m + m / 8 * 8 + 8, n + n / 8 * 8 + 8, o + o / 8 * 8 + 8, p + p / 8 * 8 + 8)
+#define SHUFFLE(a, b, i, j, k, l, m, n, o, p)                                                                  \
+    __builtin_shufflevector(a, b, i + i / 8 * 8, j + j / 8 * 8, k + k / 8 * 8, l + l / 8 * 8, m + m / 8 * 8,   \
+                            n + n / 8 * 8, o + o / 8 * 8, p + p / 8 * 8, i + i / 8 * 8 + 8, j + j / 8 * 8 + 8, \
+                            k + k / 8 * 8 + 8, l + l / 8 * 8 + 8, m + m / 8 * 8 + 8, n + n / 8 * 8 + 8,        \
+                            o + o / 8 * 8 + 8, p + p / 8 * 8 + 8)
 #else
 #define SHUFFLE __builtin_shufflevector
 #endif

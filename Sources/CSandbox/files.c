@@ -59,8 +59,8 @@ struct path_beneath {
     int32_t parent_fd;
 } __attribute__((packed));
 
-// Allows `access`, as far as it is handled, on what is at `path`. A path that cannot be opened needs no rule, unless it is
-// only for want of descriptors or memory.
+// Allows `access`, as far as it is handled, on what is at `path`. A path that cannot be opened needs no rule, unless it
+// is only for want of descriptors or memory.
 static int allow(int ruleset, const char *path, uint64_t access) {
     const int target = open(path, O_PATH | O_CLOEXEC);
     if (target < 0) return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -1 : 0;

@@ -1,5 +1,5 @@
-// Every kernel of every set that runs here, on random shapes, beside its definition in double; and the normal values' bits.
-// For machines on which the Swift tests would take too long: see run.sh.
+// Every kernel of every set that runs here, on random shapes, beside its definition in double; and the normal values'
+// bits. For machines on which the Swift tests would take too long: see run.sh.
 #include "ckernels.h"
 
 #include <math.h>
@@ -115,14 +115,16 @@ static void test_products(void) {
     report("matvec");
 
     for (int i = 0; i < 40; i++) {
-        size_t n = any(1, 40), channels = any(1, 20), taps = any(1, 9), k = channels * taps, first = any(0, n - 1) / 16 * 16;
+        size_t n = any(1, 40), channels = any(1, 20), taps = any(1, 9), k = channels * taps,
+               first = any(0, n - 1) / 16 * 16;
         float *w = values(n * k), *panel = values(16 * k);
         void *stored = weight(n * k, i & 1, w);
         kernels->pack_convolution(stored, i & 1, n, channels, taps, first, panel);
         for (size_t t = 0; t < taps; t++)
             for (size_t c = 0; c < channels; c++)
                 for (size_t r = 0; r < 16; r++)
-                    expect_same(panel[(t * channels + c) * 16 + r] == (first + r < n ? w[(first + r) * k + c * taps + t] : 0));
+                    expect_same(panel[(t * channels + c) * 16 + r] ==
+                                (first + r < n ? w[(first + r) * k + c * taps + t] : 0));
         free(w), free(panel), free(stored);
     }
     report("pack_convolution");
@@ -138,12 +140,15 @@ static void test_products(void) {
     kernels->widen(halves + 5, wide + 5, 0x10000 - 5);
     for (size_t i = 0; i < 0x10000; i++) {
         int exponent = (int)(i >> 10 & 31), mantissa = (int)(i & 1023);
-        float expected = exponent == 31 ? (mantissa ? NAN : INFINITY) : exponent ? ldexpf(1024 + (float)mantissa, exponent - 25)
-                                                                                 : ldexpf((float)mantissa, -24);
+        float expected = exponent == 31 ? (mantissa ? NAN : INFINITY)
+                         : exponent     ? ldexpf(1024 + (float)mantissa, exponent - 25)
+                                        : ldexpf((float)mantissa, -24);
         if (i >> 15) expected = -expected;
         float packed = panel[i % 0x1000 * 16 + i / 0x1000], alone = ck_half_to_float((uint16_t)i);
         if (isnan(expected)) expect_same(isnan(packed) && isnan(alone) && isnan(y[i]) && isnan(wide[i]));
-        else expect_same(wide[i] == expected && packed == expected && alone == expected && signbit(packed) == signbit(expected) && y[i] == expected);
+        else
+            expect_same(wide[i] == expected && packed == expected && alone == expected &&
+                        signbit(packed) == signbit(expected) && y[i] == expected);
     }
     free(halves), free(panel), free(y), free(wide);
     report("float16");
@@ -156,11 +161,13 @@ static void test_strassen(void) {
         float *a = values(2 * rows * lda), *w = values(2 * columns * 2 * k), *packed = values(2 * columns * 2 * k);
         float *c = values(2 * rows * ldc), *s = values(4 * rows * k), *t = values(4 * k * columns);
         float *products = values(3 * rows * columns);
-        for (size_t p = 0; p < 2 * columns / 16; p++) kernels->pack(w, 0, 2 * columns, 2 * k, 16 * p, 0, 2 * k, packed + p * 2 * k * 16);
+        for (size_t p = 0; p < 2 * columns / 16; p++)
+            kernels->pack(w, 0, 2 * columns, 2 * k, 16 * p, 0, 2 * k, packed + p * 2 * k * 16);
         ptrdiff_t stride = (ptrdiff_t)(2 * k * 16), ts = (ptrdiff_t)(k * columns);
         kernels->strassen_rows(a, (ptrdiff_t)lda, rows, k, s);
         for (size_t p = 0; p < columns / 16; p++)
-            kernels->strassen_panels(packed + (ptrdiff_t)p * stride, packed + (ptrdiff_t)(columns / 16 + p) * stride, k, t + p * k * 16, ts);
+            kernels->strassen_panels(packed + (ptrdiff_t)p * stride, packed + (ptrdiff_t)(columns / 16 + p) * stride, k,
+                                     t + p * k * 16, ts);
         const float *upper = packed, *b12 = packed + columns / 16 * 2 * k * 16;
         const float *s1 = s, *s2 = s + rows * k, *s3 = s + 2 * rows * k, *s4 = s + 3 * rows * k;
         size_t size = rows * columns;
@@ -221,11 +228,14 @@ static void test_pairs(void) {
 static void test_convolution(int pairs) {
     for (int i = 0; i < 10; i++) {
         // A row of tiles, with a border of one.
-        size_t tiles = any(1, 5), channels = any(1, 20) << pairs, out = any(1, 40), height = any(1, 4), width = 4 * tiles - any(0, 3);
-        size_t across = 4 * tiles + 2, panels = (out + 15) / 16, row = channels >> pairs, stride = tiles * row, products = tiles * out;
+        size_t tiles = any(1, 5), channels = any(1, 20) << pairs, out = any(1, 40), height = any(1, 4),
+               width = 4 * tiles - any(0, 3);
+        size_t across = 4 * tiles + 2, panels = (out + 15) / 16, row = channels >> pairs, stride = tiles * row,
+               products = tiles * out;
         float *strip = values(6 * across * channels), *w = values(out * channels * 9), *bias = values(out);
         float *residual = values(height * width * out), *y = values(height * width * out);
-        float *taps = values(channels * 9 * 16), *v = values(36 * stride), *m = values(36 * products), *u = values(36 * panels * channels * 16);
+        float *taps = values(channels * 9 * 16), *v = values(36 * stride), *m = values(36 * products),
+              *u = values(36 * panels * channels * 16);
         kernels->winograd_input(pairs, strip, across, channels, tiles, channels, v, row, stride);
         static const size_t low[3] = {0, 6, 18}, high[3] = {30, 12, 24};
         const size_t position = panels * channels * 16;
@@ -236,8 +246,9 @@ static void test_convolution(int pairs) {
                                           u + high[pair] * position + p * channels * 16, position);
         }
         for (size_t q = 0; q < 36; q++)
-            (pairs ? kernels->gemm_pairs : kernels->gemm)(v + q * stride, (ptrdiff_t)row, u + q * position, (ptrdiff_t)channels * 16,
-                                                          m + q * products, (ptrdiff_t)out, tiles, out, row, 0);
+            (pairs ? kernels->gemm_pairs : kernels->gemm)(v + q * stride, (ptrdiff_t)row, u + q * position,
+                                                          (ptrdiff_t)channels * 16, m + q * products, (ptrdiff_t)out,
+                                                          tiles, out, row, 0);
         ck_epilogue epilogue = {i % 2 ? bias : NULL, i % 3 ? residual : NULL, CK_NONE};
         kernels->winograd_output(pairs, m, out, products, tiles, out, y, width * out, out, height, width, &epilogue);
         double *reference = calloc(height * width * out, sizeof *reference);
@@ -245,11 +256,13 @@ static void test_convolution(int pairs) {
             size_t o = at % out, x = at / out % width, y_row = at / out / width;
             for (size_t t = 0; t < 9; t++)
                 for (size_t c = 0; c < channels; c++)
-                    reference[at] += (double)strip[((y_row + t / 3) * across + x + t % 3) * channels + c] * w[(o * channels + c) * 9 + t];
+                    reference[at] += (double)strip[((y_row + t / 3) * across + x + t % 3) * channels + c] *
+                                     w[(o * channels + c) * 9 + t];
             reference[at] += (i % 2 ? bias[o] : 0) + (i % 3 ? residual[at] : 0);
         }
         expect(y, reference, height * width * out, pairs ? 0.03 : 10 * tolerance(9 * channels));
-        free(strip), free(w), free(bias), free(residual), free(y), free(taps), free(v), free(m), free(u), free(reference);
+        free(strip), free(w), free(bias), free(residual), free(y), free(taps), free(v), free(m), free(u),
+            free(reference);
     }
     report(pairs ? "winograd of pairs" : "winograd");
 }
@@ -267,12 +280,14 @@ static void test_rows(void) {
         kernels->finish(y, (ptrdiff_t)columns, (ptrdiff_t)columns, rows, columns, &epilogue);
         expect(y, reference, count, tolerance(8));
 
-        for (size_t j = 0; j < count; j++) reference[j] = ((double)x[j] + a[j % columns]) * activated((double)z[j] + b[j % columns], CK_GELU);
+        for (size_t j = 0; j < count; j++)
+            reference[j] = ((double)x[j] + a[j % columns]) * activated((double)z[j] + b[j % columns], CK_GELU);
         memcpy(y, x, count * sizeof *y);
         kernels->gate(y, (ptrdiff_t)columns, z, (ptrdiff_t)columns, rows, columns, a, b);
         expect(y, reference, count, tolerance(8));
 
-        for (size_t j = 0; j < count; j++) reference[j] = activated((double)x[j] * a[j % columns] + b[j % columns], activation);
+        for (size_t j = 0; j < count; j++)
+            reference[j] = activated((double)x[j] * a[j % columns] + b[j % columns], activation);
         kernels->affine(x, columns, y, columns, rows, columns, a, b, activation, 0);
         expect(y, reference, count, tolerance(8));
 
@@ -287,14 +302,16 @@ static void test_rows(void) {
         kernels->column_sums(x, columns, rows, columns, sums, sums + columns);
         for (size_t j = 0; j < columns; j++) {
             double sum = 0, squares = 0;
-            for (size_t r = 0; r < rows; r++) sum += x[r * columns + j], squares += (double)x[r * columns + j] * x[r * columns + j];
+            for (size_t r = 0; r < rows; r++)
+                sum += x[r * columns + j], squares += (double)x[r * columns + j] * x[r * columns + j];
             expect_same(fabs(sums[j] - sum) < 1e-14 && fabs(sums[columns + j] - squares) < 1e-14);
         }
 
         for (size_t r = 0; r < rows; r++) {
             double mean = 0, variance = 0;
             for (size_t j = 0; j < columns; j++) mean += x[r * columns + j] / (double)columns;
-            for (size_t j = 0; j < columns; j++) variance += (x[r * columns + j] - mean) * (x[r * columns + j] - mean) / (double)columns;
+            for (size_t j = 0; j < columns; j++)
+                variance += (x[r * columns + j] - mean) * (x[r * columns + j] - mean) / (double)columns;
             for (size_t j = 0; j < columns; j++)
                 reference[r * columns + j] = (x[r * columns + j] - mean) / sqrt(variance + 1e-2) * a[j] + b[j];
         }
@@ -307,7 +324,8 @@ static void test_rows(void) {
 
 static void test_attention(int pairs) {
     for (int i = 0; i < 24; i++) {
-        size_t rows = any(1, 70), tokens = i % 3 == 0 ? rows : any(1, 400), depth = any(1, 45) << pairs, ld = depth + (any(0, 3) << pairs);
+        size_t rows = any(1, 70), tokens = i % 3 == 0 ? rows : any(1, 400), depth = any(1, 45) << pairs,
+               ld = depth + (any(0, 3) << pairs);
         int causal = i % 6 == 0;
         float *q = values(rows * ld), *k = values(tokens * ld), *v = values(tokens * ld), *o = values(rows * ld);
         float *scratch = values(ck_attention_scratch(rows, depth));

@@ -1,6 +1,6 @@
-// Preloaded into the program: makes one call of the C library fail. FAULT names it, as in `write:3:ENOSPC`: the third call
-// of `write` fails with ENOSPC; `short` in place of an error makes it read or write one byte. FAULT_LOG names a file that
-// gets the number of calls of each function when the process ends.
+// Preloaded into the program: makes one call of the C library fail. FAULT names it, as in `write:3:ENOSPC`: the third
+// call of `write` fails with ENOSPC; `short` in place of an error makes it read or write one byte. FAULT_LOG names a
+// file that gets the number of calls of each function when the process ends.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -23,10 +23,13 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#define FUNCTIONS(X) X(open) X(read) X(pread) X(write) X(close) X(fsync) X(rename) X(link) X(unlink) X(mkdir) X(rmdir) \
-    X(fstat) X(stat) X(lstat) X(ftruncate) X(lseek) X(fchmod) X(flock) X(dup) X(pipe) X(mmap) X(socket) X(connect) \
-    X(send) X(recv) X(access) X(opendir) X(readdir) X(readlink) X(realpath) X(getcwd) X(statvfs) X(fcntl) X(poll) \
-    X(madvise) X(sched_getaffinity) X(getrlimit) X(prctl) X(syscall) X(setsockopt) X(getaddrinfo) X(malloc) X(calloc) X(realloc) X(posix_memalign) X(pthread_create)
+#define FUNCTIONS(X)                                                                                                   \
+    X(open)                                                                                                            \
+    X(read) X(pread) X(write) X(close) X(fsync) X(rename) X(link) X(unlink) X(mkdir) X(rmdir) X(fstat) X(stat)         \
+        X(lstat) X(ftruncate) X(lseek) X(fchmod) X(flock) X(dup) X(pipe) X(mmap) X(socket) X(connect) X(send) X(recv)  \
+            X(access) X(opendir) X(readdir) X(readlink) X(realpath) X(getcwd) X(statvfs) X(fcntl) X(poll) X(madvise)   \
+                X(sched_getaffinity) X(getrlimit) X(prctl) X(syscall) X(setsockopt) X(getaddrinfo) X(malloc) X(calloc) \
+                    X(realloc) X(posix_memalign) X(pthread_create)
 
 enum function {
 #define NAME(name) f_##name,
@@ -135,7 +138,8 @@ WRAP(int, poll, (struct pollfd *files, nfds_t count, int timeout), (files, count
 WRAP(int, madvise, (void *at, size_t size, int advice), (at, size, advice), -1)
 WRAP(int, sched_getaffinity, (pid_t process, size_t size, cpu_set_t *set), (process, size, set), -1)
 WRAP(int, getrlimit, (__rlimit_resource_t resource, struct rlimit *limit), (resource, limit), -1)
-WRAP(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t size), (fd, level, name, value, size), -1)
+WRAP(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t size), (fd, level, name, value, size),
+     -1)
 WRAP(int, getaddrinfo, (const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result),
      (node, service, hints, result), error_code)
 
@@ -178,7 +182,8 @@ WRAP_OPEN(open64)
 struct dirent;
 struct __dirstream;
 struct dirent *readdir(struct __dirstream *folder) {
-    struct dirent *(*next)(struct __dirstream *) = (struct dirent * (*)(struct __dirstream *)) dlsym(RTLD_NEXT, "readdir");
+    struct dirent *(*next)(struct __dirstream *) =
+        (struct dirent * (*)(struct __dirstream *)) dlsym(RTLD_NEXT, "readdir");
     return fails(f_readdir) ? NULL : next(folder);
 }
 struct __dirstream *opendir(const char *path) {

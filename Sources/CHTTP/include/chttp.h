@@ -55,8 +55,8 @@ typedef struct {
 chttp_session *chttp_open(void);
 void chttp_close(chttp_session *session);
 
-// One request; redirects are not followed. Proxies are those of the environment (https_proxy, no_proxy, ...), and so are
-// certificates that are to be trusted in place of the system's (CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR).
+// One request; redirects are not followed. Proxies are those of the environment (https_proxy, no_proxy, ...), and so
+// are certificates that are to be trusted in place of the system's (CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR).
 chttp_result chttp_get(chttp_session *session, const chttp_request *request);
 
 // The parts of an http or https URL, as the requests understand it; to be freed with chttp_free_url.

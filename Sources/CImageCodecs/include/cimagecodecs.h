@@ -1,4 +1,5 @@
-// libpng, libjpeg-turbo, libwebp, libheif, libjxl, libtiff, Little CMS and the inner loops of resampling, for ImageCodecs.
+// libpng, libjpeg-turbo, libwebp, libheif, libjxl, libtiff, Little CMS and the inner loops of resampling, for
+// ImageCodecs.
 //
 // The first two report errors by longjmp, which must not cross Swift frames: every function here catches its own
 // and returns false, with one sentence in `message`. A reader looks at the caller's bytes and never copies them,
@@ -117,8 +118,8 @@ bool cimage_jpeg_read_header(cimage_jpeg_reader *reader, cimage_jpeg_header *hea
 /// Whether the file is sound but of a kind that libjpeg-turbo does not read, after the header could not be read.
 bool cimage_jpeg_is_unsupported(const cimage_jpeg_reader *reader);
 
-/// Reads the pixels as 8-bit RGB (`3 * width * height` bytes) or, of four components, inverted CMYK (`4 * width * height`
-/// bytes). A file that is cut off may lack a tenth of its rows.
+/// Reads the pixels as 8-bit RGB (`3 * width * height` bytes) or, of four components, inverted CMYK (`4 * width *
+/// height` bytes). A file that is cut off may lack a tenth of its rows.
 bool cimage_jpeg_read_pixels(cimage_jpeg_reader *reader, uint8_t *pixels, cimage_jpeg_damage *damage);
 
 /// The EXIF block (a TIFF file, after "Exif\0\0"), or NULL. Valid while the reader lives.
@@ -204,8 +205,8 @@ bool cimage_heif_can_write(cimage_heif_kind kind);
 bool cimage_avif_encode(const cimage_picture *picture, int quality, const uint8_t *exif, uint32_t exif_size,
                         cimage_buffer *output, char message[CIMAGE_MESSAGE_SIZE]);
 
-/// Encodes a picture as JPEG XL at a distance (0: lossless, 1: hardly to be told from the original, 25: the worst), with an
-/// EXIF block behind four bytes of zeros.
+/// Encodes a picture as JPEG XL at a distance (0: lossless, 1: hardly to be told from the original, 25: the worst),
+/// with an EXIF block behind four bytes of zeros.
 bool cimage_jxl_encode(const cimage_picture *picture, float distance, const uint8_t *exif, uint32_t exif_size,
                        cimage_buffer *output, char message[CIMAGE_MESSAGE_SIZE]);
 
@@ -232,8 +233,8 @@ void cimage_colour_transform_destroy(cimage_colour_transform *transform);
 void cimage_colour_transform_apply(const cimage_colour_transform *transform, const uint8_t *source,
                                    uint8_t *destination, size_t pixels);
 
-/// A profile of RGB with these chromaticities (x and y of white, red, green, blue) and a power law, or sRGB's curve when
-/// `gamma` is 0. The same bytes for the same numbers.
+/// A profile of RGB with these chromaticities (x and y of white, red, green, blue) and a power law, or sRGB's curve
+/// when `gamma` is 0. The same bytes for the same numbers.
 bool cimage_profile_create(const double chromaticities[8], double gamma, cimage_buffer *profile);
 
 /// Converts CMYK without a profile, the complements of the inks multiplied.

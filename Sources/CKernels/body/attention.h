@@ -1,6 +1,6 @@
-// Attention in tiles of keys with a running maximum and sum (Milakov & Gimelshein 2018). A vector's lanes are queries: the
-// scores of two vectors of queries and a tile of keys are a matrix [keys][queries] that stays in the first-level cache,
-// maxima and sums run down its columns, and keys and values are read where they lie.
+// Attention in tiles of keys with a running maximum and sum (Milakov & Gimelshein 2018). A vector's lanes are queries:
+// the scores of two vectors of queries and a tile of keys are a matrix [keys][queries] that stays in the first-level
+// cache, maxima and sums run down its columns, and keys and values are read where they lie.
 
 // Queries worked at together.
 enum { LANES = 2 * W };
@@ -21,7 +21,8 @@ INLINE void pack_queries(const float *queries, size_t ld, size_t rows, size_t de
 }
 
 // [depth][LANES], each lane times its factor, as rows of the output.
-INLINE void unpack_output(const float *packed, const float *factors, float *output, size_t ld, size_t rows, size_t depth) {
+INLINE void unpack_output(const float *packed, const float *factors, float *output, size_t ld, size_t rows,
+                          size_t depth) {
     size_t d = 0;
     for (; d + 8 <= depth; d += 8)
         for (size_t h = 0; h < LANES && h < rows; h += W) {
@@ -71,9 +72,9 @@ INLINE void hide_later(float *scores, size_t first, size_t keys, size_t query) {
         for (size_t r = 0; r < LANES && query + r < first + j; r++) scores[j * LANES + r] = -3e38f;
 }
 
-INLINE void attend(const int pairs, const float *queries, size_t ldq, const float *keys, const float *values, size_t ldk,
-                   float *output, size_t ldo, size_t rows, size_t tokens, size_t depth, float scale, ptrdiff_t causal_from,
-                   float *scratch) {
+INLINE void attend(const int pairs, const float *queries, size_t ldq, const float *keys, const float *values,
+                   size_t ldk, float *output, size_t ldo, size_t rows, size_t tokens, size_t depth, float scale,
+                   ptrdiff_t causal_from, float *scratch) {
     // Pairs of keys' channels, and of values' rows.
     const size_t ldv = ldk, per = pairs ? 2 : 1;
     ldk /= per;
@@ -105,9 +106,9 @@ INLINE void attend(const int pairs, const float *queries, size_t ldq, const floa
                 if (j % per == 0) fetch_part(v + (step + j) / per * ldv, depth, 0, 1);
             }
             for (size_t j = 0; j < count; j += ROWS)
-                (pairs ? NAME(tile_pairs) : NAME(tile))(count - j < ROWS ? count - j : ROWS, k + j * ldk, (ptrdiff_t)ldk,
-                                                        q + g * depth * LANES, LANES, W, scores + j * LANES, LANES,
-                                                        depth / per, 0);
+                (pairs ? NAME(tile_pairs) : NAME(tile))(count - j < ROWS ? count - j : ROWS, k + j * ldk,
+                                                        (ptrdiff_t)ldk, q + g * depth * LANES, LANES, W,
+                                                        scores + j * LANES, LANES, depth / per, 0);
             if (causal_from >= 0) hide_later(scores, first, count, (size_t)causal_from + g * LANES);
             online_softmax(scores, count, y, depth, maxima + g * LANES, sums + g * LANES);
             if (pairs) NAME(pair_rows)(scores, LANES, count, LANES, scores, LANES);
@@ -125,9 +126,9 @@ INLINE void attend(const int pairs, const float *queries, size_t ldq, const floa
     }
 }
 
-static void NAME(attention)(int pairs, const float *queries, size_t ldq, const float *keys, const float *values, size_t ldk,
-                            float *output, size_t ldo, size_t rows, size_t tokens, size_t depth, float scale,
-                            ptrdiff_t causal_from, float *scratch) {
+static void NAME(attention)(int pairs, const float *queries, size_t ldq, const float *keys, const float *values,
+                            size_t ldk, float *output, size_t ldo, size_t rows, size_t tokens, size_t depth,
+                            float scale, ptrdiff_t causal_from, float *scratch) {
     if (pairs)
         attend(1, queries, ldq, keys, values, ldk, output, ldo, rows, tokens, depth, scale, causal_from, scratch);
     else

@@ -1,18 +1,22 @@
 // Loops over rows of channels: epilogues, norms, activations. The last vector of a row may be a part of one.
 #define COLUMNS(n) for (size_t j = 0; j < (n); j += W)
 
-INLINE vf finished(vf x, const ck_epilogue *e, const float *residual, size_t j, size_t left, const ck_activation activation) {
+INLINE vf finished(vf x, const ck_epilogue *e, const float *residual, size_t j, size_t left,
+                   const ck_activation activation) {
     if (e->bias) x = x + load_part(e->bias + j, left);
     x = activated(x, activation);
     if (residual) x = x + load_part(residual + j, left);
     return x;
 }
 
-INLINE void finish_rows(float *c, ptrdiff_t ldc, ptrdiff_t ldr, size_t rows, size_t columns, const ck_epilogue *e, const ck_activation activation) {
+INLINE void finish_rows(float *c, ptrdiff_t ldc, ptrdiff_t ldr, size_t rows, size_t columns, const ck_epilogue *e,
+                        const ck_activation activation) {
     for (size_t r = 0; r < rows; r++) {
         float *row = c + (ptrdiff_t)r * ldc;
         const float *residual = e->residual ? e->residual + (ptrdiff_t)r * ldr : NULL;
-        COLUMNS(columns) store_part(row + j, finished(load_part(row + j, columns - j), e, residual, j, columns - j, activation), columns - j);
+        COLUMNS(columns)
+        store_part(row + j, finished(load_part(row + j, columns - j), e, residual, j, columns - j, activation),
+                   columns - j);
     }
 }
 
@@ -26,8 +30,8 @@ static void NAME(finish)(float *c, ptrdiff_t ldc, ptrdiff_t ldr, size_t rows, si
     }
 }
 
-static void NAME(gate)(float *c, ptrdiff_t ldc, const float *gates, ptrdiff_t ldg, size_t rows, size_t columns, const float *bias,
-                       const float *gate_bias) {
+static void NAME(gate)(float *c, ptrdiff_t ldc, const float *gates, ptrdiff_t ldg, size_t rows, size_t columns,
+                       const float *bias, const float *gate_bias) {
     for (size_t r = 0; r < rows; r++) {
         float *row = c + (ptrdiff_t)r * ldc;
         const float *gate = gates + (ptrdiff_t)r * ldg;
@@ -41,8 +45,8 @@ static void NAME(gate)(float *c, ptrdiff_t ldc, const float *gates, ptrdiff_t ld
     }
 }
 
-INLINE void affine_rows(const float *x, size_t ldx, float *y, size_t ldy, size_t rows, size_t columns, const float *scale,
-                        const float *shift, const ck_activation activation, ptrdiff_t ahead) {
+INLINE void affine_rows(const float *x, size_t ldx, float *y, size_t ldy, size_t rows, size_t columns,
+                        const float *scale, const float *shift, const ck_activation activation, ptrdiff_t ahead) {
     for (size_t r = 0; r < rows; r++)
         COLUMNS(columns) {
             size_t left = columns - j;
@@ -52,8 +56,8 @@ INLINE void affine_rows(const float *x, size_t ldx, float *y, size_t ldy, size_t
         }
 }
 
-static void NAME(affine)(const float *x, size_t ldx, float *y, size_t ldy, size_t rows, size_t columns, const float *scale,
-                         const float *shift, ck_activation activation, ptrdiff_t ahead) {
+static void NAME(affine)(const float *x, size_t ldx, float *y, size_t ldy, size_t rows, size_t columns,
+                         const float *scale, const float *shift, ck_activation activation, ptrdiff_t ahead) {
     if (activation == CK_SILU)
         affine_rows(x, ldx, y, ldy, rows, columns, scale, shift, CK_SILU, ahead);
     else if (activation == CK_NONE)
@@ -71,14 +75,16 @@ static void NAME(column_sums)(const float *x, size_t ldx, size_t rows, size_t co
     size_t j = 0;
     for (; j + 2 * W <= columns; j += 2 * W) {
         vd s[4], q[4];
-        for (int i = 0; i < 4; i++) s[i] = *(vd_unaligned *)(sums + j + W / 2 * i), q[i] = *(vd_unaligned *)(squares + j + W / 2 * i);
+        for (int i = 0; i < 4; i++)
+            s[i] = *(vd_unaligned *)(sums + j + W / 2 * i), q[i] = *(vd_unaligned *)(squares + j + W / 2 * i);
         for (size_t r = 0; r < rows; r++)
             for (int i = 0; i < 4; i++) {
                 vd v = __builtin_convertvector(*(const vh_unaligned *)(x + r * ldx + j + W / 2 * i), vd);
                 s[i] = s[i] + v;
                 q[i] = v * v + q[i];
             }
-        for (int i = 0; i < 4; i++) *(vd_unaligned *)(sums + j + W / 2 * i) = s[i], *(vd_unaligned *)(squares + j + W / 2 * i) = q[i];
+        for (int i = 0; i < 4; i++)
+            *(vd_unaligned *)(sums + j + W / 2 * i) = s[i], *(vd_unaligned *)(squares + j + W / 2 * i) = q[i];
     }
     for (size_t r = 0; r < rows; r++)
         for (size_t i = j; i < columns; i++) {
@@ -88,7 +94,8 @@ static void NAME(column_sums)(const float *x, size_t ldx, size_t rows, size_t co
         }
 }
 
-static void NAME(layer_norm)(const float *x, float *y, size_t rows, size_t columns, const float *weight, const float *bias, float epsilon) {
+static void NAME(layer_norm)(const float *x, float *y, size_t rows, size_t columns, const float *weight,
+                             const float *bias, float epsilon) {
     for (size_t r = 0; r < rows; r++, x += columns, y += columns) {
         vf total = splat(0);
         COLUMNS(columns) total = total + load_part(x + j, columns - j);

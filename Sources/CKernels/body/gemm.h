@@ -1,7 +1,8 @@
 // Matrix products on packed panels.
 
-// Rows of the tile of results that stays in registers, two vectors each: 24 of AVX-512's 32 registers, 12 of AVX2's 16, 24 of
-// NEON's 32 and 8 of SSE2's 16, which take two for a vector. (Of SSE2's, 2 rows are faster than 3 and 4 by 1.14 and 1.07.)
+// Rows of the tile of results that stays in registers, two vectors each: 24 of AVX-512's 32 registers, 12 of AVX2's 16,
+// 24 of NEON's 32 and 8 of SSE2's 16, which take two for a vector. (Of SSE2's, 2 rows are faster than 3 and 4 by 1.14
+// and 1.07.)
 #if CK_AVX512
 enum { ROWS = 12 };
 #elif CK_AVX2 || defined(__aarch64__)
@@ -10,12 +11,12 @@ enum { ROWS = 6 };
 enum { ROWS = 2 };
 #endif
 
-// c[MR x NV W] (+)= a * b. Value p of row r of `a` lies at a[r * row + p * step]; the second vector of a row of `b` lies
-// `next` after the first. Of the last vector of each row of the result `part` values are written. With PAIRS
-// the floats of `a` and `b` are pairs of bfloat16.
-INLINE void micro(const int PAIRS, const int MR, const int NV, const float *restrict a, const ptrdiff_t row, const ptrdiff_t step,
-                  const float *restrict b, ptrdiff_t ldb, ptrdiff_t next, float *restrict c, ptrdiff_t ldc, size_t k,
-                  int accumulate, const size_t part) {
+// c[MR x NV W] (+)= a * b. Value p of row r of `a` lies at a[r * row + p * step]; the second vector of a row of `b`
+// lies `next` after the first. Of the last vector of each row of the result `part` values are written. With PAIRS the
+// floats of `a` and `b` are pairs of bfloat16.
+INLINE void micro(const int PAIRS, const int MR, const int NV, const float *restrict a, const ptrdiff_t row,
+                  const ptrdiff_t step, const float *restrict b, ptrdiff_t ldb, ptrdiff_t next, float *restrict c,
+                  ptrdiff_t ldc, size_t k, int accumulate, const size_t part) {
     vf acc[ROWS][2];
 #pragma clang loop unroll(full)
     for (int r = 0; r < MR; r++)
@@ -48,8 +49,9 @@ INLINE void micro(const int PAIRS, const int MR, const int NV, const float *rest
         }
 }
 
-INLINE void micro_rows(const int PAIRS, size_t rows, const int NV, const float *a, const ptrdiff_t row, const ptrdiff_t step, const float *b,
-                       ptrdiff_t ldb, ptrdiff_t next, float *c, ptrdiff_t ldc, size_t k, int accumulate, const size_t part) {
+INLINE void micro_rows(const int PAIRS, size_t rows, const int NV, const float *a, const ptrdiff_t row,
+                       const ptrdiff_t step, const float *b, ptrdiff_t ldb, ptrdiff_t next, float *c, ptrdiff_t ldc,
+                       size_t k, int accumulate, const size_t part) {
 #define CASE(n) case n: micro(PAIRS, n, NV, a, row, step, b, ldb, next, c, ldc, k, accumulate, part); break;
     switch (rows) {
 #if CK_AVX512
@@ -116,7 +118,8 @@ INLINE void load_transposed(const void *weight, int half, size_t n, size_t k, si
     transpose8(out);
 }
 
-INLINE void pack_any(const void *weight, const int half, size_t n, size_t k, size_t first, size_t from, size_t count, float *panel) {
+INLINE void pack_any(const void *weight, const int half, size_t n, size_t k, size_t first, size_t from, size_t count,
+                     float *panel) {
     size_t p = 0;
     for (; p + 8 <= count; p += 8)
         for (size_t h = 0; h < CK_PANEL; h += W) {
@@ -129,14 +132,16 @@ INLINE void pack_any(const void *weight, const int half, size_t n, size_t k, siz
             panel[p * CK_PANEL + r] = first + r < n ? weight_at(weight, half, (first + r) * k + from + p) : 0;
 }
 
-static void NAME(pack)(const void *weight, int half, size_t n, size_t k, size_t first, size_t from, size_t count, float *panel) {
+static void NAME(pack)(const void *weight, int half, size_t n, size_t k, size_t first, size_t from, size_t count,
+                       float *panel) {
     if (half)
         pack_any(weight, 1, n, k, first, from, count, panel);
     else
         pack_any(weight, 0, n, k, first, from, count, panel);
 }
 
-static void NAME(pack_convolution)(const void *weight, int half, size_t n, size_t channels, size_t taps, size_t first, float *panel) {
+static void NAME(pack_convolution)(const void *weight, int half, size_t n, size_t channels, size_t taps, size_t first,
+                                   float *panel) {
     size_t k = channels * taps, p = 0, c = 0, t = 0;  // p = c * taps + t
     for (; p + 8 <= k; p += 8) {
         vf rows[CK_PANEL / W][8];
@@ -153,7 +158,8 @@ static void NAME(pack_convolution)(const void *weight, int half, size_t n, size_
     }
 }
 
-INLINE void matvec_any(const float *x, size_t ldx, const void *weight, const int half, float *y, size_t ldy, size_t rows, size_t n, size_t k) {
+INLINE void matvec_any(const float *x, size_t ldx, const void *weight, const int half, float *y, size_t ldy,
+                       size_t rows, size_t n, size_t k) {
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < n; j++) {
             const float *row = x + r * ldx;
@@ -169,7 +175,8 @@ INLINE void matvec_any(const float *x, size_t ldx, const void *weight, const int
         }
 }
 
-static void NAME(matvec)(const float *x, size_t ldx, const void *weight, int half, float *y, size_t ldy, size_t rows, size_t n, size_t k) {
+static void NAME(matvec)(const float *x, size_t ldx, const void *weight, int half, float *y, size_t ldy, size_t rows,
+                         size_t n, size_t k) {
     if (half)
         matvec_any(x, ldx, weight, 1, y, ldy, rows, n, k);
     else

@@ -3,24 +3,28 @@
 // Functions of their own: inlined into larger loops, the tile's registers would be spilled.
 
 // Up to ROWS rows of `a`, each contiguous, by two whole vectors.
-static __attribute__((noinline)) void PRODUCT(tile)(size_t rows, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,
-                                                 ptrdiff_t next, float *c, ptrdiff_t ldc, size_t k, int accumulate) {
+static __attribute__((noinline)) void PRODUCT(tile)(size_t rows, const float *a, ptrdiff_t lda, const float *b,
+                                                    ptrdiff_t ldb, ptrdiff_t next, float *c, ptrdiff_t ldc, size_t k,
+                                                    int accumulate) {
     micro_rows(PAIRS, rows, 2, a, lda, 1, b, ldb, next, c, ldc, k, accumulate, W);
 }
 // Up to ROWS columns of `a`, rows `lda` apart: the product with the transposed.
-static __attribute__((noinline)) void PRODUCT(tile_transposed)(size_t rows, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,
-                                                            float *c, ptrdiff_t ldc, size_t k, int accumulate) {
+static __attribute__((noinline)) void PRODUCT(tile_transposed)(size_t rows, const float *a, ptrdiff_t lda,
+                                                               const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc,
+                                                               size_t k, int accumulate) {
     micro_rows(PAIRS, rows, 2, a, 1, lda, b, ldb, W, c, ldc, k, accumulate, W);
 }
 
 // The whole tile, by far the most frequent.
-static __attribute__((noinline)) void PRODUCT(tile_full)(const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, ptrdiff_t next,
-                                                      float *c, ptrdiff_t ldc, size_t k, int accumulate) {
+static __attribute__((noinline)) void PRODUCT(tile_full)(const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,
+                                                         ptrdiff_t next, float *c, ptrdiff_t ldc, size_t k,
+                                                         int accumulate) {
     micro(PAIRS, ROWS, 2, a, lda, 1, b, ldb, next, c, ldc, k, accumulate, W);
 }
 // At most two vectors, nothing past `columns` touched.
-static __attribute__((noinline)) void PRODUCT(tile_edge)(size_t rows, size_t columns, const float *a, ptrdiff_t lda, const float *b,
-                                                      ptrdiff_t ldb, ptrdiff_t next, float *c, ptrdiff_t ldc, size_t k, int accumulate) {
+static __attribute__((noinline)) void PRODUCT(tile_edge)(size_t rows, size_t columns, const float *a, ptrdiff_t lda,
+                                                         const float *b, ptrdiff_t ldb, ptrdiff_t next, float *c,
+                                                         ptrdiff_t ldc, size_t k, int accumulate) {
     if (columns > W)
         micro_rows(PAIRS, rows, 2, a, lda, 1, b, ldb, next, c, ldc, k, accumulate, columns - W);
     else if (columns == W)
@@ -29,8 +33,8 @@ static __attribute__((noinline)) void PRODUCT(tile_edge)(size_t rows, size_t col
         micro_rows(PAIRS, rows, 1, a, lda, 1, b, ldb, next, c, ldc, k, accumulate, columns);
 }
 
-static void PRODUCT(gemm)(const float *a, ptrdiff_t lda, const float *packed, ptrdiff_t panel_stride, float *c, ptrdiff_t ldc,
-                       size_t m, size_t n, size_t k, int accumulate) {
+static void PRODUCT(gemm)(const float *a, ptrdiff_t lda, const float *packed, ptrdiff_t panel_stride, float *c,
+                          ptrdiff_t ldc, size_t m, size_t n, size_t k, int accumulate) {
     // Two vectors are one panel or two.
     const ptrdiff_t next = W < CK_PANEL ? W : panel_stride;
     size_t blocks = (k + K_BLOCK - 1) / K_BLOCK, block = blocks ? (k + blocks - 1) / blocks : 0;

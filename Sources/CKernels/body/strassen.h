@@ -2,8 +2,8 @@
 //     C11 = A11 B11 + A12 B21            C12 = X + S1 T1 + S4 B22
 //     C21 = X + S3 T3 + A22 T4           C22 = X + S3 T3 + S1 T1       where X = A11 B11 + S2 T2
 
-// S1 = A21 + A22, S2 = S1 - A11, S3 = A11 - A21, S4 = A12 - S2: from `rows` rows and the `rows` rows after them, `k` columns
-// and the `k` columns after these, k a multiple of the vectors' length.
+// S1 = A21 + A22, S2 = S1 - A11, S3 = A11 - A21, S4 = A12 - S2: from `rows` rows and the `rows` rows after them, `k`
+// columns and the `k` columns after these, k a multiple of the vectors' length.
 static void NAME(strassen_rows)(const float *a, ptrdiff_t lda, size_t rows, size_t k, float *s) {
     for (size_t r = 0; r < rows; r++) {
         const float *upper = a + (ptrdiff_t)r * lda, *lower = upper + (ptrdiff_t)rows * lda;
@@ -22,7 +22,8 @@ static void NAME(strassen_rows)(const float *a, ptrdiff_t lda, size_t rows, size
 // T1 = B12 - B11, T2 = B22 - T1, T3 = B22 - B12, T4 = B21 - T2, of two panels [2 k][16].
 static void NAME(strassen_panels)(const float *left, const float *right, size_t k, float *t, ptrdiff_t stride) {
     for (size_t p = 0; p < k * CK_PANEL; p += W) {
-        vf b11 = load(left + p), b12 = load(right + p), b21 = load(left + k * CK_PANEL + p), b22 = load(right + k * CK_PANEL + p);
+        vf b11 = load(left + p), b12 = load(right + p), b21 = load(left + k * CK_PANEL + p),
+           b22 = load(right + k * CK_PANEL + p);
         vf t1 = b12 - b11, t2 = b22 - t1;
         store(t + p, t1);
         store(t + stride + p, t2);
@@ -33,7 +34,8 @@ static void NAME(strassen_panels)(const float *left, const float *right, size_t 
 
 // Completes C12, C21 and C22, where C11 holds A11 B11, C12 S4 B22, C21 A22 T4; `products` are S2 T2, S1 T1, S3 T3, each
 // [rows][columns]. C12 lies `right` floats after C11.
-static void NAME(strassen_sums)(float *c, ptrdiff_t ldc, ptrdiff_t right, size_t rows, size_t columns, const float *products) {
+static void NAME(strassen_sums)(float *c, ptrdiff_t ldc, ptrdiff_t right, size_t rows, size_t columns,
+                                const float *products) {
     const size_t size = rows * columns;
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < columns; j += W) {

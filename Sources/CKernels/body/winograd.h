@@ -1,11 +1,12 @@
 // Winograd's F(4x4, 3x3) (Lavin & Gray 2016): 36 multiplications where the direct algorithm takes 144.
 //
-// The polynomials are evaluated at 0, p, -p, 2 p, -2 p and infinity: with p = 1 for float32, and for products of bfloat16
-// with p = 3/4, where the error is half as large (of a convolution of white noise, 1.2 % instead of 2.6 %).
+// The polynomials are evaluated at 0, p, -p, 2 p, -2 p and infinity: with p = 1 for float32, and for products of
+// bfloat16 with p = 3/4, where the error is half as large (of a convolution of white noise, 1.2 % instead of 2.6 %).
 #define POINT(pairs) ((pairs) ? 0.75f : 1.0f)
 
 INLINE void input_1d(const float p, const vf d[6], vf o[6]) {
-    const vf four = splat(4 * p * p), five = splat(5 * p * p), two = splat(2 * p), one = splat(p), square = splat(p * p);
+    const vf four = splat(4 * p * p), five = splat(5 * p * p), two = splat(2 * p), one = splat(p),
+             square = splat(p * p);
     vf a = d[4] - four * d[2], b = one * (d[3] - four * d[1]);
     vf c = d[4] - square * d[2], e = two * (d[3] - square * d[1]);
     o[0] = splat(4 * p * p * p * p) * d[0] + (d[4] - five * d[2]);
@@ -47,7 +48,8 @@ INLINE void input_tiles(const int pairs, const float *strip, size_t strip_width,
         for (size_t c = 0; c < whole; c += W)
             input_tile(pairs, strip + c, row, strip_channels, v + c / values, position_stride, W);
         if (whole < channels)
-            input_tile(pairs, strip + whole, row, strip_channels, v + whole / values, position_stride, channels - whole);
+            input_tile(pairs, strip + whole, row, strip_channels, v + whole / values, position_stride,
+                       channels - whole);
     }
 }
 
@@ -67,8 +69,9 @@ INLINE void output_1d(const float p, const vf m[6], vf o[4]) {
     o[3] = splat(p * p * p) * (b + splat(8) * d) + m[5];
 }
 
-INLINE void output_tile(const float p, const float *m, size_t position_stride, float *y, size_t row_stride, size_t pixel_stride, size_t height,
-                        size_t width, const float *bias, const float *residual, const size_t channels) {
+INLINE void output_tile(const float p, const float *m, size_t position_stride, float *y, size_t row_stride,
+                        size_t pixel_stride, size_t height, size_t width, const float *bias, const float *residual,
+                        const size_t channels) {
     vf rows[4][6];
     for (size_t x = 0; x < 6; x++) {
         vf d[6], o[4];
@@ -90,8 +93,9 @@ INLINE void output_tile(const float p, const float *m, size_t position_stride, f
 }
 
 #define LINE 16  // floats of a cache line
-INLINE void output_tiles(const int pairs, const float *m, size_t ldm, size_t position_stride, size_t tiles, size_t channels,
-                         float *y, size_t row_stride, size_t pixel_stride, size_t height, size_t width, const ck_epilogue *e) {
+INLINE void output_tiles(const int pairs, const float *m, size_t ldm, size_t position_stride, size_t tiles,
+                         size_t channels, float *y, size_t row_stride, size_t pixel_stride, size_t height, size_t width,
+                         const ck_epilogue *e) {
     const float p = POINT(pairs);
     for (size_t t = 0; t < tiles; t++)
         for (size_t c = 0; c < channels; c += W) {
@@ -101,17 +105,19 @@ INLINE void output_tiles(const int pairs, const float *m, size_t ldm, size_t pos
             // Lines to be written are read first, too: the next tile but one of so many rows is fetched early enough.
             if (c % LINE == 0)
                 for (size_t i = 0; i < height; i++)
-                    for (size_t x = 0; x < 4; x++) __builtin_prefetch(y + at + (8 + x) * pixel_stride + i * row_stride, 1);
+                    for (size_t x = 0; x < 4; x++)
+                        __builtin_prefetch(y + at + (8 + x) * pixel_stride + i * row_stride, 1);
             if (channels - c >= W)
                 output_tile(p, in, position_stride, y + at, row_stride, pixel_stride, height, left, bias, residual, W);
             else
-                output_tile(p, in, position_stride, y + at, row_stride, pixel_stride, height, left, bias, residual, channels - c);
+                output_tile(p, in, position_stride, y + at, row_stride, pixel_stride, height, left, bias, residual,
+                            channels - c);
         }
 }
 
-static void NAME(winograd_output)(int pairs, const float *m, size_t ldm, size_t position_stride, size_t tiles, size_t channels,
-                                  float *y, size_t row_stride, size_t pixel_stride, size_t height, size_t width,
-                                  const ck_epilogue *e) {
+static void NAME(winograd_output)(int pairs, const float *m, size_t ldm, size_t position_stride, size_t tiles,
+                                  size_t channels, float *y, size_t row_stride, size_t pixel_stride, size_t height,
+                                  size_t width, const ck_epilogue *e) {
     if (pairs)
         output_tiles(1, m, ldm, position_stride, tiles, channels, y, row_stride, pixel_stride, height, width, e);
     else
@@ -140,7 +146,8 @@ INLINE void weights_row(const float p, const vf g[3], float *to, size_t position
         store(to + second[pair] * position_stride, high);
     }
 }
-INLINE void weights_rows(const int pairs, const int pair, const float *taps, size_t count, float *low, float *high, size_t position_stride) {
+INLINE void weights_rows(const int pairs, const int pair, const float *taps, size_t count, float *low, float *high,
+                         size_t position_stride) {
     const float p = POINT(pairs);
     for (size_t c = 0; c < count; c++)
         for (size_t h = 0; h < CK_PANEL; h += W) {
