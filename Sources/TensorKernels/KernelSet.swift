@@ -8,7 +8,7 @@ public struct KernelSet: @unchecked Sendable {
     public let name: String
     /// Constants.
     let table: ck_kernels
-    /// Of products.
+    /// How exactly products are computed with it; by default in full.
     public var precision = Precision.full
     /// What multiplies matrices in place of the table's kernel.
     let blas: BLAS?
