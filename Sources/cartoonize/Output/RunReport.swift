@@ -30,8 +30,8 @@ struct RunReport: Encodable {
         /// The median of one denoising step.
         var step: Double
         var decode: Double
-        /// Looking at the picture with the model's safety checker.
-        var safety: Double
+        /// Looking at the picture with the model's safety checker; nil where none was run.
+        var safety: Double?
         /// The picture: bringing it to its size, encoding, writing.
         var write: Double
         /// From the start, or the end of the picture before, to the end. In a batch, photos are read and pictures written
@@ -46,17 +46,18 @@ extension RunReport.Timings {
         self.init(
             read: read.seconds, load: stages.load, text: stages.text, encode: stages.encode,
             step: steps.isEmpty ? 0 : (steps[(steps.count - 1) / 2] + steps[steps.count / 2]) / 2,
-            decode: stages.decode, safety: stages.safety, write: write.seconds, total: total.seconds)
+            decode: stages.decode, safety: stages.safety > 0 ? stages.safety : nil, write: write.seconds,
+            total: total.seconds)
     }
 
     /// One line for a person.
     var summary: String {
-        let stages = [
+        let stages: [(String, Double?)] = [
             ("read", read), ("load", load), ("text", text), ("encode", encode), ("step", step), ("decode", decode),
             ("safety", safety), ("write", write), ("total", total),
         ]
-        let run = stages.filter { $0.0 != "safety" || $0.1 > 0 }
-        return run.map { String(format: "\($0) %.3f s", $1) }.joined(separator: ", ")
+        return stages.compactMap { name, time in time.map { String(format: "\(name) %.3f s", $0) } }
+            .joined(separator: ", ")
     }
 }
 
