@@ -47,7 +47,7 @@ import Testing
         #expect(file.metadata.count == 10_000 && file.metadata["9999"] == "a")
         for (wrong, reason) in [
             (#""a":1"#, "expected “\""), (#""a":"\x""#, "unknown escape"), ("\"a\u{1}\":\"\"", "control character"),
-            (#""a":"b"#, "without its end"), (#""a""#, "expected “:”"),
+            (#""a":"b"#, "ends too early"), (#""a""#, "expected “:”"),
         ] {
             let url = try folder.write(notes(wrong), as: "b.safetensors")
             let error = try #require(thrownError(CheckpointError.self) { try SafetensorsFile(url) })
