@@ -146,6 +146,9 @@ INLINE void store_bfloat16(void *p, vf v, size_t n) {
 // values for zero, too. The product of two bfloat16 values is exact in float32.
 INLINE vf dot_pairs(vf a, vf b, vf sum) {
 #if CK_BF16
+#if __clang_major__ < 18
+    __asm__("" : "+v"(a));  // else clang 17, Swift 6.0's, crashes where it takes a broadcast value for pairs
+#endif
     return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
 #else
     const vu second = (vu){} + 0xffff0000;
