@@ -37,9 +37,12 @@ private let absentKernels = KernelSet.names.filter { name in !KernelSet.availabl
         #expect(try differences(folder.data("1.png"), folder.data("2.png")) == nil)
     }
 
+    /// Those that do their own products.
+    private static let ownKernels = KernelSet.available.filter { $0.name != "blas" }
+
     /// Half precision where the processor has it: another image, which says so and is repeated by what it says, for any
     /// number of threads. Elsewhere a note, and the image of full precision.
-    @Test(arguments: KernelSet.available.filter { $0.name != "blas" }) func halfPrecision(kernels: KernelSet) throws {
+    @Test(arguments: ownKernels) func halfPrecision(kernels: KernelSet) throws {
         let folder = try folderWithPhoto()
         func make(_ output: String, _ options: String...) throws -> String {
             let outcome = try Program.run(
