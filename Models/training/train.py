@@ -21,7 +21,8 @@ from styles import ATTRIBUTES, STYLES, held_out, random_request
 
 CROPS = ((160, 3), (256, 1))  # pixels, batch
 GROUP = 160, 4  # the same of a group: one crop, drawn in ways that differ by one thing alone
-CONTRAST = 0.25  # the weight of what differs within a group
+CONTRAST = 0.5  # the weight of what differs within a group
+KINDS = {"style": 0.35, "line": 0.15, "colour": 0.1, "tones": 0.4}  # how often a group is of each; colours are learnt first
 GROUPED = 0.7  # how often a batch is a group
 MARGIN = 16  # a crop's side that is no side of the picture: what is drawn there depends on what is outside
 SECOND = 499  # the second of two steps, trailing
@@ -77,12 +78,24 @@ class Pairs:
 
     def group(self, rng, size, count):
         """The same of one crop and at most `count` requests that differ by one thing alone."""
+        kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
         while True:
             drawings, asked, groups = self.view(rng, size)
-            if len(groups) > 1 or rng.random() < 0.1: break
-        layers = rng.permutation(groups[rng.integers(len(groups))])[:count]
+            groups = [group for group in groups if differs_by(asked, group) == kind]
+            if len(groups) > 1 or groups and rng.random() < 0.1: break
+        layers = [int(n) for n in rng.permutation(groups[rng.integers(len(groups))])]
+        # Cartoon and comic, which are nearest, are compared whenever both are there.
+        layers.sort(key=lambda n: kind == "style" and asked[n - 1][0] not in ("cartoon", "comic"))
+        layers = layers[:count]
         photo, drawn, mask = self.crop(rng, size, drawings, layers)
         return [(photo, d, phrase(rng, *asked[n - 1]), mask) for d, n in zip(drawn, layers)]
+
+
+def differs_by(asked, group):
+    """What the requests of a group differ by: "style" or an attribute's name."""
+    (style, first), *others = (asked[n - 1] for n in group)
+    if any(other != style for other, _ in others): return "style"
+    return next(name for name in ATTRIBUTES if any(values.get(name) != first.get(name) for _, values in others))
 
 
 def images(blocks):
