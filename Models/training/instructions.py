@@ -67,8 +67,9 @@ a stained glass window,make it better,do something nice,surprise me,a marble sta
 pixel art,make it 3D,sunglasses on everyone,a LEGO scene,zoom in,enhance""".replace("\n", "").split(",")
 
 
-SUMMARY = ("cartoon, comic, anime, pencil sketch, ink drawing and watercolor, with no, thin or bold lines, natural, vivid, pastel, "
-           "sepia or no colors, and few, many or smooth tones")
+*FIRST, LAST = (names.split(",")[0] for names in NAMES.values())
+SUMMARY = (f"{', '.join(FIRST)} and {LAST}, with no, thin or bold lines, natural, vivid, pastel, sepia or no colors, "
+           "and few, many or smooth tones")
 COMMON = """a an the and of in into to with without on as by it only no like look make draw redraw turn animated animate image
 illustration hand drawn page panel film frame still scene picture book version generate render out filter old
 tone white image would following few many fine hard light heavy soft style art free lot steps several paper strip natural""".split()

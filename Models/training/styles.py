@@ -1,7 +1,10 @@
 """What can be asked for: styles and attributes, and which combinations are kept out of training."""
 import zlib
 
-STYLES = ("cartoon", "comic", "anime", "sketch", "ink", "watercolor")
+from teacher import PRESETS
+
+STYLES = tuple(PRESETS)
+CARTOONS = 0.4  # the share of requests for a cartoon; the other styles share the rest
 ATTRIBUTES = {
     "line": ("none", "thin", "bold"),
     "colour": ("natural", "vivid", "pastel", "mono", "sepia"),
@@ -37,8 +40,9 @@ def draw(drawing, style, asked):
 
 def random_request(rng, allowed):
     """A style and one to three attributes; `allowed(style, asked)` says which combinations may come."""
+    others = len(STYLES) - 1
     while True:
-        style = STYLES[rng.choice(6, p=(0.4, 0.12, 0.12, 0.12, 0.12, 0.12))]
+        style = STYLES[rng.choice(len(STYLES), p=(CARTOONS, *[(1 - CARTOONS) / others] * others))]
         count = rng.choice((1, 2, 3), p=(0.5, 0.35, 0.15))
         names = rng.choice(list(ATTRIBUTES), count, replace=False)
         asked = {str(n): str(rng.choice(ATTRIBUTES[n])) for n in names}

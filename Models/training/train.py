@@ -71,7 +71,7 @@ class Pairs:
         elif r < 0.2: layer, words = 1, DEFAULT
         elif r < 0.35: layer, words = 1, phrase(rng, "cartoon", {})
         else:
-            layer = int(rng.integers(2, 7)) if r < 0.55 else int(rng.integers(7, len(drawings)))
+            layer = int(rng.integers(2, 1 + len(STYLES)) if r < 0.55 else rng.integers(1 + len(STYLES), len(drawings)))
             words = phrase(rng, *asked[layer - 1])
         photo, (drawn,), mask = self.crop(rng, size, drawings, [layer])
         return photo, drawn, words, mask
