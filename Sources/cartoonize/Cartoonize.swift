@@ -39,6 +39,10 @@ enum Cartoonize {
     }
 
     private static func status(of arguments: [String]) -> ExitStatus {
+        if arguments.isEmpty, StandardStreams.isTerminal(STDIN_FILENO), StandardStreams.isTerminal(STDERR_FILENO) {
+            Console.paragraphs(CartoonizeImage.introduction)
+            return .usage
+        }
         let parser: any ParsableCommand.Type = Manual.describes(arguments) ? Manual.self : Commands.self
         do {
             let translated = try ForeignOptions.translate(arguments)

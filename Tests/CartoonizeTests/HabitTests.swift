@@ -40,6 +40,7 @@ struct HabitTests {
         ("--size 512", "such as --size 512x512"), ("--resolution 512", "such as --size 512x512"),
         ("--jobs 4", "--threads limits these"), ("-j4", "Unknown option"), ("-j 4", "--shard shares a batch"),
         ("--device cuda", "by the processor (CPU) alone"), ("--gpu 0", "by the processor (CPU) alone"),
+        ("--style comic", "the instruction names the style"), ("--filter=comic", "the instruction names the style"),
         ("--strength 0.5", "--image-guidance says how strongly the photo is kept"),
         ("--seed -2", "--seed"),
     ])

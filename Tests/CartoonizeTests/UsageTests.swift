@@ -89,6 +89,15 @@ struct UsageTests {
         #expect(outcome.errors.isEmpty)
     }
 
+    @Test func programsNameAloneShowsExamplesOnATerminal() throws {
+        // `script` runs the command with a terminal for its streams, and passes its status on.
+        let outcome = try Program.runShell("script -qec '$program' /dev/null", in: TemporaryFolder())
+        #expect(outcome.status == 2)
+        #expect(outcome.outputText.contains("cartoonize photo.jpg -o sketch.png -i"))
+        #expect(outcome.outputText.contains("'cartoonize --help' describes"))
+        #expect(!outcome.outputText.contains("error"))
+    }
+
     @Test func overviewNamesOptionsAndCommands() throws {
         let help = try Program.run(["--help"], in: TemporaryFolder()).outputText
         for expected in ["--instruction", "--image-guidance", "--max-pixels", "COMMANDS:", "inspect", "models"] {

@@ -7,6 +7,17 @@ import TensorKernels
 
 /// The command that needs no name: photos in, pictures out.
 struct CartoonizeImage: ParsableCommand {
+    /// What is shown to somebody who typed the program's name alone.
+    static let introduction = """
+        \(configuration.abstract)
+
+          cartoonize photo.jpg
+          cartoonize photo.jpg -o sketch.png -i "Turn it into a pencil sketch"
+          cartoonize photos/ -o toons/ --recursive
+
+        'cartoonize --help' describes all options and commands.
+        """
+
     static let configuration = CommandConfiguration(
         commandName: "run",
         abstract: "Turn photos into cartoons, or into what an instruction says.",

@@ -43,6 +43,10 @@ struct ForeignOptions {
             ("--gpu --cuda", .refused(onlyCPU + "; leave it out")),
             ("--fp16 --half", .refused("--precision half computes in bfloat16, where the processor does")),
             (
+                "--style --preset --filter --effect",
+                .refused("the instruction names the style, as in -i \"Turn it into a pencil sketch\"")
+            ),
+            (
                 "--jobs -j",
                 .refused(
                     "pictures are made one after the other, each by all processors; --threads limits these, and --shard "

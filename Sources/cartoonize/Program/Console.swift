@@ -16,6 +16,9 @@ enum Console {
         }
     }
 
+    /// Writes a text of several lines as it is.
+    static func paragraphs(_ text: String) { emit(text + "\n") }
+
     static func error(_ text: String) { line("error: " + text) }
 
     /// Redraws the bar. The caller sees to it that `text` fits the terminal's width.
