@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The memory that this process may still take.
@@ -20,52 +21,37 @@ struct AvailableMemory {
 
     /// `MemAvailable`: free, or given back by caches on demand.
     private var systemBytes: Int? {
-        text("/proc/meminfo")?.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
+        (try? String(contentsOfFile: root + "/proc/meminfo", encoding: .utf8))?
+            .split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
             .flatMap { Int($0.split(separator: " ")[1]) }.map { $0 << 10 }
     }
 
-    /// What each control group of either version around this process has left.
+    /// What each control group around this process has left.
     private var groupBytes: [Int] {
-        let lines = (text("/proc/self/cgroup") ?? "").split(separator: "\n").map {
-            $0.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
-        }
-        return lines.filter { $0.count == 3 }.flatMap { line -> [Int] in
-            if line[1].isEmpty {
-                // Beside version 1's groups, version 2's are mounted a level deeper.
-                return ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].flatMap {
-                    left(under: $0, line[2], limit: "memory.max", usage: "memory.current", cache: "file")
-                }
+        let groups = ControlGroups(root: root)
+        return groups.folders(of: "memory").compactMap { folder in
+            switch folder {
+            case .version1(let path):
+                return left(
+                    groups, limit: path + "/memory.limit_in_bytes", usage: path + "/memory.usage_in_bytes",
+                    statistics: path + "/memory.stat", cache: "total_cache")
+            case .version2(let path):
+                return left(
+                    groups, limit: path + "/memory.max", usage: path + "/memory.current",
+                    statistics: path + "/memory.stat", cache: "file")
             }
-            guard line[1].split(separator: ",").contains("memory") else { return [] }
-            return left(
-                under: "/sys/fs/cgroup/memory", line[2], limit: "memory.limit_in_bytes", usage: "memory.usage_in_bytes",
-                cache: "total_cache")
         }
     }
 
-    /// Of a group and all those that it is in; inside a container only the outermost may be visible.
-    ///
-    /// - Parameter cache: the line of `memory.stat` with the bytes of files, which the system takes back on demand.
-    private func left(under mount: String, _ path: String, limit: String, usage: String, cache: String) -> [Int] {
-        var parts = path.split(separator: "/").map(String.init)
-        var found: [Int] = []
-        while true {
-            let folder = ([mount] + parts).joined(separator: "/")
-            // "max" and version 1's enormous number are no limits.
-            if let limit = number("\(folder)/\(limit)"), limit < 1 << 60 {
-                let cached =
-                    text("\(folder)/memory.stat")?.split(separator: "\n")
-                    .first { $0.hasPrefix("\(cache) ") }.flatMap { Int($0.dropFirst(cache.count + 1)) } ?? 0
-                found.append(max(0, limit - max(0, (number("\(folder)/\(usage)") ?? 0) - cached)))
-            }
-            guard !parts.isEmpty else { return found }
-            parts.removeLast()
-        }
+    /// - Parameter cache: the line of `statistics` with the bytes of files, which the system takes back on demand.
+    private func left(
+        _ groups: ControlGroups, limit: String, usage: String, statistics: String, cache: String
+    ) -> Int? {
+        // "max" and version 1's enormous number are no limits.
+        guard let limit = groups.number(limit), limit < 1 << 60 else { return nil }
+        let cached =
+            groups.text(statistics)?.split(separator: "\n")
+            .first { $0.hasPrefix("\(cache) ") }.flatMap { Int($0.dropFirst(cache.count + 1)) } ?? 0
+        return max(0, limit - max(0, (groups.number(usage) ?? 0) - cached))
     }
-
-    private func number(_ path: String) -> Int? {
-        text(path).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
-    }
-
-    private func text(_ path: String) -> String? { try? String(contentsOfFile: root + path, encoding: .utf8) }
 }
