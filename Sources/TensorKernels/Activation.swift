@@ -32,8 +32,7 @@ extension Tensor {
     public func activated(_ activation: Activation) -> Tensor {
         let result = compute.empty(shape)
         let (x, y, kernels) = (pointer, result.pointer, compute.kernels)
-        compute.plan?.pass(over: 2 * count)
-        compute.parallel(count, by: piece) { range, _ in
+        compute.parallel(count, by: piece, Work(values: 2 * count)) { range, _ in
             kernels.activate(x + range.lowerBound, y + range.lowerBound, range.count, activation.kernel)
         }
         return result
@@ -43,8 +42,7 @@ extension Tensor {
     package func mapped(_ function: (Float) -> Float) -> Tensor {
         let result = compute.empty(shape)
         let (x, y) = (pointer, result.pointer)
-        compute.plan?.pass(over: 2 * count)
-        compute.parallel(count, by: piece) { range, _ in
+        compute.parallel(count, by: piece, Work(values: 2 * count)) { range, _ in
             for i in range { y[i] = function(x[i]) }
         }
         return result
@@ -55,8 +53,7 @@ extension Tensor {
         precondition(a.shape == b.shape, "\(a.shape) + \(b.shape)")
         let result = a.compute.empty(a.shape)
         let (x, z, y, kernels) = (a.pointer, b.pointer, result.pointer, a.compute.kernels)
-        a.compute.plan?.pass(over: 3 * a.count)
-        a.compute.parallel(a.count, by: piece) { range, _ in
+        a.compute.parallel(a.count, by: piece, Work(values: 3 * a.count)) { range, _ in
             kernels.add(x + range.lowerBound, z + range.lowerBound, y + range.lowerBound, range.count)
         }
         return result

@@ -2,6 +2,9 @@ import CKernels
 
 /// Queries of a piece of work, whole vectors of them: a tile of keys and values is read from memory once for all.
 private let queryBlock = 96
+/// Of a score, in multiplications and additions of the same time: 14 instructions (`online_softmax` and `exp2_vf`), where a
+/// product has one for both.
+private let softmaxOperations = 28
 
 extension Tensor {
     /// Scaled dot-product attention (Vaswani et al. 2017) of `heads` heads: `softmax(Q K^T / sqrt(depth)) V`.
@@ -42,10 +45,9 @@ extension Tensor {
         let keySize = keys.count / keys.shape[0]
         let valueSize = values.count / values.shape[0]
         let blocks = (tokens + queryBlock - 1) / queryBlock
-        compute.plan?.attention(
-            queries: count, scores: batch * heads * tokens * keyTokens, depth: depth, share: causal ? 0.5 : 1)
-
-        compute.parallel(batch * heads * blocks) { index, worker in
+        let scores = batch * heads * tokens * keyTokens / (causal ? 2 : 1)
+        let work = Work(attention: scores * (4 * depth + softmaxOperations), values: 2 * count)
+        compute.parallel(batch * heads * blocks, work) { index, worker in
             let (entry, h, block) = (index / (heads * blocks), index / blocks % heads, index % blocks)
             let row = block * queryBlock
             let offset = (entry * tokens + row) * channels + h * depth
@@ -65,7 +67,7 @@ extension Tensor {
         let (rows, channels) = (shape[0] * shape[1], shape[2])
         let pairs = compute.empty([shape[0], shape[1], channels / 2])
         let (x, y, kernels) = (pointer, pairs.pointer, compute.kernels)
-        compute.parallel(rows, by: 64) { rows, _ in
+        compute.parallel(rows, by: 64, Work(values: count + pairs.count)) { rows, _ in
             let first = rows.lowerBound * channels
             kernels.pair_columns(x + first, channels, rows.count, channels, y + first / 2, channels / 2)
         }
@@ -79,7 +81,7 @@ extension Tensor {
         let (x, y, kernels) = (pointer, pairs.pointer, compute.kernels)
         for entry in 0..<shape[0] {
             let (from, to) = (x + entry * tokens * channels, y + entry * pairs.shape[1] * channels)
-            compute.parallel(tokens, by: 64) { rows, _ in
+            compute.parallel(tokens, by: 64, Work(values: tokens * channels * 3 / 2)) { rows, _ in
                 kernels.pair_rows(
                     from + rows.lowerBound * channels, channels, rows.count, channels,
                     to + rows.lowerBound / 2 * channels, channels)

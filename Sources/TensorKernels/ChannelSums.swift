@@ -20,8 +20,7 @@ struct ChannelSums {
         let count = (pixels + pixelBlock - 1) / pixelBlock
         let pieces = Pieces(images: batch, count: count, channels: channels, on: x.compute)
         let source = x.pointer
-        x.compute.plan?.sum(x.count)
-        x.compute.parallel(batch * count) { index, _ in
+        x.compute.parallel(batch * count, Work(values: x.count)) { index, _ in
             let (image, first) = (index / count, index % count * pixelBlock)
             pieces.set(
                 image: image, piece: index % count, channels: 0..<channels, rows: 1,
@@ -100,7 +99,7 @@ extension ChannelSums {
                 // A line of the cache has eight values.
                 let (compute, width) = (storage.compute, 8)
                 let parts = (channels + width - 1) / width
-                compute.parallel(images * parts) { index, _ in
+                compute.parallel(images * parts, Work(values: storage.count)) { index, _ in
                     let (image, first) = (index / parts, index % parts * width)
                     for piece in 0..<count {
                         let values = values(image: image, piece: piece)

@@ -84,8 +84,13 @@ public final class Compute {
 
     /// Runs `body(index, worker)` for each index below `count`; `worker` is below `threads` and unique among the bodies
     /// that run at one time.
-    func parallel(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
-        guard plan == nil else { return }
+    ///
+    /// - Parameter work: what all of them do together; a dry run adds it up and does nothing else.
+    func parallel(_ count: Int, _ work: Work, _ body: (_ index: Int, _ worker: Int) -> Void) {
+        if let plan {
+            plan.work = plan.work + work
+            return
+        }
         withoutActuallyEscaping(body) { body in
             let job = Job(body)
             ck_pool_run(pool, count, Unmanaged.passUnretained(job).toOpaque()) { job, index, worker in
@@ -102,8 +107,10 @@ public final class Compute {
     }
 
     /// Runs `body(range, worker)` over pieces of at most `size` of `0..<count`.
-    func parallel(_ count: Int, by size: Int, _ body: (_ range: Range<Int>, _ worker: Int) -> Void) {
-        parallel((count + size - 1) / size) { index, worker in
+    func parallel(
+        _ count: Int, by size: Int, _ work: Work, _ body: (_ range: Range<Int>, _ worker: Int) -> Void
+    ) {
+        parallel((count + size - 1) / size, work) { index, worker in
             body(index * size..<min(count, (index + 1) * size), worker)
         }
     }

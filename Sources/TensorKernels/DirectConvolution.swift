@@ -19,9 +19,6 @@ struct DirectConvolution {
 
     func run() {
         let depth = input.channels * weight.shape[2] * weight.shape[3]
-        // Pixels are read, copied into strips, and written.
-        input.image.compute.plan?.product(
-            rows: output.image.count / output.channels, weight, values: 3 * input.image.count + output.image.count)
         for columns in PackedMatrix.chunks(of: output.channels, depth: depth) { run(columns) }
     }
 
@@ -42,7 +39,12 @@ struct DirectConvolution {
         // BLAS wants the rows of its operands apart; the kernels multiply overlapping ones, a whole row of the kernel at once.
         let together = compute.multipliesOverlappingRows ? kernelWidth : 1
 
-        compute.parallel(input.image.shape[0] * down * across) { index, worker in
+        let pixels = output.image.count / output.channels
+        // Pixels are read, copied into strips, and written.
+        let work = Work(
+            products: 2 * pixels * columns.count * packed.depth,
+            values: 3 * input.image.count + pixels * columns.count)
+        compute.parallel(input.image.shape[0] * down * across, work) { index, worker in
             let b = index / (down * across)
             let (top, left) = (index / across % down * height, index % across * width)
             let rows = min(output.height, top + height) - top

@@ -37,8 +37,7 @@ extension Tensor {
         let result = compute.empty(shape.dropLast() + [a + b])
         result.channelSums = channelSums.flatMap { sums in other.channelSums.map { sums + $0 } }
         let (left, right, target) = (pointer, other.pointer, result.pointer)
-        compute.plan?.pass(over: 2 * result.count)
-        compute.parallel(count / a, by: 256) { rows, _ in
+        compute.parallel(count / a, by: 256, Work(values: 2 * result.count)) { rows, _ in
             for r in rows {
                 (target + r * (a + b)).update(from: left + r * a, count: a)
                 (target + r * (a + b) + a).update(from: right + r * b, count: b)
@@ -53,8 +52,7 @@ extension Tensor {
         precondition(count <= all, "\(count) channels of \(shape)")
         let result = compute.empty(shape.dropLast() + [count])
         let (source, target) = (pointer, result.pointer)
-        compute.plan?.pass(over: 2 * result.count)
-        compute.parallel(result.count / count, by: 256) { rows, _ in
+        compute.parallel(result.count / count, by: 256, Work(values: 2 * result.count)) { rows, _ in
             for r in rows { (target + r * count).update(from: source + r * all, count: count) }
         }
         return result
@@ -64,11 +62,10 @@ extension Tensor {
     public static func stacked(_ parts: [Tensor]) -> Tensor {
         precondition(Set(parts.map { $0.shape.dropFirst() }).count == 1, "stacking \(parts.map(\.shape))")
         let result = parts[0].compute.empty([parts.map { $0.shape[0] }.reduce(0, +)] + parts[0].shape.dropFirst())
-        result.compute.plan?.pass(over: 2 * result.count)
         let starts = parts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
         for (part, start) in zip(parts, starts) {
             let (source, target) = (part.pointer, result.pointer + start)
-            part.compute.parallel(part.count, by: 1 << 16) { range, _ in
+            part.compute.parallel(part.count, by: 1 << 16, Work(values: 2 * part.count)) { range, _ in
                 (target + range.lowerBound).update(from: source + range.lowerBound, count: range.count)
             }
         }

@@ -18,23 +18,25 @@ public struct MachineSpeed: Equatable, Sendable {
     public init?(_ compute: Compute, for work: Work, tensorBytes: Int, least: Double) {
         let start = ContinuousClock.now
         let values = min(max(tensorBytes / 64, 1 << 19), 4 << 20)
-        let probes = Probe.all(threads: compute.threads, channels: work.meanChannels >= 160 ? 320 : 64, values: values)
+        // A convolution of c channels does about c / 4 operations for each value that it reads or writes.
+        let channels = work.operations >= 40 * work.values ? 320 : 64
+        let samples = Sample.all(threads: compute.threads, channels: channels, values: values)
         let planner = Compute.planner(threads: compute.threads, kernels: compute.kernelSet)
-        let works = probes.map { $0.work(on: planner) }
+        let works = samples.map { $0.work(on: planner) }
         compute.reserve(bytes: planner.peakBytes)
         guard compute.capacityBytes >= planner.peakBytes else { return nil }
         measureMapping()
-        var times = [[Double]](repeating: [], count: probes.count)
+        var times = [[Double]](repeating: [], count: samples.count)
         var rounds: [Double] = []
         var limit = least
         // Each round takes all kernels, so that a moment in which something else runs spoils one run of each at most.
-        func round() -> [Double] { probes.map { $0.seconds(on: compute) } }
+        func round() -> [Double] { samples.map { $0.seconds(on: compute) } }
         let first = Self.seconds { _ = round() }
         repeat {
             var each: [Double] = []
             rounds.append(Self.seconds { each = round() })
             for (index, time) in each.enumerated() { times[index].append(time) }
-            settle(probes, works, times.map(Self.typical))
+            settle(samples, works, times.map(Self.typical))
             // In the first round all memory was new.
             costs.touched = max(0, first - Self.typical(rounds)) / Double(compute.peakBytes)
             limit = max(least, min(0.01 * seconds(for: work), 1))
@@ -63,21 +65,12 @@ public struct MachineSpeed: Equatable, Sendable {
         costs.mapped = max(0, mapping - again) / Double(size)
     }
 
-    /// Lays what the costs known so far do not explain of each probe's time on its kind of work.
-    private mutating func settle(_ probes: [Probe], _ works: [Work], _ times: [Double]) {
+    /// Attributes what the costs known so far do not explain of each sample's time to its kind of work.
+    private mutating func settle(_ samples: [Sample], _ works: [Work], _ times: [Double]) {
         costs = Work(touched: costs.touched, mapped: costs.mapped)
-        for (index, probe) in probes.enumerated() {
-            var work = works[index]
-            costs[keyPath: probe.kind] = 0
-            let rest = max(0, times[index] - seconds(for: work))
-            work[keyPath: probe.kind] = max(work[keyPath: probe.kind], 1)
-            costs[keyPath: probe.kind] = rest / work[keyPath: probe.kind]
-            switch probe.kind {
-            case \.passed: costs.streamed = costs.passed / 4
-            // The same products, until their own probes show how much slower they are beside transforms and exponentials.
-            case \.products: (costs.winogradProducts, costs.attention) = (costs.products, costs.products)
-            default: break
-            }
+        for (index, sample) in samples.enumerated() {
+            let rest = max(0, times[index] - seconds(for: works[index]))
+            costs[keyPath: sample.kind] = rest / max(works[index][keyPath: sample.kind], 1)
         }
     }
 
@@ -96,8 +89,8 @@ public struct MachineSpeed: Equatable, Sendable {
     }
 }
 
-/// An operation whose time, after what is known of it, tells the cost of one kind of work.
-private struct Probe {
+/// An operation whose time, less what is known of it, gives the cost of one kind of work.
+private struct Sample {
     let kind: WritableKeyPath<Work, Double> & Sendable
     let shape: [Int]
     var weight: MeasuredWeight?
@@ -119,52 +112,34 @@ private struct Probe {
     func seconds(on compute: Compute) -> Double {
         let x = compute.empty(shape)
         let values = x.pointer
-        compute.parallel(x.count, by: Noise.values.count) { range, _ in
+        compute.parallel(x.count, by: Noise.values.count, Work()) { range, _ in
             (values + range.lowerBound).update(from: Noise.values, count: range.count)
         }
         // Threads that sleep take longer to begin than those between two layers.
-        compute.parallel(compute.threads) { _, _ in }
+        compute.parallel(compute.threads, Work()) { _, _ in }
         return MachineSpeed.seconds { _ = operation(x, weight?.tensor) }
     }
 
-    /// In an order in which each knows the costs that it needs.
+    /// One of each kind of work, values first, which all others read and write as well.
     ///
-    /// - Parameter values: of a tensor that is passed over.
-    static func all(threads: Int, channels c: Int, values: Int) -> [Probe] {
+    /// - Parameters:
+    ///   - c: channels of convolutions and, about, the width of layers.
+    ///   - values: of a tensor that is passed over.
+    static func all(threads: Int, channels c: Int, values: Int) -> [Sample] {
         // As many rows as there are blocks of tiles for all threads alike; with many channels as many as large blocks take.
         let (rows, side) = (12 * threads * max(1, 6 / threads), 64)
         let height = c == 320 ? 2 * rows : max(1, values / 4 / side / c / rows) * rows
         let width = c == 320 ? 640 : 160
-        let matrix = MeasuredWeight([width, width])
-        let (thin, thick) = (MeasuredWeight([c / 2, c / 2, 3, 3]), MeasuredWeight([c, c, 3, 3]))
-        func linear(_ x: Tensor, _ weight: WeightTensor?) -> Tensor { weight.map { x.linear($0) } ?? x }
-        func convolution(_ x: Tensor, _ weight: WeightTensor?) -> Tensor {
-            let norm = ChannelAffine(scale: x.compute.zeros([1, x.shape[3]]), shift: x.compute.zeros([1, x.shape[3]]))
-            return weight.map { x.convolution($0, normalizedBySiLU: norm) } ?? x
-        }
         return [
-            Probe(\.passed, on: [values]) { x, _ in x.activated(.relu) },
-            // Twice as many, of which the caches lose the first before the last is there.
-            Probe(\.summed, on: [1, 2 * values / 128 / c, 128, c]) { x, _ in
-                let one = x.compute.zeros([c])
-                return x.groupNorm(groups: 16, weight: one, bias: one, epsilon: 1e-5).scale
+            Sample(\.values, on: [values]) { x, _ in x.activated(.relu) },
+            Sample(\.products, on: [480 * threads, width], MeasuredWeight([width, width])) { x, weight in
+                weight.map { x.linear($0) } ?? x
             },
-            // What packing adds is known once the products are, and the other way round: products first, with what
-            // packing takes, then packing, then products again.
-            Probe(\.products, on: [480 * threads, width], matrix, linear),
-            Probe(\.packed, on: [24, width], matrix, linear),
-            Probe(\.products, on: [480 * threads, width], matrix, linear),
-            Probe(\.gates, on: [max(192 * threads, 384), width], MeasuredWeight([2 * width, width])) { x, weight in
-                weight.map { x.gatedLinear($0, bias: x.compute.zeros([2 * width])) } ?? x
+            Sample(\.winograd, on: [1, height, side, c], MeasuredWeight([c, c, 3, 3])) { x, weight in
+                let norm = ChannelAffine(scale: x.compute.zeros([1, c]), shift: x.compute.zeros([1, c]))
+                return weight.map { x.convolution($0, normalizedBySiLU: norm) } ?? x
             },
-            Probe(\.winogradWeights, on: [1, 4, 4, c], thick, convolution),
-            Probe(\.winogradValues, on: [1, height, side, c / 2], thin, convolution),
-            Probe(\.winogradProducts, on: [1, height, side, c], thick, convolution),
-            Probe(\.scores, on: [1, 192 * threads, 160]) { x, _ in x.attention(keys: x, values: x, heads: 4) },
-            Probe(\.attended, on: [1, 384 * threads, 160]) { x, _ in
-                let keys = x.compute.zeros([1, 80, 160])
-                return x.attention(keys: keys, values: keys, heads: 4)
-            },
+            Sample(\.attention, on: [1, 192 * threads, 160]) { x, _ in x.attention(keys: x, values: x, heads: 4) },
         ]
     }
 }

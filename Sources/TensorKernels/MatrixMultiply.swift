@@ -21,7 +21,6 @@ extension Tensor {
         let result = compute.empty(shape.dropLast() + [n])
         precondition(residual?.shape ?? result.shape == result.shape, "residual \(residual?.shape ?? [])")
         let (x, y, kernels) = (pointer, result.pointer, compute.kernels)
-        compute.plan?.product(rows: rows, weight)
         defer { compute.used(weight) }
         let weight = weight.merged(on: compute)
 
@@ -36,7 +35,7 @@ extension Tensor {
 
         if rows <= 4 {
             // So few rows are bound by reading the weights: upcasting them into a buffer first would only add to it.
-            compute.parallel(n, by: 64) { columns, _ in
+            compute.parallel(n, by: 64, Work(values: weight.byteCount / 4)) { columns, _ in
                 weight.withBase { base in
                     kernels.matvec(
                         x, k, base + columns.lowerBound * k * weight.format.size, weight.isHalf,
@@ -49,7 +48,8 @@ extension Tensor {
         for chunk in PackedMatrix.chunks(of: n, depth: k) {
             let matrix = ProductMatrix(PackedMatrix(weight, rows: chunk, on: compute), rows: rows)
             let scratch = compute.scratch(compute.threads * matrix.scratchSize)
-            compute.blocks(rows: rows, columns: matrix.columns) { rows, columns, worker in
+            let work = Work(products: 2 * rows * chunk.count * k, values: rows * (k + chunk.count))
+            compute.blocks(rows: rows, columns: matrix.columns, work) { rows, columns, worker in
                 let column = chunk.lowerBound + columns.lowerBound
                 matrix.multiply(
                     x + rows.lowerBound * k, k, columns: columns, to: y + rows.lowerBound * n + column, n,
@@ -74,8 +74,6 @@ extension Tensor {
         let rows = count / k
         let result = compute.empty(shape.dropLast() + [n])
         let (x, y, kernels) = (pointer, result.pointer, compute.kernels)
-        compute.plan?.product(rows: rows, weight, values: rows * (k + n))
-        compute.plan?.gate(rows * n)
         defer { compute.used(weight) }
         let weight = weight.merged(on: compute)
         let gateSize = 2 * ProductMatrix.rowBlock * columnBlock
@@ -85,7 +83,9 @@ extension Tensor {
             let values = ProductMatrix(PackedMatrix(weight, rows: chunk, on: compute), rows: rows)
             let packedGates = ProductMatrix(PackedMatrix(weight, rows: gateChunk, on: compute), rows: rows)
             let scratch = compute.scratch(compute.threads * values.scratchSize)
-            compute.blocks(rows: rows, columns: values.columns) { rows, columns, worker in
+            // The gate is read where it was written, beside the value.
+            let work = Work(products: 4 * rows * chunk.count * k, values: rows * (k + 4 * chunk.count))
+            compute.blocks(rows: rows, columns: values.columns, work) { rows, columns, worker in
                 let input = x + rows.lowerBound * k
                 let column = chunk.lowerBound + columns.lowerBound
                 let output = y + rows.lowerBound * n + column
@@ -111,9 +111,11 @@ extension Tensor {
 
 extension Compute {
     /// Runs `body(rows, columns, worker)` over the blocks of a `rows` by `columns` product.
-    fileprivate func blocks(rows: Int, columns: Int, _ body: (Range<Int>, Range<Int>, Int) -> Void) {
+    fileprivate func blocks(
+        rows: Int, columns: Int, _ work: Work, _ body: (Range<Int>, Range<Int>, Int) -> Void
+    ) {
         let (across, rowBlock) = ((columns + columnBlock - 1) / columnBlock, ProductMatrix.rowBlock)
-        parallel((rows + rowBlock - 1) / rowBlock * across) { index, worker in
+        parallel((rows + rowBlock - 1) / rowBlock * across, work) { index, worker in
             let (row, column) = (index / across * rowBlock, index % across * columnBlock)
             body(row..<min(rows, row + rowBlock), column..<min(columns, column + columnBlock), worker)
         }

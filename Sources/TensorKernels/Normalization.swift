@@ -29,7 +29,7 @@ extension Tensor {
         let (scale, shift) = (compute.empty([batch, channels]), compute.empty([batch, channels]))
         let sums = channelSums ?? ChannelSums(of: self)
         let n = Double(count / batch / groups)
-        compute.parallel(batch * groups) { index, _ in
+        compute.parallel(batch * groups, Work(values: 4 * batch * channels)) { index, _ in
             let (image, group) = (index / groups, index % groups)
             let members = (group * size)..<((group + 1) * size)
             let (sum, squares) = sums.total(image: image, channels: members)
@@ -51,8 +51,7 @@ extension Tensor {
         let result = compute.empty(shape)
         let blocks = (pixels + pixelBlock - 1) / pixelBlock
         let (x, y, kernels) = (pointer, result.pointer, compute.kernels)
-        compute.plan?.pass(over: 2 * count)
-        compute.parallel(batch * blocks) { index, _ in
+        compute.parallel(batch * blocks, Work(values: 2 * count)) { index, _ in
             let (image, first) = (index / blocks, index % blocks * pixelBlock)
             let offset = (image * pixels + first) * channels
             kernels.affine(
@@ -67,8 +66,7 @@ extension Tensor {
         let channels = shape[shape.count - 1]
         let result = compute.empty(shape)
         let (x, y, kernels) = (pointer, result.pointer, compute.kernels)
-        compute.plan?.pass(over: 2 * count)
-        compute.parallel(count / channels, by: pixelBlock) { rows, _ in
+        compute.parallel(count / channels, by: pixelBlock, Work(values: 2 * count)) { rows, _ in
             kernels.layer_norm(
                 x + rows.lowerBound * channels, y + rows.lowerBound * channels, rows.count, channels, weight.pointer,
                 bias.pointer, epsilon)

@@ -18,7 +18,7 @@ struct PackedMatrix {
         let panels = (range.count + Self.panel - 1) / Self.panel
         let storage = compute.scratch(panels * depth * Self.panel)
         let target = storage.pointer
-        compute.parallel(panels) { index, _ in
+        compute.parallel(panels, Self.work(weight, panels: panels, depth: depth)) { index, _ in
             let panel = target + index * depth * Self.panel
             weight.withBase { base in
                 compute.kernels.pack(
@@ -36,7 +36,7 @@ struct PackedMatrix {
         let (panels, depth) = ((range.count + Self.panel - 1) / Self.panel, channels * taps)
         let storage = compute.scratch(panels * depth * Self.panel)
         let target = storage.pointer
-        compute.parallel(panels) { index, _ in
+        compute.parallel(panels, Self.work(weight, panels: panels, depth: depth)) { index, _ in
             weight.withBase { base in
                 compute.kernels.pack_convolution(
                     base, weight.isHalf, out, channels, taps, range.lowerBound + index * Self.panel,
@@ -44,6 +44,11 @@ struct PackedMatrix {
             }
         }
         (self.storage, self.depth, columns) = (storage, depth, range.count)
+    }
+
+    /// The weights are read as they are stored, and panels written.
+    private static func work(_ weight: WeightTensor, panels: Int, depth: Int) -> Work {
+        Work(values: panels * panel * depth * (weight.format.size + 4) / 4)
     }
 
     /// Ranges of columns, multiples of 320 (of 64 where that is too many) but for the last, whose packed weights of `depth`

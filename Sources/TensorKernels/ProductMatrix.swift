@@ -36,7 +36,7 @@ struct ProductMatrix {
         let (columns, depth) = (packed.columns / 2, packed.depth / 2)
         let sums = compute.scratch(4 * columns * depth)
         let target = sums.pointer
-        compute.parallel(columns / PackedMatrix.panel) { panel, _ in
+        compute.parallel(columns / PackedMatrix.panel, Work(values: 8 * columns * depth)) { panel, _ in
             let column = panel * PackedMatrix.panel
             compute.kernels.strassen_panels(
                 packed.panel(column: column), packed.panel(column: columns + column), depth, target + column * depth,

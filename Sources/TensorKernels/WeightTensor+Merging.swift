@@ -26,11 +26,11 @@ extension WeightTensor {
         guard !addends.isEmpty else { return self }
         let (rows, columns) = (shape[0], count / shape[0])
         let sum = compute.empty([rows, columns])
-        compute.plan?.merge(self, ranks: addends.map(\.rank))
         let factors = addends.map { $0.packed(rows: rows, columns: columns, on: compute) }
         let (rowBlock, columnBlock) = (96, 320)
         withBase { base in
-            compute.parallel(rows, by: rowBlock) { rows, _ in
+            let work = Work(products: 2 * addends.map(\.rank).reduce(0, +) * count, values: 2 * count)
+            compute.parallel(rows, by: rowBlock, work) { rows, _ in
                 for start in stride(from: 0, to: columns, by: columnBlock) {
                     let width = min(columnBlock, columns - start)
                     for row in rows {
@@ -70,7 +70,7 @@ extension LowRankAddend {
             left.count == rows * rank && right.count == rank * columns,
             "a product of rank \(rank) for \(rows)x\(columns)")
         right.withUnsafeBufferPointer { right in
-            compute.parallel(panels) { index, _ in
+            compute.parallel(panels, Work(values: 2 * packed.count)) { index, _ in
                 let first = index * panel
                 let width = min(panel, columns - first)
                 for row in 0..<rank {

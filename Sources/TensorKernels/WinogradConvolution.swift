@@ -58,10 +58,6 @@ struct WinogradConvolution {
     }
 
     func run() {
-        let tiles = input.image.shape[0] * tilesDown * tilesAcross
-        compute.plan?.winograd(
-            tiles: tiles, channels: input.channels, outputs: output.channels,
-            values: input.image.count + output.image.count + (output.residual?.count ?? 0))
         if sharesWeights { runSharingWeights() } else { runSharingInputs() }
     }
 
@@ -73,7 +69,7 @@ struct WinogradConvolution {
         let weights = compute.scratch(panels * panelSize)
         let tapsSize = tapsSize(channels: channels)
         let taps = compute.scratch(compute.threads * tapsSize)
-        compute.parallel(panels) { panel, worker in
+        compute.parallel(panels, weightWork) { panel, worker in
             let taps = taps.pointer + worker * tapsSize
             packTaps(panel: panel, channels: 0..<channels, to: taps)
             let u = Positions(weights.pointer + panel * panelSize, weightsPositionStride(channels: channels))
@@ -87,7 +83,7 @@ struct WinogradConvolution {
         let inputs = compute.scratch(compute.threads * inputsSize)
         let products = compute.scratch(compute.threads * productsSize)
         let strips = compute.scratch(compute.threads * stripSize)
-        compute.parallel(blocks.count) { index, worker in
+        compute.parallel(blocks.count, inputWork + productWork) { index, worker in
             let block = blocks[index]
             let tiles = block.tileCount
             let v = Positions(inputs.pointer + worker * inputsSize, inputsPositionStride(tiles: tiles))
@@ -109,7 +105,7 @@ struct WinogradConvolution {
     /// Each thread transforms the weights of a block of output channels and makes these of all tiles; the weights two rows
     /// of positions and a part of the input channels at a time, so that they are still in the cache when they are used.
     private func runSharingInputs() {
-        let tiles = input.image.shape[0] * tilesDown * tilesAcross
+        let tiles = tileCount
         let (blocks, columnBlocks) = (tileBlocks(), columnBlocks())
         // With few tiles the time goes into the weights, with many into reading and writing the products again.
         let channelBlock = tiles <= 48 ? 160 : 640
@@ -117,7 +113,7 @@ struct WinogradConvolution {
         let inputs = Positions(v.pointer, inputsPositionStride(tiles: tiles))
         let starts = blocks.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.tileCount) }
         let strips = compute.scratch(compute.threads * stripSize)
-        compute.parallel(blocks.count) { index, worker in
+        compute.parallel(blocks.count, inputWork) { index, worker in
             transformInput(
                 blocks[index], to: inputs.advanced(by: starts[index] * inputsRow),
                 strip: strips.pointer + worker * stripSize)
@@ -129,7 +125,7 @@ struct WinogradConvolution {
         let taps = compute.scratch(compute.threads * panelsAtOnce * tapsSize)
         let weights = compute.scratch(compute.threads * panelsAtOnce * panelSize)
         let products = compute.scratch(compute.threads * productsSize)
-        compute.parallel(columnBlocks.count) { index, worker in
+        compute.parallel(columnBlocks.count, weightWork + productWork) { index, worker in
             let columns = columnBlocks[index]
             let panels = 0..<(columns.count + 15) / 16
             let taps = taps.pointer + worker * panelsAtOnce * tapsSize
@@ -162,6 +158,26 @@ struct WinogradConvolution {
             }
         }
     }
+
+    // MARK: - Work
+
+    /// Taps are upcast, read, and transformed into those of 36 positions.
+    private var weightWork: Work { Work(values: weight.byteCount / 4 + (9 + 9 + Self.positions) * weight.count / 9) }
+
+    /// Pixels are read, and tiles written.
+    private var inputWork: Work { Work(values: input.image.count + Self.positions * tileCount * input.channels) }
+
+    /// Tiles are read, products written and read, and pixels written.
+    private var productWork: Work {
+        // Kernels work at panels of columns.
+        let outputs = (output.channels + PackedMatrix.panel - 1) / PackedMatrix.panel * PackedMatrix.panel
+        return Work(
+            winograd: 2 * Self.positions * tileCount * input.channels * outputs,
+            values: Self.positions * tileCount * (input.channels + 2 * outputs) + output.image.count
+                + (output.residual?.count ?? 0))
+    }
+
+    private var tileCount: Int { input.image.shape[0] * tilesDown * tilesAcross }
 
     // MARK: - Pieces
 

@@ -9,7 +9,7 @@ struct Bench {
     private(set) var peak = 0.0
     static let header =
         pad("kernel", 40) + pad("ms", 10, left: true) + pad("GFLOP/s", 10, left: true) + pad("of peak", 9, left: true)
-        + pad("error", 10, left: true) + pad("predicted", 11, left: true)
+        + pad("error", 10, left: true)
 
     init(compute: Compute, runs: Int, filters: [String]) {
         (self.compute, self.runs, self.filters) = (compute, runs, filters)
@@ -24,18 +24,12 @@ struct Bench {
         let (operation, check) = Workload.make(shape, on: compute)
         let result = operation()
         let seconds = best(of: runs) { _ = operation() }
-        let planner = Compute.planner(threads: compute.threads, kernels: compute.kernelSet)
-        _ = Workload.make(shape, on: planner).0()
-        let work = planner.planned.work
-        let machine = MachineSpeed(compute, for: work, tensorBytes: 0, least: 0.04)
-        let predicted = (machine?.seconds(for: work) ?? .nan) / seconds
         let speed = shape.operations / seconds / 1e9
         print(
             Self.pad(shape.name, 40) + Self.pad(String(format: "%.2f", seconds * 1e3), 10, left: true)
                 + Self.pad(String(format: "%.0f", speed), 10, left: true)
                 + Self.pad(String(format: "%.0f %%", 100 * speed / peak), 9, left: true)
-                + Self.pad(String(format: "%.1e", check(result)), 10, left: true)
-                + Self.pad(String(format: "%.2f", predicted), 11, left: true))
+                + Self.pad(String(format: "%.1e", check(result)), 10, left: true))
     }
 
     /// Seconds of the fastest run: what the kernel can do, whatever else the machine did meanwhile. For the same reason

@@ -3,8 +3,7 @@ import TensorKernels
 
 // Usage: kernel-bench [--threads N] [--kernels avx512|avx2|neon|baseline|blas] [--precision full|half] [--runs N] [name...]
 // GFLOP/s of each kernel at the shapes of both models at 512x512 (three branches), counted as the direct algorithm counts
-// them, the error of sampled results against float64, and the time that is predicted for runs (`MachineSpeed`) as a share of that
-// measured.
+// them, and the error of sampled results against float64.
 
 var threads = Compute.availableThreads
 var kernels: String?
