@@ -5,7 +5,8 @@ struct DenoisingSequence: Sequence, IteratorProtocol {
     /// One evaluation's outcome.
     struct Step {
         let index: Int
-        /// One for each of the guidance's conditions, `[conditions, height, width, channels]`.
+        /// One for each of the guidance's conditions, or, where guidance is not worked out, that with instruction and image
+        /// alone: `[conditions, height, width, channels]`.
         let predictions: Tensor
         /// What the sampler took the step with, and the latents that it was made for as the model saw them; in PyTorch's
         /// order.
@@ -23,6 +24,11 @@ struct DenoisingSequence: Sequence, IteratorProtocol {
     private let unet: UNet
     private let text: TextContext
     private let guidance: Guidance
+    private let evaluations: [Shortcuts.Evaluation]
+    /// nil where every evaluation is whole.
+    private let inner: InnerFeatures?
+    /// What guidance added last to the prediction with instruction and image.
+    private var added: [Float] = []
     private let imageLatents: Tensor
     private var sampler: any Sampler
     private var random: TorchRandom
@@ -35,12 +41,14 @@ struct DenoisingSequence: Sequence, IteratorProtocol {
     ///   - imageLatents: `[1, height, width, channels]`
     ///   - random: drawn from for the first latents, then by the sampler.
     init(
-        unet: UNet, text: TextContext, guidance: Guidance, imageLatents: Tensor, sampler: any Sampler,
-        random: TorchRandom
+        unet: UNet, text: TextContext, guidance: Guidance, shortcuts: Shortcuts, imageLatents: Tensor,
+        sampler: any Sampler, random: TorchRandom
     ) {
         self.unet = unet
         self.text = text
         self.guidance = guidance
+        evaluations = shortcuts.evaluations(sampler.timesteps.count, isGuided: guidance != .off)
+        inner = evaluations.allSatisfy(\.isWhole) ? nil : InnerFeatures()
         self.imageLatents = imageLatents
         self.sampler = sampler
         self.random = random
@@ -54,9 +62,18 @@ struct DenoisingSequence: Sequence, IteratorProtocol {
         defer { index += 1 }
         let start = ContinuousClock.now
         let (input, timestep) = (sampler.scaleModelInput(latents, step: index), sampler.timesteps[index])
-        let predictions = unet(inputs(input), timestep: timestep, text: text, branches: guidance.branches)
+        let evaluation = evaluations[index]
+        let guidance = evaluation.guidance == .fresh ? self.guidance : .off
+        inner?.isWhole = evaluation.isWhole
+        let predictions = unet(
+            inputs(input, guidance), timestep: timestep, text: text, branches: guidance.branches, inner: inner)
         let branches = (0..<predictions.shape[0]).map { predictions.slice($0..<$0 + 1).channelsFirstValues }
-        let guided = guidance.combine(branches)
+        var guided = guidance.combine(branches)
+        switch evaluation.guidance {
+        case .fresh: added = zip(guided, branches[0]).map { $0 - $1 }
+        case .reused: for i in guided.indices { guided[i] += added[i] }
+        case .none: break
+        }
         latents = sampler.step(guided, step: index, latents: latents, random: &random)
         return Step(
             index: index, predictions: predictions, guided: guided, input: input, timestep: timestep,
@@ -64,7 +81,7 @@ struct DenoisingSequence: Sequence, IteratorProtocol {
     }
 
     /// The UNet's distinct inputs: the latents beside the image's and, if the guidance asks for it, beside zeros.
-    private func inputs(_ latents: [Float]) -> Tensor {
+    private func inputs(_ latents: [Float], _ guidance: Guidance) -> Tensor {
         let noise = tensor(latents)
         let withImage = noise.concatenatingChannels(imageLatents)
         guard guidance.conditions.contains(.none) else { return withImage }

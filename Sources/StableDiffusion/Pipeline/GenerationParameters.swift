@@ -40,7 +40,9 @@ public struct GenerationParameters: Equatable, Sendable {
     public init(_ settings: GenerationSettings, seed: UInt64, width: Int, height: Int, more: [Field] = []) {
         instruction = settings.instruction
         negativePrompt = settings.negativePrompt
-        fields = SettingField.all.map { Field(name: $0.name, value: $0.text(settings)) }
+        fields = SettingField.all.compactMap { setting in
+            setting.text(settings).map { Field(name: setting.name, value: $0) }
+        }
         fields.append(Field(name: "Seed", value: "\(seed)"))
         fields.append(Field(name: "Size", value: "\(width)x\(height)"))
         for lora in settings.loras ?? [] {
@@ -48,9 +50,6 @@ public struct GenerationParameters: Equatable, Sendable {
         }
         for embedding in settings.embeddings ?? [] { fields.append(Field(name: Self.embedding, value: embedding)) }
         if let vae = settings.vae { fields.append(Field(name: Self.vae, value: vae)) }
-        if settings.precision != .full {
-            fields.append(Field(name: Self.precision, value: settings.precision.rawValue))
-        }
         fields += more
         let lines = Self.lines(of: instruction)
         if lines.contains(where: { $0.hasPrefix(Self.negativeLabel) }) {
@@ -83,7 +82,6 @@ public struct GenerationParameters: Equatable, Sendable {
     private static let lora = "LoRA"
     private static let embedding = "Embedding"
     private static let vae = "VAE"
-    private static let precision = "Precision"
     private static let negativeLabel = "Negative prompt: "
     /// The field with the number of the instruction's lines, written where one of them looks like a negative prompt.
     private static let instructionLines = "Instruction lines"
@@ -170,11 +168,9 @@ extension GenerationParameters {
     /// - Parameter paths: settings that are not asked for, so that their fields are not read.
     /// - Throws: `UnreadableField`.
     public func changes(except paths: [PartialKeyPath<GenerationSettings>] = []) throws -> [GenerationSettings.Change] {
-        let texts = try [
+        let texts = [
             GenerationSettings.Change(\.instruction, instruction),
             GenerationSettings.Change(\.negativePrompt, negativePrompt),
-            GenerationSettings.Change(
-                \.precision, paths.contains(\.precision) ? nil : value(of: Self.precision, Precision.init)),
         ].compactMap { $0 }.filter { !paths.contains($0.path) }
         return try texts
             + SettingField.all.filter { !paths.contains($0.path) }.compactMap { setting in
@@ -209,27 +205,31 @@ extension GenerationParameters {
     }
 }
 
-/// A field of the text that stands for a setting, to and fro.
+/// A field of the text that stands for a setting, to and fro. Where there is none the setting is as usual.
 private struct SettingField {
     let name: String
     let path: PartialKeyPath<GenerationSettings>
-    let text: (GenerationSettings) -> String
+    let text: (GenerationSettings) -> String?
     let change: (String, GenerationParameters) -> GenerationSettings.Change?
 
     static var all: [SettingField] {
         [
             SettingField("Steps", \.steps),
-            SettingField("Sampler", \.sampler, text: \.displayName) { name, parameters in
+            SettingField("Sampler", \.sampler, text: { $0.displayName }) { name, parameters in
                 let schedule = parameters.fields.first { $0.name == "Schedule type" }
                 return SamplerKind(displayName: name, schedule: schedule?.value)
             },
             SettingField("CFG scale", \.guidanceScale),
             SettingField("Image CFG scale", \.imageGuidanceScale),
+            SettingField("Precision", \.precision, text: { $0 == .full ? nil : $0.rawValue }) { text, _ in
+                Precision(rawValue: text)
+            },
+            SettingField("Fast", \.fast, text: { $0?.rawValue }) { text, _ in FastMode(rawValue: text) },
         ]
     }
 
     private init<Value>(
-        _ name: String, _ path: WritableKeyPath<GenerationSettings, Value>, text: @escaping (Value) -> String,
+        _ name: String, _ path: WritableKeyPath<GenerationSettings, Value>, text: @escaping (Value) -> String?,
         value: @escaping (String, GenerationParameters) -> Value?
     ) {
         (self.name, self.path) = (name, path)

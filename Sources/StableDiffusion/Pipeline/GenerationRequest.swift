@@ -6,6 +6,8 @@ public struct GenerationRequest: Equatable, Sendable {
     public var settings: GenerationSettings
     /// The seed of the noise: the numbers of PyTorch's CPU generator.
     public var seed: UInt64
+    /// Shortcuts in place of those that the settings name.
+    public var shortcuts: Shortcuts?
 
     /// A request; nothing is checked before `InstructPix2Pix.generate`.
     public init(image: PixelImage, settings: GenerationSettings, seed: UInt64) {

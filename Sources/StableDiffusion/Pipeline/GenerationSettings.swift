@@ -34,6 +34,12 @@ public struct GenerationSettings: Codable, Equatable, Sendable {
     /// nil for full.
     private var otherPrecision: Precision?
 
+    /// The shortcuts of the run; nil for none.
+    public var fast: FastMode?
+
+    /// What of the run is left out.
+    public var shortcuts: Shortcuts { fast?.shortcuts ?? Shortcuts() }
+
     /// A LoRA, as settings name it.
     public struct LoRA: Codable, Equatable, Sendable {
         /// The file's name without its extension.
@@ -54,6 +60,7 @@ public struct GenerationSettings: Codable, Equatable, Sendable {
         case embeddings
         case vae
         case otherPrecision = "precision"
+        case fast
     }
 
     /// What models of this kind are usually run with.

@@ -179,8 +179,9 @@ public final class InstructPix2Pix {
         let previewMaker = try preview.map { _ in try self.previewMaker(request, imageLatents, &run, progress) }
         var latents = imageLatents
         let steps = DenoisingSequence(
-            unet: unet, text: TextContext(text), guidance: request.settings.guidance, imageLatents: imageLatents,
-            sampler: sampler, random: TorchRandom(seed: request.seed))
+            unet: unet, text: TextContext(text), guidance: request.settings.guidance,
+            shortcuts: request.shortcuts ?? request.settings.shortcuts, imageLatents: imageLatents, sampler: sampler,
+            random: TorchRandom(seed: request.seed))
         try progress(.step(0, of: steps.count))
         for step in steps {
             latents = step.latents

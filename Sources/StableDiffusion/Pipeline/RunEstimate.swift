@@ -6,9 +6,10 @@ import TensorKernels
 public struct RunEstimate: Equatable, Sendable {
     /// One stage of a run.
     public struct Stage: Equatable, Sendable {
-        /// All of its work, but for the repetitions of the last pass.
+        /// The work that is done once.
         var work = Work()
-        var lastPass = Work()
+        /// That of all passes after it, and how many they are.
+        var repeated = Work()
         var repetitions = 0
         /// Activations and working memory at their highest.
         public internal(set) var tensorBytes = 0
@@ -37,8 +38,10 @@ public struct RunEstimate: Equatable, Sendable {
     ) throws {
         let factor = model.vaeScaleFactor
         let (latentWidth, latentHeight) = (width / factor, height / factor)
-        let evaluations = try settings.sampler.makeSampler(model.scheduler, steps: settings.steps).timesteps.count
         let guidance = settings.guidance
+        let evaluations = settings.shortcuts.evaluations(
+            try settings.sampler.makeSampler(model.scheduler, steps: settings.steps).timesteps.count,
+            isGuided: guidance != .off)
         let texts = guidance == .off ? 1 : 2
 
         let kernels = try KernelSet.chosen(settings.precision)
@@ -46,38 +49,44 @@ public struct RunEstimate: Equatable, Sendable {
         let text = try Stage(fileBytes: model.fileBytes(of: .textEncoder), on: planner) { compute in
             let encoder = try CLIPTextModel(model.weights(of: .textEncoder), model.textEncoder, compute: compute)
             _ = encoder([[Int]](repeating: model.tokenizer.encode(""), count: texts))
-            return nil
         }
         let encode = try Stage(fileBytes: model.fileBytes(of: .vae), on: planner) { compute in
             let encoder = try ImageEncoder(model.weights(of: .vae), model.vae, compute: compute)
             _ = encoder(compute.zeros([1, height, width, model.vae.inChannels]))
-            return nil
         }
+        var (once, repeated) = (Work(), Work())
         var denoise = try Stage(fileBytes: model.fileBytes(of: .unet), on: planner) { compute in
             let unet = try UNet(model.weights(of: .unet), model.unet, compute: compute)
             let context = TextContext(
                 compute.zeros([texts, model.textEncoder.maxPositionEmbeddings, model.unet.crossAttentionDim]))
-            let inputs = guidance.conditions.contains(.none) ? 2 : 1
-            let samples = compute.zeros([inputs, latentHeight, latentWidth, model.unet.inChannels])
-            // What all steps share is worked out in the first.
-            var passes: [Work] = []
-            for _ in 0..<2 {
+            let inner = evaluations.allSatisfy(\.isWhole) ? nil : InnerFeatures()
+            /// The work of an evaluation.
+            func work(of evaluation: Shortcuts.Evaluation) -> Work {
+                let guidance = evaluation.guidance == .fresh ? guidance : .off
+                let inputs = guidance.conditions.contains(.none) ? 2 : 1
+                let samples = compute.zeros([inputs, latentHeight, latentWidth, model.unet.inChannels])
                 let before = compute.planned.work
-                _ = unet(samples, timestep: 0, text: context, branches: guidance.branches)
-                passes.append(compute.planned.work - before)
+                inner?.isWhole = evaluation.isWhole
+                _ = unet(samples, timestep: 0, text: context, branches: guidance.branches, inner: inner)
+                return compute.planned.work - before
             }
-            return passes[1]
+            // What all evaluations share is worked out in the first; of those after it each kind is run once here.
+            once = work(of: evaluations[0])
+            var works: [Shortcuts.Evaluation: Work] = [:]
+            for evaluation in evaluations.dropFirst() {
+                let known = works[evaluation] ?? work(of: evaluation)
+                works[evaluation] = known
+                repeated = repeated + known
+            }
         }
-        denoise.repetitions = evaluations - 2
+        (denoise.work, denoise.repeated, denoise.repetitions) = (once, repeated, evaluations.count - 1)
         let decode = try Stage(fileBytes: model.fileBytes(of: .vae), on: planner) { compute in
             let decoder = try ImageDecoder(model.weights(of: .vae), model.vae, compute: compute)
             _ = decoder(compute.zeros([1, latentHeight, latentWidth, model.vae.latentChannels]))
-            return nil
         }
         let check = try model.safetyFolder.map { folder in
             try Stage(fileBytes: SafetyChecker.fileBytes(in: folder), on: planner) { compute in
                 try SafetyChecker(model: folder, compute: compute).plan()
-                return nil
             }
         }
         stages = [text, encode, denoise, decode] + [check].compactMap { $0 }
@@ -90,7 +99,7 @@ public struct RunEstimate: Equatable, Sendable {
         public let text: Double
         /// Encoding the input photo.
         public let encode: Double
-        /// One evaluation of the UNet, after the first.
+        /// One evaluation of the UNet: the mean of those after the first.
         public let step: Double
         /// All evaluations of the UNet.
         public let allSteps: Double
@@ -104,7 +113,7 @@ public struct RunEstimate: Equatable, Sendable {
     }
 
     /// All that is to be done.
-    public var work: Work { stages.reduce(Work()) { $0 + $1.work + $1.lastPass * $1.repetitions } }
+    public var work: Work { stages.reduce(Work()) { $0 + $1.work + $1.repeated } }
 
     /// - Parameters:
     ///   - speed: what one unit of each kind of work takes here.
@@ -113,14 +122,16 @@ public struct RunEstimate: Equatable, Sendable {
     public func seconds(_ speed: MachineSpeed, keptTensorBytes: Int, usedBefore: Int = 0) -> Seconds {
         var touched = usedBefore
         let all = stages.map { stage in
-            var work = stage.work + stage.lastPass * stage.repetitions
+            var work = stage.work + stage.repeated
             work.touched = Double(max(0, stage.tensorBytes - touched))
             touched = min(max(touched, stage.tensorBytes), keptTensorBytes)
             return speed.seconds(for: work)
         }
+        let (first, rest) = (speed.seconds(for: stages[2].work), speed.seconds(for: stages[2].repeated))
+        let step = stages[2].repetitions == 0 ? first : rest / Double(stages[2].repetitions)
         return Seconds(
-            text: all[0], encode: all[1], step: speed.seconds(for: stages[2].lastPass), allSteps: all[2],
-            decode: all[3], safety: all.count > 4 ? all[4] : 0)
+            text: all[0], encode: all[1], step: step, allSteps: all[2], decode: all[3],
+            safety: all.count > 4 ? all[4] : 0)
     }
 
     /// The most memory that model and tensors take at one time, the weights' mapped pages included.
@@ -174,11 +185,11 @@ extension RunEstimate.Stage {
     /// - Parameters:
     ///   - fileBytes: of the weights that the stage takes.
     ///   - planner: makes a new one.
-    ///   - body: runs the stage on a planner; returns the work of its last pass, if that is repeated.
-    fileprivate init(fileBytes: Int, on planner: () -> Compute, _ body: (Compute) throws -> Work?) throws {
+    ///   - body: runs the stage on a planner.
+    fileprivate init(fileBytes: Int, on planner: () -> Compute, _ body: (Compute) throws -> Void) throws {
         self.fileBytes = fileBytes
         let planner = planner()
-        lastPass = try body(planner) ?? Work()
+        try body(planner)
         let planned = planner.planned
         (work, mappedBytes, copiedBytes, largestWeight) = (
             planned.work, planned.mappedBytes, planned.copiedBytes, planned.largestWeight

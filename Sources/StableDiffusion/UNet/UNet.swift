@@ -43,31 +43,45 @@ package struct UNet {
     ///   - timestep: of the training schedule, may be fractional.
     ///   - text: the distinct texts.
     ///   - branches: the predictions wanted. With as many branches as inputs, branch i is of input i.
+    ///   - inner: keeps what the inner blocks make, or gives what they made last.
     /// - Returns: `[branches, height, width, outChannels]`.
     package func callAsFunction(
-        _ samples: Tensor, timestep: Float, text: TextContext, branches: [Branch]
+        _ samples: Tensor, timestep: Float, text: TextContext, branches: [Branch], inner: InnerFeatures? = nil
     ) -> Tensor {
         precondition(
             samples.shape[0] != branches.count || branches.map(\.sample) == Array(branches.indices),
             "\(branches) of \(samples.shape)")
         guard let addEmbedding else {
-            return predictions(samples, Conditioning(time: timeEmbedding(timestep), text: text, branches: branches))
+            let conditioning = Conditioning(time: timeEmbedding(timestep), text: text, branches: branches)
+            return predictions(samples, conditioning, inner, part: 0)
         }
         // Each text makes a time of its own, and one call has one time.
-        let alone = branches.map { branch in
+        let alone = branches.enumerated().map { index, branch in
             let time = timeEmbedding(timestep, adding: text.pooled(branch.text, by: addEmbedding))
             let conditioning = Conditioning(time: time, text: text, branches: [Branch(sample: 0, text: branch.text)])
-            return predictions(samples.slice(branch.sample..<branch.sample + 1), conditioning)
+            return predictions(samples.slice(branch.sample..<branch.sample + 1), conditioning, inner, part: index)
         }
         return alone.count == 1 ? alone[0] : Tensor.stacked(alone)
     }
 
-    private func predictions(_ samples: Tensor, _ conditioning: Conditioning) -> Tensor {
+    /// - Parameter part: where `inner` has its features.
+    private func predictions(
+        _ samples: Tensor, _ conditioning: Conditioning, _ inner: InnerFeatures?, part: Int
+    ) -> Tensor {
         var x = convIn(configuration.centerInputSample ? samples.mapped { 2 * $0 - 1 } : samples)
         var skips = [x]
-        for block in downBlocks { x = block(consume x, conditioning, skips: &skips) }
-        if let midBlock { x = midBlock(consume x, conditioning) }
-        for block in upBlocks { x = block(consume x, conditioning, skips: &skips) }
+        let outermost = upBlocks[upBlocks.count - 1]
+        let lastLayer = outermost.resnets.count - 1
+        if let features = inner?.reused(part, for: conditioning) {
+            x = features
+        } else {
+            for block in downBlocks { x = block(consume x, conditioning, skips: &skips) }
+            if let midBlock { x = midBlock(consume x, conditioning) }
+            for block in upBlocks.dropLast() { x = block(consume x, conditioning, skips: &skips) }
+            x = outermost.layers(0..<lastLayer, consume x, conditioning, skips: &skips)
+            inner?.keep(part, copy x)
+        }
+        x = outermost.layers(lastLayer..<lastLayer + 1, consume x, conditioning, skips: &skips)
         // A model without cross-attention has not told the branches apart.
         return conditioning.expanded(convOut(x, after: convNormOut(x)))
     }

@@ -103,14 +103,22 @@ struct UpBlock {
 
     /// - Parameter skips: the results of the way down, of which each layer takes the last.
     func callAsFunction(_ x: consuming Tensor, _ conditioning: Conditioning, skips: inout [Tensor]) -> Tensor {
-        for (resnet, attention) in zip(resnets, attentions) {
+        x = layers(resnets.indices, consume x, conditioning, skips: &skips)
+        // Sides that do not halve evenly come back to the skip's size, not to twice their own.
+        if let upsampler, let size = skips.last?.shape { x = upsampler(x, height: size[1], width: size[2]) }
+        return x
+    }
+
+    /// A part of the block's layers.
+    func layers(
+        _ range: Range<Int>, _ x: consuming Tensor, _ conditioning: Conditioning, skips: inout [Tensor]
+    ) -> Tensor {
+        for (resnet, attention) in zip(resnets[range], attentions[range]) {
             let skip = skips.removeLast()
             x = x.concatenatingChannels(x.shape[0] == skip.shape[0] ? skip : conditioning.expanded(skip))
             x = resnet(consume x, time: conditioning.time)
             if let attention { x = attention(x, conditioning) }
         }
-        // Sides that do not halve evenly come back to the skip's size, not to twice their own.
-        if let upsampler, let size = skips.last?.shape { x = upsampler(x, height: size[1], width: size[2]) }
         return x
     }
 }

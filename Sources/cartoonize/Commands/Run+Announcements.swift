@@ -58,7 +58,9 @@ extension Run {
         let generation = settings.generation
         let guidance = generation.guidance != .off ? "" : ", guidance off (one pass per step)"
         let seedText = seeds.count == 1 ? "seed \(seeds[0])" : "seeds \(seeds[0]) to \(seeds[seeds.count - 1])"
-        return "model \(settings.modelName), \(counted(generation.steps, "step")) of \(generation.sampler)\(guidance), "
+        let fast = generation.fast.map { $0 == .fast ? ", fast" : ", fast (\($0.rawValue))" } ?? ""
+        return
+            "model \(settings.modelName), \(counted(generation.steps, "step")) of \(generation.sampler)\(guidance)\(fast), "
             + seedText
     }
 
@@ -72,6 +74,9 @@ extension Run {
             Console.line(
                 "note: the embedding \(embedding.name) has no effect: its word, \(embedding.token), is not in the instruction"
                     + (settings.generation.guidance == .off ? "" : " or the negative prompt"))
+        }
+        if settings.generation.fast != nil, settings.generation.steps == 1 {
+            Console.line("note: --fast has no effect: it takes over from earlier steps, and there is one")
         }
         if settings.generation.guidance == .off, let ignored = given.withoutEffectUnguided {
             Console.line(

@@ -66,6 +66,9 @@ struct GenerationOptions: ParsableArguments {
                 + "(default: full)", valueName: "full|half"))
     var precision: Precision?
 
+    @Flag(exclusivity: .exclusive)
+    var fast: FastMode?
+
     func validate() throws {
         guard (1...10_000).contains(count) else {
             throw ValidationError("--count takes a number from 1 to 10000, not \(count)")
@@ -81,7 +84,7 @@ struct GenerationOptions: ParsableArguments {
         [
             .init(\.instruction, instruction), .init(\.negativePrompt, negative), .init(\.steps, steps),
             .init(\.sampler, sampler), .init(\.guidanceScale, guidance), .init(\.imageGuidanceScale, imageGuidance),
-            .init(\.precision, precision),
+            .init(\.precision, precision), .init(\.fast, fast.map { $0 }),
         ].compactMap { $0 }
     }
 
@@ -104,6 +107,22 @@ struct GenerationOptions: ParsableArguments {
 }
 
 extension Precision: ExpressibleByArgument {}
+
+extension FastMode: EnumerableFlag {
+    public static func name(for mode: FastMode) -> NameSpecification {
+        switch mode {
+        case .fast: .customLong("fast")
+        case .more: .customLong("fast-more")
+        }
+    }
+
+    public static func help(for mode: FastMode) -> ArgumentHelp? {
+        switch mode {
+        case .fast: "Take over parts of earlier steps where that changes the image little: less than half of the time."
+        case .more: "Take over more: a quarter to a third of the time, and an image less near."
+        }
+    }
+}
 
 extension SamplerKind: ExpressibleByArgument {
     public init?(argument: String) { self.init(name: argument) }
