@@ -2,6 +2,7 @@
 
 SWIFT ?= swift
 PYTHON ?= python3
+RUFF ?= ruff
 PREFIX ?= /usr/local
 DESTDIR ?=
 
@@ -12,7 +13,7 @@ DOCUMENTED := StableDiffusion ImageCodecs Checkpoints ModelHub HTTPClient Tensor
 ARTICLES := Images Batches Models TimeAndMemory Scripts Environment ExitStatus
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench parity parity-real smoke faults fuzz hard sanitize batch arm64 old-processor \
+.PHONY: help setup build demo test check lint-python bench parity parity-real smoke faults fuzz hard sanitize batch arm64 old-processor \
 	install uninstall deb deb-test debian docs fixtures clean
 
 help: ## list these targets
@@ -39,6 +40,10 @@ check: setup ## check the format and the folders' order, build with warnings as 
 	Tests/house/columns.pl Sources Tests
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
 	$(SWIFT) test -c release --scratch-path .build/check -Xswiftc -warnings-as-errors
+
+lint-python: ## check the Python of tests and training (RUFF: pip install ruff)
+	$(RUFF) check .
+	$(RUFF) format --check .
 
 smoke: setup ## cartoonize three photos and compare with stored pictures
 	$(SWIFT) build -c release --product cartoonize

@@ -3,6 +3,7 @@
 A batch of 200 photos, some with names that could be taken for HTML, and one of 3: the sliders move by mouse, touch and
 keyboard, names are shown as text, pictures load as they come into view, dark and light and print look as they should.
 """
+
 import pathlib
 import subprocess
 import sys
@@ -10,13 +11,13 @@ import tempfile
 
 from PIL import Image
 from selenium import webdriver
-from selenium.webdriver.support.wait import WebDriverWait
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.actions import interaction
 from selenium.webdriver.common.actions.action_builder import ActionBuilder
 from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.wait import WebDriverWait
 
 PHOTOS = sorted((pathlib.Path(__file__).parent.parent / "smoke/photos").glob("*.jpg"))
 NAMES = ["a<b>&'\"", "<script>document.title='run'<_script>", "日本語", "50% #1?", "&amp;"]
@@ -36,7 +37,18 @@ def make(program, folder, count):
     for n in range(count):
         name = NAMES[n] if n < len(NAMES) else f"photo-{n:03}"
         Image.open(PHOTOS[n % len(PHOTOS)]).resize((192, 144)).save(photos / f"{name}.jpg")
-    command = [program, photos, "-o", folder / "out", "--gallery", "--size", "128x96", "-q", "-i", "Cartoonize <i>it</i>"]
+    command = [
+        program,
+        photos,
+        "-o",
+        folder / "out",
+        "--gallery",
+        "--size",
+        "128x96",
+        "-q",
+        "-i",
+        "Cartoonize <i>it</i>",
+    ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return folder / "out/cartoonize.html"
 
@@ -49,7 +61,11 @@ def browser():
 
 
 def cut(slider):
-    return float(slider.parent.execute_script("return getComputedStyle(arguments[0].parentNode).getPropertyValue('--cut')", slider)[:-1])
+    return float(
+        slider.parent.execute_script(
+            "return getComputedStyle(arguments[0].parentNode).getPropertyValue('--cut')", slider
+        )[:-1]
+    )
 
 
 def shown(figure):
@@ -61,7 +77,9 @@ def sliders(page):
     slider = page.find_element(By.TAG_NAME, "input")
     figure = page.find_element(By.TAG_NAME, "figure")
     before = shown(figure)
-    ActionChains(page).move_to_element(slider).click_and_hold().move_by_offset(slider.size["width"] // 3, 0).release().perform()
+    ActionChains(page).move_to_element(slider).click_and_hold().move_by_offset(
+        slider.size["width"] // 3, 0
+    ).release().perform()
     check(abs(cut(slider) - 83) < 4, f"a slider dragged by the mouse moves the border (to {cut(slider)} %)")
     check(shown(figure) != before, "and other pixels are painted")
     slider.send_keys(Keys.HOME)
@@ -76,17 +94,22 @@ def sliders(page):
 
 
 def colours(page, scheme):
-    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+    page.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
     style = "getComputedStyle(document.body)"
     paper, ink = page.execute_script(f"return [{style}.backgroundColor, {style}.color]")
     brightness = [sum(int(c) for c in text[4:-1].split(",")[:3]) for text in (paper, ink)]
-    check((brightness[0] > brightness[1]) == (scheme == "light") and abs(brightness[0] - brightness[1]) > 380,
-          f"{scheme}: {ink} on {paper}")
+    check(
+        (brightness[0] > brightness[1]) == (scheme == "light") and abs(brightness[0] - brightness[1]) > 380,
+        f"{scheme}: {ink} on {paper}",
+    )
 
 
 def printed(page):
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    both = page.execute_script("""const [a, b] = document.querySelectorAll("figure img"), box = e => e.getBoundingClientRect();
+    both = page.execute_script("""const [a, b] = document.querySelectorAll("figure img");
+        const box = e => e.getBoundingClientRect();
         return [box(a).left, box(a).right, box(b).left, box(b).right, getComputedStyle(b).clipPath]""")
     check(both[3] <= both[0] and both[4] == "none", "printed, before stands beside after, whole")
     hidden = page.execute_script("return getComputedStyle(document.querySelector('input')).display")
@@ -94,7 +117,7 @@ def printed(page):
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
-if __name__ == "__main__":
+def main():
     with tempfile.TemporaryDirectory() as folder:
         folder, page = pathlib.Path(folder), browser()
         for count in (3, 200):
@@ -105,17 +128,27 @@ if __name__ == "__main__":
             wanted = sorted(f"{n}.cartoon.png" for n in NAMES[:count])
             check(len(captions) == count, f"{len(captions)} figures")
             check(sorted(c for c in captions if not c.startswith("photo-")) == wanted, "names are shown as text")
-            check(page.find_element(By.CSS_SELECTOR, "header p").text == "Cartoonize <i>it</i>", "so is the instruction")
+            check(
+                page.find_element(By.CSS_SELECTOR, "header p").text == "Cartoonize <i>it</i>", "so is the instruction"
+            )
             check(page.title == "Before and after", "nothing of a name runs")
             loaded = "return [...document.images].filter(i => i.complete && i.naturalWidth).length"
             if count == 200:
                 check(html.stat().st_size < 200_000, f"the page has {html.stat().st_size} bytes")
-                check(page.execute_script(loaded) < 200, f"{page.execute_script(loaded)} of 400 pictures are loaded at first")
+                check(
+                    page.execute_script(loaded) < 200,
+                    f"{page.execute_script(loaded)} of 400 pictures are loaded at first",
+                )
             page.execute_script("for (const i of document.images) i.loading = 'eager'")
             WebDriverWait(page, 20).until(lambda page: page.execute_script(loaded) == 2 * count)
             check(True, "every picture can be loaded")
             sliders(page)
-            for scheme in ("light", "dark"): colours(page, scheme)
+            for scheme in ("light", "dark"):
+                colours(page, scheme)
             printed(page)
         page.quit()
     sys.exit(1 if check.failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,7 @@
 """Where the measured figures stand: whole in README.md beside this file, shortened in the READMEs at the top."""
-import pathlib, re
+
+import pathlib
+import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WHOLE = ROOT / "Tests/bench/README.md"
@@ -8,10 +10,12 @@ ENGLISH, PORTUGUESE = ROOT / "README.md", ROOT / "README.pt.md"
 
 def replace_block(path, name, text):
     """Puts `text` between the marks `<!-- NAME:begin -->` and `<!-- NAME:end -->`, which must be there once."""
-    if path == PORTUGUESE: text = re.sub(r"(?<=\d)\.(?=\d)", ",", text)
+    if path == PORTUGUESE:
+        text = re.sub(r"(?<=\d)\.(?=\d)", ",", text)
     block = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.S)
     page, count = block.subn(lambda mark: mark[1] + text + "\n" + mark[2], path.read_text())
-    if count != 1: raise SystemExit(f"{path} has {count} blocks '{name}', not one")
+    if count != 1:
+        raise SystemExit(f"{path} has {count} blocks '{name}', not one")
     path.write_text(page)
 
 
