@@ -1,10 +1,17 @@
-"""GroupNorm and SiLU in one pass: the slowest part of a training on a CPU otherwise (normsilu.cpp, built on first use)."""
+"""GroupNorm and SiLU in one pass: the slowest part of a training on a CPU otherwise (normsilu.cpp, built on first
+use)."""
+
 import pathlib
+
 import torch
 from diffusers.models.resnet import ResnetBlock2D
 from torch.utils.cpp_extension import load
 
-native = load("normsilu", [str(pathlib.Path(__file__).parent / "normsilu.cpp")], extra_cflags=["-O3", "-march=native", "-ffast-math"])
+native = load(
+    "normsilu",
+    [str(pathlib.Path(__file__).parent / "normsilu.cpp")],
+    extra_cflags=["-O3", "-march=native", "-ffast-math"],
+)
 
 
 class NormSiLU(torch.autograd.Function):
@@ -24,12 +31,14 @@ class NormSiLU(torch.autograd.Function):
 
 class Fused(torch.nn.GroupNorm):
     def forward(self, x):
-        if torch.is_autocast_enabled("cpu"): x = x.to(torch.bfloat16)
+        if torch.is_autocast_enabled("cpu"):
+            x = x.to(torch.bfloat16)
         return NormSiLU.apply(x, self.weight, self.bias, self.num_groups, self.eps)
 
 
 class SiLULinear(torch.nn.Linear):
-    def forward(self, x): return super().forward(torch.nn.functional.silu(x))
+    def forward(self, x):
+        return super().forward(torch.nn.functional.silu(x))
 
 
 def fuse(model):
@@ -38,7 +47,8 @@ def fuse(model):
         if isinstance(m, ResnetBlock2D):
             m.norm1.__class__ = m.norm2.__class__ = Fused
             m.nonlinearity = torch.nn.Identity()
-            if m.time_emb_proj is not None: m.time_emb_proj.__class__ = SiLULinear
+            if m.time_emb_proj is not None:
+                m.time_emb_proj.__class__ = SiLULinear
         if hasattr(m, "conv_norm_out") and m.conv_norm_out is not None:
             m.conv_norm_out.__class__ = Fused
             m.conv_act = torch.nn.Identity()

@@ -1,10 +1,12 @@
 """The judge of shortcuts: python judge.py PAIRS MODEL OUT [--minutes 45] [--threads 1]. Goes on where it was interrupted.
 
-The embedded model makes its image in one step, and a stand-in with random weights makes noise: neither says what it costs to
-leave out parts of a run of twenty steps. The judge is a small model of the family that needs its steps: v-prediction from pure
-noise, text and photo dropped at times, so that both guidance scales matter. Autoencoder, tokenizer and text encoder are MODEL's,
-frozen. OUT becomes a model folder when the time is up. It is measured with (Tests/bench/shortcuts.py) and never shipped.
+The embedded model makes its image in one step, and a stand-in with random weights makes noise: neither says what it costs
+to leave out parts of a run of twenty steps. The judge is a small model of the family that needs its steps: v-prediction
+from pure noise, text and photo dropped at times, so that both guidance scales matter. Autoencoder, tokenizer and text
+encoder are MODEL's, frozen. OUT becomes a model folder when the time is up. It is measured with
+(Tests/suites/bench/shortcuts.py) and never shipped.
 """
+
 import argparse
 import json
 import pathlib
@@ -13,12 +15,13 @@ import shutil
 import numpy as np
 import torch
 import torch.nn.functional as F
-from common import SCHEDULE, Run
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from common import SCHEDULE, Run
 from fused import fuse
 from instructions import understood
 from train import Pairs, images, tokenize
-from transformers import CLIPTextModel, CLIPTokenizer
 
 CROP, BATCH = 128, 6  # pixels
 DROPPED = 0.08  # how often text, photo, and both are left out, each
@@ -26,10 +29,17 @@ DROPPED = 0.08  # how often text, photo, and both are left out, each
 
 def unet():
     return UNet2DConditionModel(
-        in_channels=16, out_channels=8, block_out_channels=(48, 96, 128), layers_per_block=2, norm_num_groups=16,
+        in_channels=16,
+        out_channels=8,
+        block_out_channels=(48, 96, 128),
+        layers_per_block=2,
+        norm_num_groups=16,
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
-        mid_block_type="UNetMidBlock2DCrossAttn", cross_attention_dim=64, attention_head_dim=4)
+        mid_block_type="UNetMidBlock2DCrossAttn",
+        cross_attention_dim=64,
+        attention_head_dim=4,
+    )
 
 
 def batch(data, rng):
@@ -80,10 +90,17 @@ def export(network, a):
     (a.out / "scheduler").mkdir(exist_ok=True)
     scheduler["prediction_type"] = "v_prediction"
     settings = {
-        "instruction": "Cartoonize the following image", "steps": 20, "guidance_scale": 4.0, "image_guidance_scale": 1.5,
-        "native_size": 256, "understands": {"summary": "the embedded model's words", "words": understood()}}
+        "instruction": "Cartoonize the following image",
+        "steps": 20,
+        "guidance_scale": 4.0,
+        "image_guidance_scale": 1.5,
+        "native_size": 256,
+        "understands": {"summary": "the embedded model's words", "words": understood()},
+    }
     for name, value in (
-        ("model_index.json", index), ("scheduler/scheduler_config.json", scheduler), ("cartoonize.json", settings)
+        ("model_index.json", index),
+        ("scheduler/scheduler_config.json", scheduler),
+        ("cartoonize.json", settings),
     ):
         (a.out / name).write_text(json.dumps(value, indent=2) + "\n")
 

@@ -1,9 +1,11 @@
 """Figures of a drawing's look beside its photo, BGR bytes of one size: what an eye sees first."""
+
 import cv2
 import numpy as np
 
 
-def grey(image): return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
+def grey(image):
+    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
 
 
 def spread(image, side):
@@ -15,11 +17,13 @@ def edges(image, low, high):
     return cv2.Canny(cv2.GaussianBlur(grey(image), (0, 0), 1.0).clip(0, 255).astype(np.uint8), low, high) > 0
 
 
-def near(mask): return cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+def near(mask):
+    return cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
 
 
 def flat(image):
-    """The share of pixels whose 5x5 neighbours span at most 6 levels in every channel: drawn areas, not photo or fog."""
+    """The share of pixels whose 5x5 neighbours span at most 6 levels in every channel: drawn areas, not photo or
+    fog."""
     return float((spread(image, 5).max(2) <= 6).mean())
 
 
@@ -45,10 +49,18 @@ def specks(image):
 
 def colour_change(photo, drawing):
     """The mean CIE76 difference after a Gaussian of 4 pixels."""
-    lab = lambda image: cv2.GaussianBlur(cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_BGR2Lab), (0, 0), 4)
+
+    def lab(image):
+        return cv2.GaussianBlur(cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_BGR2Lab), (0, 0), 4)
+
     return float(np.linalg.norm(lab(photo) - lab(drawing), axis=2).mean())
 
 
 def figures(photo, drawing):
-    return {"flat": flat(drawing), "recall": recall(photo, drawing), "precision": precision(photo, drawing),
-            "specks": specks(drawing), "dE": colour_change(photo, drawing)}
+    return {
+        "flat": flat(drawing),
+        "recall": recall(photo, drawing),
+        "precision": precision(photo, drawing),
+        "specks": specks(drawing),
+        "dE": colour_change(photo, drawing),
+    }

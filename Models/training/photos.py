@@ -1,4 +1,5 @@
 """Which photos are for training and which are kept out, by name."""
+
 import pathlib
 import random
 
@@ -32,11 +33,16 @@ def square(path, size):
     side = min(height, width)
     y, x = (height - side) // 2, (width - side) // 2
     how = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
-    return cv2.resize(image[y:y + side, x:x + side], (size, size), interpolation=how)
+    return cv2.resize(image[y : y + side, x : x + side], (size, size), interpolation=how)
 
 
-if __name__ == "__main__":  # python photos.py FOLDER: chooses the photos kept out, once
+def main():  # python photos.py FOLDER: chooses the photos kept out, once
     import sys
+
     names = [p.stem for p in found(sys.argv[1:])]
     random.Random(20).shuffle(names)
     (HERE / "held-out.txt").write_text("\n".join(names[:144]) + "\n")
+
+
+if __name__ == "__main__":
+    main()

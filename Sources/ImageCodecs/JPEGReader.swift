@@ -11,8 +11,8 @@ extension ImageFormat {
         matches: { $0.has([0xFF, 0xD8, 0xFF]) }, open: { try JPEGReader($0, limits: $1) })
 }
 
-/// libjpeg-turbo's decoder. Of files that hold more (a gain map, a film, a second view behind the picture) the first
-/// picture is read.
+/// libjpeg-turbo's decoder. Of files that hold more (a gain map, a film, a second view behind the image) the first
+/// image is read.
 final class JPEGReader: ImageReader {
     /// A Huffman code takes at least one bit for each block of 8x8 pixels of the largest component.
     private static let maximumPixelsPerByte = 512
@@ -45,7 +45,7 @@ final class JPEGReader: ImageReader {
         self.header = header
         guard isRead else {
             throw cimage_jpeg_is_unsupported(reader)
-                ? ImageError.unsupported(.jpeg, reason: "lossless or of more than 8 bits, as medical pictures are")
+                ? ImageError.unsupported(.jpeg, reason: "lossless or of more than 8 bits, as medical images are")
                 : damage()
         }
         guard [1, 3, 4].contains(stored.components) else {

@@ -23,7 +23,7 @@ struct PNGChunks {
     /// A compressed text may unfold to this many bytes.
     private static let textLimit = 4 << 20
 
-    /// Throws `ImageError` when a chunk that the picture needs is cut off, and for Xcode's variant.
+    /// Throws `ImageError` when a chunk that the image needs is cut off, and for Xcode's variant.
     init(_ bytes: UnsafeBufferPointer<UInt8>) throws {
         let reader = ByteReader(bytes: bytes)
         var (hasPixels, hasEnd, isSRGB) = (false, false, false)
@@ -37,7 +37,7 @@ struct PNGChunks {
                 break
             }
             if name == "CgBI", end == Self.signature.count {
-                throw ImageError.unsupported(.png, reason: "Xcode's variant for iOS; export the picture again")
+                throw ImageError.unsupported(.png, reason: "Xcode's variant for iOS; export the image again")
             }
             guard let content = reader.slice(at: end + 8, count: length), let sum = reader.uint32(at: end + 8 + length)
             else {
@@ -50,7 +50,7 @@ struct PNGChunks {
                 hasPixels = true
                 pixelBytes += length
             }
-            guard let first = type.first, first & 0x20 != 0 else { continue }  // libpng checks what a picture needs
+            guard let first = type.first, first & 0x20 != 0 else { continue }  // libpng checks what an image needs
             let summed = UnsafeBufferPointer(rebasing: bytes[start + 4..<start + 8 + length])
             guard cimage_crc32(summed.baseAddress, summed.count) == UInt32(sum) else {
                 if notes.isEmpty { notes.append("its \(Self.printable(name)) chunk is damaged and was left out") }

@@ -51,14 +51,14 @@ package struct HubListing: Sendable {
         let gitHash: String?
 
         /// The digest that the content has to have, nil if none is known, and how it is computed.
-        var digest: (expected: String?, sum: Digest) {
+        var digest: (expected: String?, running: Digest) {
             sha256.map { ($0, .sha256()) } ?? (gitHash, .gitBlob(size: size))
         }
     }
 
     let commit: String
     let files: [String: File]
-    /// Whether files are named whose size is not told.
+    /// Whether files are named whose size is not given.
     let listsWithoutSizes: Bool
 
     package init(_ data: Data) throws(HubError) {
@@ -142,7 +142,7 @@ package struct HubListing: Sendable {
             guard let path, let size = isLarge ? largeSize : self.size, HubListing.sizes.contains(size),
                 let gitHash
             else { return nil }
-            if isLarge, !FileChecksums.isSum(sha256 ?? "") { return nil }
+            if isLarge, !FileChecksums.isChecksum(sha256 ?? "") { return nil }
             return File(path: path, size: size, sha256: isLarge ? sha256 : nil, gitHash: gitHash)
         }
     }

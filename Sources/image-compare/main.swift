@@ -1,5 +1,5 @@
-// image-compare A B [LEAST]: prints the peak signal-to-noise ratio of two pictures in dB.
-// Ends with 1 when it is below LEAST, with 2 when the pictures cannot be compared.
+// image-compare A B [LEAST]: prints the peak signal-to-noise ratio of two images in dB.
+// Ends with 1 when it is below LEAST, with 2 when the images cannot be compared.
 
 import Foundation
 import ImageCodecs
@@ -17,7 +17,7 @@ func picture(_ path: String) -> DecodedImage {
     }
 }
 
-/// Over all three channels; infinite for equal pictures.
+/// Over all three channels; infinite for equal images.
 func signalToNoise(_ first: DecodedImage, _ second: DecodedImage) -> Double {
     var sum = 0
     for (a, b) in zip(first.rgb, second.rgb) {
@@ -34,7 +34,7 @@ else { fail("usage: image-compare A B [LEAST]") }
 let pictures = arguments.prefix(2).map(picture)
 guard pictures[0].width == pictures[1].width, pictures[0].height == pictures[1].height else {
     fail(
-        "the pictures are \(pictures[0].width)x\(pictures[0].height) and \(pictures[1].width)x\(pictures[1].height) pixels"
+        "the images are \(pictures[0].width)x\(pictures[0].height) and \(pictures[1].width)x\(pictures[1].height) pixels"
     )
 }
 let ratio = signalToNoise(pictures[0], pictures[1])

@@ -118,7 +118,7 @@ import Testing
                 })
         }
         guard case .cut = try error("/cut"), case .cut = try error("/silent") else {
-            Issue.record("a cut is not told as one")
+            Issue.record("a cut is not reported as one")
             return
         }
         guard case .status(let response, let body) = try error("/429") else {
@@ -134,7 +134,7 @@ import Testing
         "", "photo.jpg", "file:///etc/passwd", "ftp://host/x", "http://", "https://a b/c", "http://h\0/",
         "http://h%7f/",
     ])
-    func addressesThatAreNone(_ text: String) {
+    func addressesThatAreNoneAreRefused(_ text: String) {
         #expect(words { _ = try client().data(from: text, limit: 1, seconds: 1) }.contains("no http or https address"))
     }
 

@@ -28,16 +28,33 @@ def source(path):
 
 
 def jpegs(folder, ppm):
-    samplings = ["1x1", "2x1", "1x2", "2x2", "4x1", "1x4", "4x2", "2x4", "4x4", "3x1", "1x3", "2x1,1x2,1x1", "1x1,2x2,1x2"]
+    samplings = [
+        "1x1",
+        "2x1",
+        "1x2",
+        "2x2",
+        "4x1",
+        "1x4",
+        "4x2",
+        "2x4",
+        "4x4",
+        "3x1",
+        "1x3",
+        "2x1,1x2,1x1",
+        "1x1,2x2,1x2",
+    ]
     colours = [[], ["-grayscale"], ["-rgb"]]
     codings = [[], ["-optimize"], ["-progressive"], ["-arithmetic"], ["-arithmetic", "-progressive"]]
     restarts = [[], ["-restart", "1B"], ["-restart", "3"]]
     for index, (sampling, colour, coding, restart, quality) in enumerate(
-            itertools.product(samplings, colours, codings, restarts, ["30", "92"])):
-        if colour and sampling != "1x1" and colour != ["-rgb"]: continue
+        itertools.product(samplings, colours, codings, restarts, ["30", "92"])
+    ):
+        if colour and sampling != "1x1" and colour != ["-rgb"]:
+            continue
         path = f"{folder}/cjpeg-{index}.jpg"
         command = ["cjpeg", *colour, *coding, *restart, "-quality", quality, "-sample", sampling, "-outfile", path, ppm]
-        if subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0: yield path, " ".join(command[1:-2])
+        if subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0:
+            yield path, " ".join(command[1:-2])
     plain = f"{folder}/plain.jpg"
     subprocess.run(["cjpeg", "-sample", "2x2", "-outfile", plain, ppm], check=True)
     for name in ["rotate 90", "flip horizontal", "transpose", "transverse", "crop 40x33+16+16", "grayscale"]:
@@ -45,17 +62,34 @@ def jpegs(folder, ppm):
         subprocess.run(["jpegtran", *f"-{name}".split(), "-outfile", path, plain], check=True)
         yield path, f"jpegtran {name}"
     for space, sampling, interlace, quality in itertools.product(
-            ["sRGB", "Gray", "CMYK", "YCbCr"], ["4:4:4", "4:2:0", "4:1:1", "4:4:0"], ["none", "JPEG"], ["40", "95"]):
+        ["sRGB", "Gray", "CMYK", "YCbCr"], ["4:4:4", "4:2:0", "4:1:1", "4:4:0"], ["none", "JPEG"], ["40", "95"]
+    ):
         path = f"{folder}/magick-{space}-{sampling.replace(':', '')}-{interlace}-{quality}.jpg"
-        command = ["convert", ppm, "-colorspace", space, "-sampling-factor", sampling, "-interlace", interlace,
-                   "-quality", quality, path]
+        command = [
+            "convert",
+            ppm,
+            "-colorspace",
+            space,
+            "-sampling-factor",
+            sampling,
+            "-interlace",
+            interlace,
+            "-quality",
+            quality,
+            path,
+        ]
         subprocess.run(command, check=True)
         yield path, " ".join(command[2:-1])
 
 
 def pngs(folder, ppm):
-    kinds = {"grey": ["-colorspace", "Gray"], "rgb": [], "palette": ["-colors", "13", "-type", "Palette"],
-             "rgba": ["-alpha", "set", "-channel", "A", "-evaluate", "set", "40%"], "bilevel": ["-type", "Bilevel"]}
+    kinds = {
+        "grey": ["-colorspace", "Gray"],
+        "rgb": [],
+        "palette": ["-colors", "13", "-type", "Palette"],
+        "rgba": ["-alpha", "set", "-channel", "A", "-evaluate", "set", "40%"],
+        "bilevel": ["-type", "Bilevel"],
+    }
     for (name, kind), depth, interlace in itertools.product(kinds.items(), ["1", "2", "4", "8"], ["none", "PNG"]):
         path = f"{folder}/magick-{name}-{depth}-{interlace}.png"
         subprocess.run(["convert", ppm, *kind, "-depth", depth, "-interlace", interlace, path], check=True)
@@ -73,10 +107,12 @@ def main():
         for path, what in files:
             ImageOps.exif_transpose(Image.open(path)).convert("RGB").save(f"{folder}/pillow.png", compress_level=1)
             result = subprocess.run([COMPARE, path, f"{folder}/pillow.png"], capture_output=True, text=True)
-            if result.stdout.strip() != "inf": different.append(f"{what}: {result.stdout.strip()} {result.stderr.strip()}")
+            if result.stdout.strip() != "inf":
+                different.append(f"{what}: {result.stdout.strip()} {result.stderr.strip()}")
     print("\n".join(different))
     print(f"{len(files) - len(different)} of {len(files)} pictures are equal")
     sys.exit(bool(different))
 
 
-main()
+if __name__ == "__main__":
+    main()

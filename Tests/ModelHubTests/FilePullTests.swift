@@ -45,7 +45,7 @@ import ModelHub
         ("https://hub.example/org/name/resolve/v1/a.bin?download=true", "org/name@v1/a.bin"),
         ("https://user:secret@other.example/x/a%20b.safetensors?token=1", "https://other.example/x/a%20b.safetensors"),
     ])
-    func filesAreTold(text: String, shown: String) throws {
+    func filesAreRecognized(text: String, shown: String) throws {
         guard case .file(let file) = try PullTarget(text, hub: hub(["HF_ENDPOINT": "https://hub.example"])) else {
             Issue.record("a repository")
             return
@@ -54,7 +54,7 @@ import ModelHub
     }
 
     @Test(arguments: ["org/name", "org/name@v1", "name", "hf://org/name", "org/name@refs/pr/1"])
-    func repositoriesAreTold(text: String) throws {
+    func repositoriesAreRecognized(text: String) throws {
         let name = try HubName(text.replacingOccurrences(of: "hf://", with: ""))
         #expect(try PullTarget(text, hub: hub([:])) == .repository(name))
     }
@@ -82,7 +82,7 @@ import ModelHub
         }
     }
 
-    @Test func aWrongSumIsRefused() throws {
+    @Test func aWrongChecksumIsRefused() throws {
         let hub = try TestHub(
             ["lora.safetensors": content],
             storageAnswer: { _, _, _ in .init(200, body: Data(count: 300_000)) })
@@ -91,7 +91,7 @@ import ModelHub
         let error = thrownError(HubError.self) {
             try pull("org/model/lora.safetensors", self.hub(hub.environment), into: folder)
         }
-        #expect("\(error.map { "\($0)" } ?? "none")".contains("its sum is"))
+        #expect("\(error.map { "\($0)" } ?? "none")".contains("its checksum is"))
         #expect(!FileManager.default.fileExists(atPath: folder.path + "/kept"))
     }
 
@@ -122,7 +122,7 @@ import ModelHub
             #expect(try Data(contentsOf: found) == content)
             #expect(server.requests.count == requests)
             let range = server.requests.last?.headers["range"]
-            // A file whose version the server does not tell is started over; another version is sent as a whole.
+            // A file whose version the server does not give is started over; another version is sent as a whole.
             #expect(start == nil || range == "bytes=200000-")
             if etags.count == 1, start == nil { #expect(range == nil) }
         }

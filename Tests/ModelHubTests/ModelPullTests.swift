@@ -286,7 +286,7 @@ import ModelHub
                     .init(200, headers: ["Content-Length": "9223372036854775807"], body: Data(count: 100))
                 }
             ),
-            ("its sum is", { _ in .init(200, body: Data(count: files[Self.unet]?.count ?? 0)) }),
+            ("its checksum is", { _ in .init(200, body: Data(count: files[Self.unet]?.count ?? 0)) }),
             ("where the hub lists", { _ in .init(200, body: Data(count: 10)) }),
             ("where the hub lists", { _ in .init(200, body: Data(count: 10_000_000)) }),
             (
@@ -404,7 +404,7 @@ import ModelHub
     }
 
     /// What the hub itself was seen to answer.
-    @Test func forbiddenIsToldApart() throws {
+    @Test func forbiddenIsDistinguishedFromMissing() throws {
         let cases: [(headers: [String: String], body: String, token: String?, words: String)] = [
             (["X-Error-Message": "Access to this resource is disabled."], "", nil, "is disabled"),
             ([:], #"{"error": "Your token needs the permission repo.content.read."}"#, "secret", "fine-grained"),
@@ -543,7 +543,7 @@ import ModelHub
         try expectComplete(place, files)
     }
 
-    @Test func onePullAtATime() throws {
+    @Test func onlyOnePullRunsAtATime() throws {
         let files = try tinyModel()
         let place = try Place()
         let hub = try TestHub(files)

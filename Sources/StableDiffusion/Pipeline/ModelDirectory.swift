@@ -60,7 +60,7 @@ public struct ModelDirectory: Sendable {
     ///   setting of the scheduler that is none.
     public var sampler: SamplerKind { get throws { try scheduler.samplerKind() } }
 
-    /// The side in pixels of the pictures that the model was trained on.
+    /// The side in pixels of the images that the model was trained on.
     public var nativeSize: Int { recommendations.nativeSize }
     /// The most pixels that the model works at unless more are asked for.
     public var maxPixels: Int { recommendations.maxPixels }
@@ -82,7 +82,7 @@ public struct ModelDirectory: Sendable {
         return settings
     }
 
-    /// The sides of pictures are multiples of this.
+    /// The sides of images are multiples of this.
     public var vaeScaleFactor: Int { vae.scaleFactor }
 
     /// - Parameters:
@@ -104,7 +104,7 @@ public struct ModelDirectory: Sendable {
         _ = try ModelDirectory(folder, tokenizer: nil, weights: nil)
     }
 
-    /// Checks the name of a pipeline, which a `model_index.json` tells, as far as a name can tell.
+    /// Checks the name of the pipeline in a `model_index.json`, as far as a name shows what can be used.
     ///
     /// - Throws: `ConfigurationError` for one of another kind than works here.
     public static func requireSupported(index file: URL) throws {
@@ -211,7 +211,7 @@ public struct ModelDirectory: Sendable {
         for part in ModelPart.allCases {
             guard let extra = stores[part]?.bystanders, !extra.isEmpty else { continue }
             notes.append(
-                "\(part.rawValue) holds \(extra.count) tensors that no picture needs: \(firstNames(extra))")
+                "\(part.rawValue) holds \(extra.count) tensors that no image needs: \(firstNames(extra))")
         }
         self.notes = notes
         catalogs = stores.mapValues { WeightCatalog($0) }
@@ -233,7 +233,7 @@ public struct ModelDirectory: Sendable {
         for adapter in adapters { try adapter.requireUnchanged() }
     }
 
-    /// The addresses that a part's files take while they are mapped.
+    /// The virtual memory that a part's files take while they are mapped.
     func fileBytes(of part: ModelPart) -> Int { catalog(of: part).fileBytes }
 
     private func catalog(of part: ModelPart) -> WeightCatalog {
@@ -241,7 +241,7 @@ public struct ModelDirectory: Sendable {
         return catalog
     }
 
-    /// Whether pictures that are made are looked at by the model's safety checker.
+    /// Whether images that are made are looked at by the model's safety checker.
     public var checksSafety: Bool { safetyFolder != nil }
 
     /// The model without its safety checker, if it has one.

@@ -2,7 +2,7 @@ import Checkpoints
 import Foundation
 import TensorKernels
 
-/// What a picture will take, worked out by running the model's own code on addresses instead of memory.
+/// What an image will take, by a shape-only dry run of the model's own code.
 public struct RunEstimate: Equatable, Sendable {
     /// One stage of a run.
     public struct Stage: Equatable, Sendable {
@@ -17,18 +17,18 @@ public struct RunEstimate: Equatable, Sendable {
         var mappedBytes = 0
         var copiedBytes = 0
         var largestWeight = 0
-        /// The addresses that the weights' files take.
+        /// The virtual memory that the weights' files take.
         var fileBytes = 0
     }
 
     /// Text encoder, image encoder, UNet, image decoder; and the safety checker where there is one.
     public let stages: [Stage]
-    /// The picture's pixels and what is made of them beside the model.
+    /// The image's pixels and what is made of them beside the model.
     private let pixels: Int
 
     /// - Parameters:
     ///   - model: whose configuration and headers are read, not its weights.
-    ///   - width: of the picture worked at, a multiple of the model's factor, as is `height`.
+    ///   - width: of the image worked at, a multiple of the model's factor, as is `height`.
     ///   - height: a multiple of the same factor.
     ///   - settings: of the run.
     ///   - threads: that the run will use.
@@ -93,7 +93,7 @@ public struct RunEstimate: Equatable, Sendable {
         pixels = width * height
     }
 
-    /// Seconds of a picture's stages.
+    /// Seconds of an image's stages.
     public struct Seconds: Equatable, Sendable {
         /// Encoding the instruction.
         public let text: Double
@@ -105,7 +105,7 @@ public struct RunEstimate: Equatable, Sendable {
         public let allSteps: Double
         /// Decoding the latents.
         public let decode: Double
-        /// Looking at the picture with the safety checker; 0 where there is none.
+        /// Looking at the image with the safety checker; 0 where there is none.
         public let safety: Double
 
         /// All stages together.
@@ -118,7 +118,7 @@ public struct RunEstimate: Equatable, Sendable {
     /// - Parameters:
     ///   - speed: what one unit of each kind of work takes here.
     ///   - keptTensorBytes: what of the tensors' memory stays between stages.
-    ///   - usedBefore: what of it pictures before this one have left.
+    ///   - usedBefore: what of it images before this one have left.
     public func seconds(_ speed: MachineSpeed, keptTensorBytes: Int, usedBefore: Int = 0) -> Seconds {
         var touched = usedBefore
         let all = stages.map { stage in
@@ -137,11 +137,11 @@ public struct RunEstimate: Equatable, Sendable {
     /// The most memory that model and tensors take at one time, the weights' mapped pages included.
     public func peakBytes(residency: InstructPix2Pix.Residency, weightPages: Compute.WeightPages) -> Int {
         let weights = weightBytes(residency, weightPages)
-        // The picture's values on their way to and from 8 bits.
+        // The image's values on their way to and from 8 bits.
         return zip(weights, stages).reduce(0) { max($0, $1.0 + $1.1.tensorBytes) } + 8 * pixels
     }
 
-    /// How much of the tensors' memory can stay between stages, and pictures of this size, without a higher peak.
+    /// How much of the tensors' memory can stay between stages, and images of this size, without a higher peak.
     public func keptTensorBytes(residency: InstructPix2Pix.Residency, weightPages: Compute.WeightPages) -> Int {
         let peak = peakBytes(residency: residency, weightPages: weightPages) - 8 * pixels
         return peak - (weightBytes(residency, weightPages).max() ?? 0)
@@ -162,15 +162,15 @@ public struct RunEstimate: Equatable, Sendable {
         }
     }
 
-    /// The addresses that model and tensors take, where room for the tensors is reserved once for all stages.
-    public func addressBytes(residency: InstructPix2Pix.Residency) -> Int {
+    /// The virtual memory that model and tensors take, where room for the tensors is reserved once for all stages.
+    public func virtualBytes(residency: InstructPix2Pix.Residency) -> Int {
         let weights =
             switch residency {
             case .stage: stages.map { $0.fileBytes + $0.copiedBytes }.max() ?? 0
             // Both halves of the autoencoder lie in the same files.
             case .run: stages.reduce(-stages[3].fileBytes) { $0 + $1.copiedBytes + $1.fileBytes }
             }
-        // The picture's values on their way to and from 8 bits, and while it is written.
+        // The image's values on their way to and from 8 bits, and while it is written.
         return weights + reservedBytes + 40 * pixels
     }
 

@@ -82,7 +82,7 @@ package struct UNet {
             inner?.keep(part, copy x)
         }
         x = outermost.layers(lastLayer..<lastLayer + 1, consume x, conditioning, skips: &skips)
-        // A model without cross-attention has not told the branches apart.
+        // A model without cross-attention has not distinguished the branches.
         return conditioning.expanded(convOut(x, after: convNormOut(x)))
     }
 }

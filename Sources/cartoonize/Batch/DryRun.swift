@@ -7,7 +7,7 @@ struct DryRun {
     let quiet: Bool
     let forecast: Forecast
 
-    /// What is said of a picture that would be made.
+    /// What is said of an image that would be made.
     private struct Report: Encodable {
         var input: String
         var output: String
@@ -30,9 +30,9 @@ struct DryRun {
         }
     }
 
-    /// Prints the pictures' names, or JSON objects, and looks at each photo's header; then says what all would take.
+    /// Prints the images' names, or JSON objects, and looks at each photo's header; then says what all would take.
     ///
-    /// - Returns: the number of pictures that cannot be made.
+    /// - Returns: the number of images that cannot be made.
     func run(_ jobs: [Job], isBatch: Bool) throws -> Int {
         var (failed, seconds, peakBytes) = (0, 0.0, 0)
         for job in jobs {
@@ -40,7 +40,7 @@ struct DryRun {
                 let photo = try maker.header(of: job)
                 let size = PixelSize(width: photo.width, height: photo.height)
                 let sizes = try maker.sizes(for: job, photo: size)
-                // The header does not tell of a profile.
+                // The header says nothing of a profile.
                 let picture = try forecast.picture(
                     PictureMemory(
                         photo: size, working: sizes.working, output: sizes.output, hasAlpha: photo.hasAlpha,

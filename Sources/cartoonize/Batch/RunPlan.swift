@@ -2,15 +2,15 @@ import Files
 import Foundation
 import ImageCodecs
 
-/// All pictures of a run, one photo's or a batch's, with their names decided and checked before anything is made.
+/// All images of a run, one photo's or a batch's, with their names decided and checked before anything is made.
 struct RunPlan {
     let jobs: [Job]
     /// Whether failures are counted rather than final, and a manifest is kept.
     let isBatch: Bool
-    /// What the manifest's names of pictures start from, and where the gallery is.
+    /// What the manifest's names of images start from, and where the gallery is.
     let folder: String
     /// Where a batch's manifest and seed are.
-    let ledgerFolder: String
+    let manifestFolder: String
 
     /// - Parameters:
     ///   - arguments: the photos' names as given, for the folder of a batch without `--output`.
@@ -20,7 +20,7 @@ struct RunPlan {
         guard search.isBatch else {
             jobs = try naming.jobs(forOnly: search.photos[0])
             folder = jobs[0].destination.file.map { FilePath($0).folder } ?? "."
-            ledgerFolder = folder
+            manifestFolder = folder
             return
         }
         if let output = naming.output {
@@ -36,11 +36,11 @@ struct RunPlan {
         }
         let onlyFolder = arguments.count == 1 && FileKind(arguments[0]) == .folder ? arguments[0] : nil
         folder = naming.output ?? onlyFolder ?? "."
-        ledgerFolder = naming.output == nil && !isShared ? StateFolder.ofThisUser(for: folder) ?? folder : folder
+        manifestFolder = naming.output == nil && !isShared ? StateFolder.ofThisUser(for: folder) ?? folder : folder
         jobs = try Self.distinctJobs(search.photos, naming)
     }
 
-    /// The jobs of all photos. Of two photos whose pictures would have one name, such as `a.jpg` and `a.cr2`, the second's
+    /// The jobs of all photos. Of two photos whose images would have one name, such as `a.jpg` and `a.cr2`, the second's
     /// keeps its extension in the name.
     ///
     /// Throws when that does not tell them apart.
@@ -97,7 +97,7 @@ struct RunPlan {
     /// The folders and devices that are written to.
     var writtenPlaces: [String] {
         var places: Set<FilePath> = []
-        if isBatch { places.formUnion([FilePath(folder), FilePath(ledgerFolder)]) }
+        if isBatch { places.formUnion([FilePath(folder), FilePath(manifestFolder)]) }
         for job in jobs {
             switch job.destination {
             case .standardOutput: break

@@ -23,14 +23,14 @@ extension Run {
         noteOptionsWithoutEffect()
     }
 
-    /// Names what was found of pictures of earlier runs.
+    /// Names what was found of images of earlier runs.
     private func note(_ pictures: [String], _ one: String, _ several: String) {
         guard let first = pictures.first else { return }
         let others = pictures.count == 1 ? "is \(one)" : "and \(pictures.count - 1) more are \(several)"
         Console.line("note: \(first) \(others)")
     }
 
-    /// Announces a picture: the only photo's first, and with `--verbose` each.
+    /// Announces an image: the only photo's first, and with `--verbose` each.
     func announce(_ job: Job, _ photo: ImageMaker.Prepared, _ plan: RunPlan, _ forecast: Forecast.Picture) {
         let isFirst = job.seed == plan.jobs.first?.seed
         guard !output.quiet, plan.isBatch ? output.verbose : isFirst else { return }
@@ -45,7 +45,7 @@ extension Run {
             Console.line(
                 "note: the model works at \(working) and brought back to \(size); --max-pixels sets the limit")
         } else if options.size.size == nil, size.isMuchSmaller(than: working) {
-            Console.line("note: the picture is small; it is worked at \(working) and brought back to \(size)")
+            Console.line("note: the photo is small; it is worked at \(working) and brought back to \(size)")
         } else if let note = options.size.note(on: photo.wholeSize, working: working) {
             Console.line("note: " + note)
         }
@@ -67,7 +67,7 @@ extension Run {
     private func noteOptionsWithoutEffect() {
         if let understood = settings.understoodInstead {
             Console.line(
-                "note: the model knows nothing of what the instruction asks for and makes its usual picture; "
+                "note: the model knows nothing of what the instruction asks for and makes its usual image; "
                     + "it understands \(understood)")
         }
         for embedding in maker.model.unusedEmbeddings(by: settings.generation) {

@@ -78,12 +78,12 @@ struct Run {
         TerminationSignals.startCleaning()
         let share = batch.shard.map { $0.share(of: plan.jobs) } ?? plan.jobs
         let remaining = try RemainingJobs(
-            share, plan: plan, lines: plan.isBatch ? Manifest.lines(in: plan.ledgerFolder) : [:], maker: maker,
+            share, plan: plan, lines: plan.isBatch ? Manifest.lines(in: plan.manifestFolder) : [:], maker: maker,
             force: output.force, skipExisting: output.skipExisting)
         announce(plan, share: share.count, remaining, seeds: seeds)
         if batch.dryRun { return try dryRun(remaining.jobs, plan) }
 
-        // Also of pictures that are done: a kill may come between a picture's name and the end of its temporary one.
+        // Also of images that are done: a kill may come between an image's name and the end of its temporary one.
         removeLeftovers(of: share, plan, manifest)
         let outcomes = BatchOutcomes(
             plan: plan, manifest: manifest, maker: maker, json: output.json, failFast: batch.failFast)
@@ -114,7 +114,7 @@ struct Run {
         var seed = given.seed ?? GenerationOptions.randomSeed()
         var (settled, seeds) = try plan(seed)
         try maker.check(settled.jobs.first?.format ?? output.format ?? .png)
-        let folder = settled.ledgerFolder
+        let folder = settled.manifestFolder
         if settled.isBatch, given.seed == nil, let stored = try BatchSeed.stored(in: folder) {
             seed = stored
             (settled, seeds) = try plan(seed)
@@ -143,7 +143,7 @@ struct Run {
         try queue.make(jobs, progress: &progress, start: start)
     }
 
-    /// Opens the model for pictures to come.
+    /// Opens the model for images to come.
     func makeQueue(_ plan: RunPlan, _ outcomes: BatchOutcomes, pictures: Int) throws -> ImageQueue {
         let compute = try makeCompute()
         if generation.memory == .low { compute.weightPages = .released }
@@ -202,7 +202,7 @@ struct Run {
         if let manifest { paths.append(manifest.path) }
         if plan.isBatch {
             paths += [
-                FilePath(plan.folder).appending(Gallery.name), FilePath(plan.ledgerFolder).appending(BatchSeed.name),
+                FilePath(plan.folder).appending(Gallery.name), FilePath(plan.manifestFolder).appending(BatchSeed.name),
             ]
         }
         TemporaryPaths.removeLeftovers(of: paths)

@@ -2,7 +2,7 @@ import CSandbox
 import Files
 import Foundation
 
-/// What the program gives up before it reads what strangers made: decoders of pictures have had faults that let a file
+/// What the program gives up before it reads what strangers made: decoders of images have had faults that let a file
 /// run code of its own, and such code shall find nothing to read, write, run or send.
 ///
 /// Landlock holds for the calling thread and those that it starts, so it is entered before there are others.
@@ -49,7 +49,7 @@ struct Sandbox {
         CommandFailure(.failure, "cannot enter the sandbox: \(systemMessage(errno)); --no-sandbox goes without")
     }
 
-    /// Libraries that are opened when they are needed, and what the system tells of itself.
+    /// Libraries that are opened when they are needed, and what the system reports about itself.
     private static var systemFiles: [String] {
         let libraries = (ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"] ?? "").split(separator: ":").map(
             String.init)

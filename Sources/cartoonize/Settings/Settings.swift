@@ -39,7 +39,7 @@ struct Settings: Sendable {
         }
     }
 
-    /// What is embedded into the picture made with `seed` at the working size `size`.
+    /// What is embedded into the image made with `seed` at the working size `size`.
     func parameters(seed: UInt64, size: PixelSize) -> GenerationParameters {
         GenerationParameters(
             generation, seed: seed, width: size.width, height: size.height,
@@ -51,7 +51,7 @@ struct Settings: Sendable {
 }
 
 extension ModelDirectory {
-    /// The start of the SHA-256 of what tells this model from others.
+    /// The start of the SHA-256 of what identifies this model.
     fileprivate func hash() throws -> String {
         let digest = Digest.sha256()
         try forEachIdentifyingPiece { digest.update($0) }

@@ -117,6 +117,7 @@ def write_png(samples, colour, depth, interlaced=False, before=b"", after=b""):
 
 def expected_png(samples, colour, depth, palette=None, transparency=None):
     """RGB and alpha by the PNG specification; of 16 bits the high byte."""
+
     def to_8_bits(values):
         return (values >> 8 if depth == 16 else values * (255 // (2**depth - 1))).astype(np.uint8)
 
@@ -139,7 +140,7 @@ def expected_png(samples, colour, depth, palette=None, transparency=None):
 def png_types():
     random = np.random.default_rng(1)
     depths = {GREY: [1, 2, 4, 8, 16], RGB: [8, 16], PALETTE: [1, 2, 4, 8], GREY_ALPHA: [8, 16], RGBA: [8, 16]}
-    for colour, depth in [(colour, depth) for colour in depths for depth in depths[colour]]:
+    for colour, depth in [(colour, depth) for colour, allowed in depths.items() for depth in allowed]:
         for interlaced in (False, True):
             for transparent in (False, True) if colour in (GREY, RGB, PALETTE) else (False,):
                 samples = random.integers(0, 2**depth, (11, 13, CHANNELS[colour]))
@@ -240,12 +241,12 @@ def standard_huffman_tables():
     Image.new("RGB", (8, 8)).save(output, "JPEG", optimize=False)
     data, tables, position = output.getvalue(), {}, 2
     while data[position + 1] != 0xDA:
-        length = struct.unpack(">H", data[position + 2:position + 4])[0]
-        content = data[position + 4:position + 2 + length]
+        length = struct.unpack(">H", data[position + 2 : position + 4])[0]
+        content = data[position + 4 : position + 2 + length]
         while data[position + 1] == 0xC4 and content:
             counts = list(content[1:17])
-            tables[content[0] >> 4, content[0] & 15] = counts, list(content[17:17 + sum(counts)])
-            content = content[17 + sum(counts):]
+            tables[content[0] >> 4, content[0] & 15] = counts, list(content[17 : 17 + sum(counts)])
+            content = content[17 + sum(counts) :]
         position += 2 + length
     return tables
 
@@ -275,11 +276,11 @@ class JPEGWriter:
         self.tables = standard_huffman_tables()
         self.codes = {key: huffman_codes(*table) for key, table in self.tables.items()}
         self.step = 6
-        self.blocks = [self.transform(plane, *factor) for plane, factor in zip(planes, factors)]
+        self.blocks = [self.transform(plane, *factor) for plane, factor in zip(planes, factors, strict=True)]
         every = range(len(planes))
         scans = [[component] for component in every] if separate else [every]
         frame = struct.pack(">BHHB", 8, self.height, self.width, len(planes))
-        frame += b"".join(bytes([i, h << 4 | v, 0]) for i, (h, v) in zip(self.ids, factors))
+        frame += b"".join(bytes([i, h << 4 | v, 0]) for i, (h, v) in zip(self.ids, factors, strict=True))
         self.data = b"\xff\xd8" + segments + self.segment(0xDB, b"\0" + bytes([self.step] * 64))
         self.data += self.segment(0xC0, frame)
         for (kind, number), (counts, values) in self.tables.items():
@@ -310,8 +311,8 @@ class JPEGWriter:
         output = self.segment(0xDA, header + b"\0\x3f\0")
         if len(components) == 1:
             h, v = self.factors[components[0]]
-            across = -(-(-(-self.width * h // self.largest[0])) // 8)
-            down = -(-(-(-self.height * v // self.largest[1])) // 8)
+            across = ceiling(ceiling(self.width * h, self.largest[0]), 8)
+            down = ceiling(ceiling(self.height * v, self.largest[1]), 8)
             units = [[(components[0], y, x)] for y in range(down) for x in range(across)]
         else:
             units = [
@@ -323,7 +324,7 @@ class JPEGWriter:
         for index, start in enumerate(range(0, len(units), interval)):
             if index:
                 output += bytes([0xFF, 0xD0 + (index - 1) % 8])
-            output += self.entropy_code(units[start:start + interval])
+            output += self.entropy_code(units[start : start + interval])
         return output
 
     def entropy_code(self, units):
@@ -342,7 +343,7 @@ class JPEGWriter:
             bits.append(self.codes[0, table][abs(difference).bit_length()])
             put(difference)
             run = 0
-            for value in map(int, block[1:np.max(np.nonzero(block)[0], initial=0) + 1]):
+            for value in map(int, block[1 : np.max(np.nonzero(block)[0], initial=0) + 1]):
                 if value == 0:
                     run += 1
                     continue
@@ -358,6 +359,10 @@ class JPEGWriter:
         return int(text, 2).to_bytes(len(text) // 8, "big").replace(b"\xff", b"\xff\0")
 
 
+def ceiling(number, divisor):
+    return -(-number // divisor)
+
+
 def adobe(transform):
     return JPEGWriter.segment(0xEE, b"Adobe" + struct.pack(">HHHB", 100, 0, 0, transform))
 
@@ -367,7 +372,7 @@ def smooth(width, height, channels):
     y, x = np.mgrid[0:height, 0:width]
     planes = [128 + 120 * np.sin((x * (c + 1) + y * (3 - c)) / 11 + c) for c in range(channels)]
     picture = np.stack(planes, axis=2)
-    picture[height // 3:height // 2, width // 4:width // 2] = np.linspace(20, 240, channels)
+    picture[height // 3 : height // 2, width // 4 : width // 2] = np.linspace(20, 240, channels)
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
@@ -415,8 +420,8 @@ def jpeg_from_pillow():
 
 
 def jpeg_from_scratch():
-    ycc = [plane for plane in smooth(43, 31, 3).transpose(2, 0, 1)]
-    ycck = [plane for plane in smooth(43, 31, 4).transpose(2, 0, 1)]
+    ycc = list(smooth(43, 31, 3).transpose(2, 0, 1))
+    ycck = list(smooth(43, 31, 4).transpose(2, 0, 1))
 
     samplings = {
         "440": [(1, 2), (1, 1), (1, 1)],
@@ -446,7 +451,7 @@ def jpeg_from_scratch():
     add_jpeg("ycck-420", JPEGWriter(ycck, [(2, 2), (1, 1), (1, 1), (2, 2)], segments=adobe(2)).data)
 
     profile = icc_profile()
-    pieces = [(number, profile[(number - 1) * 250:number * 250]) for number in (1, 2, 3)]
+    pieces = [(number, profile[(number - 1) * 250 : number * 250]) for number in (1, 2, 3)]
     assert b"".join(piece for _, piece in pieces) == profile
     segments = b"".join(
         JPEGWriter.segment(0xE2, b"ICC_PROFILE\0" + bytes([number, 3]) + pieces[number - 1][1]) for number in (2, 3, 1)
@@ -512,9 +517,15 @@ def webp():
 
 
 def display_p3():
-    """A version 2 profile of Display P3's primaries (adapted to D50) with a plain power law, by the ICC specification."""
-    fixed = lambda value: struct.pack(">i", round(value * 65536))
-    xyz = lambda x, y, z: b"XYZ " + bytes(4) + fixed(x) + fixed(y) + fixed(z)
+    """A version 2 profile of Display P3's primaries (adapted to D50) with a plain power law, by the ICC
+    specification."""
+
+    def fixed(value):
+        return struct.pack(">i", round(value * 65536))
+
+    def xyz(x, y, z):
+        return b"XYZ " + bytes(4) + fixed(x) + fixed(y) + fixed(z)
+
     text = b"P3 for tests"
     curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(2.2 * 256)) + bytes(2)
     tags = {
@@ -543,9 +554,12 @@ def colour():
         file.write(profile)
     picture = Image.fromarray(synthetic(30 * 30 * 3).reshape(30, 30, 3))
     wide, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
-    convert = lambda source, target: ImageCms.profileToProfile(
-        picture, source, target, ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION).tobytes()
+
+    def convert(source, target):
+        return ImageCms.profileToProfile(
+            picture, source, target, ImageCms.Intent.RELATIVE_COLORIMETRIC, flags=ImageCms.Flags.BLACKPOINTCOMPENSATION
+        ).tobytes()
+
     results = {"toSRGB": convert(wide, srgb), "fromSRGB": convert(srgb, wide)}
     return [{key: base64.b64encode(value).decode() for key, value in results.items()}]
 
@@ -555,10 +569,23 @@ def colour():
 
 def guided_enlargement():
     """The formula of `GuidedEnlargement` in numpy, over Pillow's Lanczos."""
-    window = lambda plane: sum(
-        np.pad(plane, 1, "edge")[y:y + plane.shape[0], x:x + plane.shape[1]] for y in range(3) for x in range(3)) / 9
-    luma = lambda rgb: rgb.astype(float) @ [0.299, 0.587, 0.114]
-    resize = lambda rgb, size: np.array(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))
+
+    def window(plane):
+        return (
+            sum(
+                np.pad(plane, 1, "edge")[y : y + plane.shape[0], x : x + plane.shape[1]]
+                for y in range(3)
+                for x in range(3)
+            )
+            / 9
+        )
+
+    def luma(rgb):
+        return rgb.astype(float) @ [0.299, 0.587, 0.114]
+
+    def resize(rgb, size):
+        return np.array(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))
+
     results = []
     for (width, height), (new_width, new_height) in [((16, 12), (33, 25)), ((9, 20), (40, 61)), ((1, 2), (5, 7))]:
         guide = smooth(new_width, new_height, 3)
@@ -566,8 +593,10 @@ def guided_enlargement():
         picture = np.clip(255 - small[:, :, ::-1].astype(int) + small // 3, 0, 255).astype(np.uint8)
         light = luma(small) / 255
         variance = window(light * light) - window(light) ** 2
-        rows, columns = ((np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1))
-                         for old, new in ((height, new_height), (width, new_width)))
+        rows, columns = (
+            (np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1))
+            for old, new in ((height, new_height), (width, new_width))
+        )
         detail = luma(guide) - luma(resize(small, (new_width, new_height)))
         result = resize(picture, (new_width, new_height)).astype(float)
         for channel in range(3):
@@ -576,7 +605,10 @@ def guided_enlargement():
             across = np.array([np.interp(columns, np.arange(width), row) for row in slope])
             result[:, :, channel] += detail * np.array([np.interp(rows, np.arange(height), c) for c in across.T]).T
         result = np.clip(np.rint(result), 0, 255).astype(np.uint8)
-        encode = lambda pixels: base64.b64encode(pixels.tobytes()).decode()
+
+        def encode(pixels):
+            return base64.b64encode(pixels.tobytes()).decode()
+
         results.append({
             "width": width, "height": height, "newWidth": new_width, "newHeight": new_height,
             "picture": encode(picture), "guide": encode(guide), "result": encode(result),
@@ -605,8 +637,11 @@ def resampling():
     results = []
     for (width, height), (new_width, new_height) in cases:
         for channels in (3, 1):
-            pixels = synthetic(width * height * channels).reshape(height, width, channels).squeeze(
-                2 if channels == 1 else ())
+            pixels = (
+                synthetic(width * height * channels)
+                .reshape(height, width, channels)
+                .squeeze(2 if channels == 1 else ())
+            )
             image = Image.fromarray(pixels, "RGB" if channels == 3 else "L")
             output = np.array(image.resize((new_width, new_height), Image.Resampling.LANCZOS)).tobytes()
             result = {
@@ -624,7 +659,7 @@ def write_json(name, value):
         file.write("[\n" + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in value) + "\n]\n")
 
 
-if __name__ == "__main__":
+def main():
     warnings.simplefilter("ignore", DeprecationWarning)
     png_types()
     png_sizes()
@@ -636,3 +671,7 @@ if __name__ == "__main__":
     write_json("colour.json", colour())
     write_json("guided-enlargement.json", guided_enlargement())
     write_json("resampling.json", resampling())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Makes the golden files of the formats beside PNG, JPEG and WebP, and of colours and damage: `python3 make_format_fixtures.py`.
+"""Makes the golden files of the formats beside PNG, JPEG and WebP, and of colours and damage.
 
-Needs Pillow 11.3 or later (AVIF, QOI), pillow-heif, numpy, and the tools of libavif, libheif and libjxl. What a file decodes to
-comes from Pillow, libheif (pillow-heif), libavif, djxl, Little CMS (ImageCms) or, for colours, from the standards' formulas in
-float64. An entry with `srgb` has its colours compared after the conversion to sRGB.
+    python3 make_format_fixtures.py
+
+Needs Pillow 11.3 or later (AVIF, QOI), pillow-heif, numpy, and the tools of libavif, libheif and libjxl. What a file
+decodes to comes from Pillow, libheif (pillow-heif), libavif, djxl, Little CMS (ImageCms) or, for colours, from the
+standards' formulas in float64. An entry with `srgb` has its colours compared after the conversion to sRGB.
 """
 
 import base64
@@ -17,9 +19,8 @@ import zlib
 
 import numpy as np
 import pillow_heif
-from PIL import Image, ImageCms, ImageOps
-
 from make_fixtures import JPEGWriter, chunk, display_p3, smooth, synthetic, write_png
+from PIL import Image, ImageCms, ImageOps
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GREY, RGB, RGBA = 0, 2, 6
@@ -97,8 +98,8 @@ def full_box(kind, version, flags, content):
 def children(data):
     position = 0
     while position < len(data):
-        size, kind = struct.unpack(">I4s", data[position:position + 8])
-        yield kind, data[position + 8:position + size], data[position:position + size]
+        size, kind = struct.unpack(">I4s", data[position : position + 8])
+        yield kind, data[position + 8 : position + size], data[position : position + size]
         position += size
 
 
@@ -106,21 +107,24 @@ def coded_item(data):
     """The coded picture and the decoder's configuration in a HEIC file of one picture."""
     meta = next(content for kind, content, _ in children(data) if kind == b"meta")[4:]
     boxes = {kind: content for kind, content, _ in children(meta)}
-    properties = {kind: whole for kind, _, whole in children(dict(
-        (kind, content) for kind, content, _ in children(boxes[b"iprp"]))[b"ipco"])}
+    properties = {
+        kind: whole
+        for kind, _, whole in children({kind: content for kind, content, _ in children(boxes[b"iprp"])}[b"ipco"])
+    }
     location = boxes[b"iloc"]
     version, sizes, base_sizes = location[0], location[4], location[5]
     assert version < 2 and sizes == 0x44, (version, sizes)
     base_size, position = base_sizes >> 4, 8
     position += 2 + (2 if version == 1 else 0) + 2
-    base = int.from_bytes(location[position:position + base_size], "big")
+    base = int.from_bytes(location[position : position + base_size], "big")
     position += base_size + 2
-    offset, length = struct.unpack(">II", location[position:position + 8])
-    return data[base + offset:base + offset + length], properties[b"hvcC"]
+    offset, length = struct.unpack(">II", location[position : position + 8])
+    return data[base + offset : base + offset + length], properties[b"hvcC"]
 
 
 def phone_picture():
-    """A file laid out as an iPhone's: a grid of tiles, Display P3, irot, EXIF with an orientation, a depth map beside."""
+    """A file laid out as an iPhone's: a grid of tiles, Display P3, irot, EXIF with an orientation, a depth map
+    beside."""
     tile, columns, rows, width, height = 64, 3, 2, 160, 100
     whole = Image.fromarray(smooth(tile * columns, tile * rows, 3))
     tiles, profile = [], display_p3()
@@ -128,17 +132,23 @@ def phone_picture():
         for column in range(columns):
             box = (column * tile, row * tile, (column + 1) * tile, (row + 1) * tile)
             tiles.append(coded_item(heif(whole.crop(box), "HEIF", quality=90, chroma="420")))
-    depth = coded_item(heif(whole.crop((0, 0, tile, tile)).convert("L").convert("RGB"), "HEIF", quality=50, chroma="420"))
+    depth = coded_item(
+        heif(whole.crop((0, 0, tile, tile)).convert("L").convert("RGB"), "HEIF", quality=50, chroma="420")
+    )
     exif = struct.pack(">I", 6) + b"Exif\0\0" + exif_block(orientation=6)[6:]
     grid = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, width, height)
     ids = list(range(1, len(tiles) + 1))
     grid_id, exif_id, depth_id = len(ids) + 1, len(ids) + 2, len(ids) + 3
-    items = [(item, b"hvc1", data) for item, (data, _) in zip(ids, tiles)]
+    items = [(item, b"hvc1", data) for item, (data, _) in zip(ids, tiles, strict=True)]
     items += [(grid_id, b"grid", grid), (exif_id, b"Exif", exif), (depth_id, b"hvc1", depth[0])]
     infos = b"".join(
         full_box(b"infe", 2, 1 if kind != b"grid" else 0, struct.pack(">HH4s", item, 0, kind) + b"\0")
-        for item, kind, _ in items)
-    spatial = lambda w, h: full_box(b"ispe", 0, 0, struct.pack(">II", w, h))
+        for item, kind, _ in items
+    )
+
+    def spatial(w, h):
+        return full_box(b"ispe", 0, 0, struct.pack(">II", w, h))
+
     properties = [
         tiles[0][1], spatial(tile, tile), isobmff(b"colr", b"prof" + profile), spatial(width, height),
         isobmff(b"irot", b"\x03"), full_box(b"pixi", 0, 0, b"\3\10\10\10"), depth[1],
@@ -147,9 +157,12 @@ def phone_picture():
     associations = [(item, [1 | 0x80, 2, 3, 6]) for item in ids]
     associations += [(grid_id, [3, 4, 5 | 0x80, 6]), (depth_id, [7 | 0x80, 2, 8 | 0x80])]
     ipma = struct.pack(">I", len(associations)) + b"".join(
-        struct.pack(">HB", item, len(list_)) + bytes(list_) for item, list_ in associations)
-    reference = lambda kind, source, targets: isobmff(
-        kind, struct.pack(">HH", source, len(targets)) + b"".join(struct.pack(">H", t) for t in targets))
+        struct.pack(">HB", item, len(list_)) + bytes(list_) for item, list_ in associations
+    )
+
+    def reference(kind, source, targets):
+        return isobmff(kind, struct.pack(">HH", source, len(targets)) + b"".join(struct.pack(">H", t) for t in targets))
+
     references = reference(b"dimg", grid_id, ids) + reference(b"cdsc", exif_id, [grid_id])
     references += reference(b"auxl", depth_id, [grid_id])
     start = isobmff(b"ftyp", b"heic\0\0\0\0mif1heic")
@@ -198,6 +211,7 @@ def heic_files():
 
 def avif_files():
     """By Pillow and avifenc, both over libavif: another decoder than the one under test."""
+
     def put(name, image, **options):
         extra = {key: options.pop(key) for key in ("parameters", "icc") if key in options}
         data = saved(image, "AVIF", subsampling=options.pop("subsampling", "4:4:4"), **options)
@@ -288,8 +302,11 @@ def jxl_files():
 
 
 def cmyk_profile():
-    """A version 2 output profile of four inks: a table of the 16 solid overprints' colours in Lab, linear between them."""
-    fixed = lambda value: struct.pack(">i", round(value * 65536))
+    """A version 2 output profile of four inks: a table of the 16 solid overprints' colours in Lab, linear between
+    them."""
+
+    def fixed(value):
+        return struct.pack(">i", round(value * 65536))
 
     def lab(c, m, y, k):
         rgb = np.array([(1 - c), (1 - m) * (1 - 0.3 * c), (1 - y)]) * (1 - 0.9 * k) * 0.92 + 0.03
@@ -315,7 +332,9 @@ def cmyk_profile():
 
 
 def grey_profile(gamma):
-    fixed = lambda value: struct.pack(">i", round(value * 65536))
+    def fixed(value):
+        return struct.pack(">i", round(value * 65536))
+
     tags = {
         b"desc": b"desc" + bytes(4) + struct.pack(">I", 5) + b"grey\0" + bytes(78),
         b"cprt": b"text" + bytes(4) + b"public domain\0",
@@ -326,7 +345,9 @@ def grey_profile(gamma):
 
 
 def profile_file(tags, kind, space, connection):
-    fixed = lambda value: struct.pack(">i", round(value * 65536))
+    def fixed(value):
+        return struct.pack(">i", round(value * 65536))
+
     table, data, offset = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
     for name, content in tags.items():
         table += name + struct.pack(">II", offset + len(data), len(content))
@@ -337,25 +358,35 @@ def profile_file(tags, kind, space, connection):
 
 
 def to_srgb(image, profile):
-    return np.array(ImageCms.profileToProfile(
-        image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"),
-        ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode="RGB", flags=ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOOPTIMIZE))
+    return np.array(
+        ImageCms.profileToProfile(
+            image,
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOOPTIMIZE,
+        )
+    )
 
 
 def tiff_file(samples, photometric, bits=8, order="<", planar=1, rows_per_strip=8, tile=None, extra=None, tags=()):
     """An uncompressed TIFF of `[height, width, channels]` samples, in strips or tiles, together or in planes."""
     height, width, channels = samples.shape
     kind = order + ("u2" if bits == 16 else "u1")
-    planes = [samples] if planar == 1 else [samples[:, :, c:c + 1] for c in range(channels)]
+    planes = [samples] if planar == 1 else [samples[:, :, c : c + 1] for c in range(channels)]
     blocks = []
     for plane in planes:
         if tile:
             padded = np.zeros((-(-height // tile) * tile, -(-width // tile) * tile, plane.shape[2]), plane.dtype)
             padded[:height, :width] = plane
-            blocks += [padded[y:y + tile, x:x + tile].astype(kind).tobytes()
-                       for y in range(0, height, tile) for x in range(0, width, tile)]
+            blocks += [
+                padded[y : y + tile, x : x + tile].astype(kind).tobytes()
+                for y in range(0, height, tile)
+                for x in range(0, width, tile)
+            ]
         else:
-            blocks += [plane[y:y + rows_per_strip].astype(kind).tobytes() for y in range(0, height, rows_per_strip)]
+            blocks += [plane[y : y + rows_per_strip].astype(kind).tobytes() for y in range(0, height, rows_per_strip)]
     fields = {256: (4, [width]), 257: (4, [height]), 258: (3, [bits] * channels), 259: (3, [1]),
               262: (3, [photometric]), 277: (3, [channels]), 284: (3, [planar])}  # fmt: skip
     if tile:
@@ -413,8 +444,12 @@ def tiff_files():
     put("grey-alpha", tiff_file(rgba[:, :, 2:], 1, extra=2), np.repeat(rgba[:, :, 2:3], 3, axis=2), rgba[:, :, 3])
     alpha = np.maximum(rgba[:, :, 3:].astype(int), 16)
     premultiplied = (rgba[:, :, :3].astype(int) * alpha + 127) // 255
-    put("premultiplied", tiff_file(np.concatenate([premultiplied, alpha], 2), 2, extra=1),
-        np.minimum(255, (premultiplied * 255 + alpha // 2) // alpha), alpha[:, :, 0])
+    put(
+        "premultiplied",
+        tiff_file(np.concatenate([premultiplied, alpha], 2), 2, extra=1),
+        np.minimum(255, (premultiplied * 255 + alpha // 2) // alpha),
+        alpha[:, :, 0],
+    )
     put("unknown-extra", tiff_file(rgba, 2, extra=0), rgba[:, :, :3])
     for orientation in range(1, 9):
         data = tiff_file(rgb[:13, :20], 2, tags={274: (3, [orientation])}.items())
@@ -425,8 +460,12 @@ def tiff_files():
     inks, profile = Image.fromarray(rgba, "CMYK"), cmyk_profile()
     put("cmyk", saved(inks, "TIFF", compression="tiff_lzw"), np.array(inks.convert("RGB")))
     put("cmyk-profile", saved(inks, "TIFF", compression="tiff_lzw", icc_profile=profile), to_srgb(inks, profile))
-    put("cmyk-alpha", tiff_file(np.concatenate([rgba, rgba[::-1, :, 3:]], 2), 5, extra=2),
-        np.array(inks.convert("RGB")), rgba[::-1, :, 3])
+    put(
+        "cmyk-alpha",
+        tiff_file(np.concatenate([rgba, rgba[::-1, :, 3:]], 2), 5, extra=2),
+        np.array(inks.convert("RGB")),
+        rgba[::-1, :, 3],
+    )
     grey, profile = RGB_PICTURE.convert("L"), grey_profile(1.0)
     put("grey-profile", saved(grey, "TIFF", icc_profile=profile), to_srgb(grey, profile))
 
@@ -452,7 +491,7 @@ def simple_files():
     part = bytearray(saved(indexed, "GIF"))
     part[6:10] = struct.pack("<HH", 45, 40)
     frame = bytes(part).index(b"\x2c" + struct.pack("<HHHH", 0, 0, 37, 29))
-    part[frame + 1:frame + 5] = struct.pack("<HH", 5, 7)
+    part[frame + 1 : frame + 5] = struct.pack("<HH", 5, 7)
     rgb, alpha = np.zeros((40, 45, 3), np.uint8), np.zeros((40, 45), np.uint8)
     rgb[7:36, 5:42], alpha[7:36, 5:42] = np.array(indexed.convert("RGB")), 255
     put("gif/part-of-canvas.gif", bytes(part), rgb, alpha)
@@ -462,16 +501,22 @@ def simple_files():
     put("bmp/palette.bmp", saved(indexed, "BMP"))
     put("bmp/two-colours.bmp", saved(RGB_PICTURE.convert("1"), "BMP"))
     rgba = smooth(37, 29, 4)
-    header = lambda width, height, bits, compression, size: struct.pack(
-        "<IiiHHIIiiII", 40, width, height, 1, bits, compression, size, 2835, 2835, 0, 0)
-    file = lambda dib, pixels: b"BM" + struct.pack("<IHHI", 14 + len(dib) + len(pixels), 0, 0, 14 + len(dib)) + dib + pixels
+
+    def header(width, height, bits, compression, size):
+        return struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, size, 2835, 2835, 0, 0)
+
+    def file(dib, pixels):
+        return b"BM" + struct.pack("<IHHI", 14 + len(dib) + len(pixels), 0, 0, 14 + len(dib)) + dib + pixels
+
     bgra = rgba[::-1, :, [2, 1, 0, 3]].tobytes()
     put("bmp/rgb-32.bmp", file(header(37, 29, 32, 0, len(bgra)), bgra), rgba[:, :, :3])
     put("bmp/top-down.bmp", file(header(37, -29, 32, 0, len(bgra)), rgba[:, :, [2, 1, 0, 3]].tobytes()), rgba[:, :, :3])
     masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
     v4 = struct.pack("<I", 108) + header(37, 29, 32, 3, len(bgra))[4:] + masks + b"BGRs" + bytes(48)
     put("bmp/alpha.bmp", file(v4, bgra), rgba[:, :, :3], rgba[:, :, 3])
-    five = (rgba[::-1, :, 0].astype("<u2") >> 3) << 11 | (rgba[::-1, :, 1].astype("<u2") >> 2) << 5 | rgba[::-1, :, 2] >> 3
+    five = (
+        (rgba[::-1, :, 0].astype("<u2") >> 3) << 11 | (rgba[::-1, :, 1].astype("<u2") >> 2) << 5 | rgba[::-1, :, 2] >> 3
+    )
     rows = np.pad(five, [(0, 0), (0, 1)]).astype("<u2").tobytes()
     data = file(header(37, 29, 16, 3, len(rows)) + struct.pack("<III", 0xF800, 0x07E0, 0x1F), rows)
     put("bmp/rgb-565.bmp", data, tolerance=1)
@@ -485,15 +530,29 @@ def simple_files():
     put("pnm/rgb.ppm", saved(RGB_PICTURE, "PPM"))
     put("pnm/grey.pgm", saved(RGB_PICTURE.convert("L"), "PPM"))
     put("pnm/bitmap.pbm", saved(RGB_PICTURE.convert("1"), "PPM"))
-    put("pnm/text.ppm", b"P3 # colours\n37 29\n255\n" + " ".join(map(str, smooth(37, 29, 3).flatten())).encode(), smooth(37, 29, 3))
-    put("pnm/text-bitmap.pbm", b"P1\n4 2\n10 01\n# between\n1111\n",
-        np.repeat(np.array([[0, 255, 255, 0], [0] * 4], np.uint8)[:, :, None], 3, axis=2))
+    put(
+        "pnm/text.ppm",
+        b"P3 # colours\n37 29\n255\n" + " ".join(map(str, smooth(37, 29, 3).flatten())).encode(),
+        smooth(37, 29, 3),
+    )
+    put(
+        "pnm/text-bitmap.pbm",
+        b"P1\n4 2\n10 01\n# between\n1111\n",
+        np.repeat(np.array([[0, 255, 255, 0], [0] * 4], np.uint8)[:, :, None], 3, axis=2),
+    )
     wide = (smooth(37, 29, 3).astype(">u2") * 257).tobytes()
     put("pnm/sixteen-bits.ppm", b"P6\n37 29\n65535\n" + wide, smooth(37, 29, 3))
-    put("pnm/fifteen.pgm", b"P5\n37 29\n15\n" + (grey >> 4).tobytes(),
-        np.repeat(((grey >> 4).astype(int) * 17)[:, :, None], 3, axis=2))
-    put("pnm/alpha.pam", b"P7\nWIDTH 37\nHEIGHT 29\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n" + rgba.tobytes(),
-        rgba[:, :, :3], rgba[:, :, 3])
+    put(
+        "pnm/fifteen.pgm",
+        b"P5\n37 29\n15\n" + (grey >> 4).tobytes(),
+        np.repeat(((grey >> 4).astype(int) * 17)[:, :, None], 3, axis=2),
+    )
+    put(
+        "pnm/alpha.pam",
+        b"P7\nWIDTH 37\nHEIGHT 29\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n" + rgba.tobytes(),
+        rgba[:, :, :3],
+        rgba[:, :, 3],
+    )
 
     put("qoi/rgb.qoi", saved(RGB_PICTURE, "QOI"))
     put("qoi/alpha.qoi", saved(RGBA_PICTURE, "QOI"))
@@ -515,7 +574,7 @@ def srgb_decoded(value):
 
 
 def rgb_to_xyz(xy):
-    white, *primaries = [np.array([x / y, 1, (1 - x - y) / y]) for x, y in zip(xy[::2], xy[1::2])]
+    white, *primaries = [np.array([x / y, 1, (1 - x - y) / y]) for x, y in zip(xy[::2], xy[1::2], strict=True)]
     matrix = np.array(primaries).T
     return matrix * np.linalg.solve(matrix, white)
 
@@ -553,7 +612,9 @@ def tone_mapped(light, xy):
 
 
 def colours():
-    cicp = lambda *numbers: chunk(b"cICP", bytes([*numbers, 0, 1]))
+    def cicp(*numbers):
+        return chunk(b"cICP", bytes([*numbers, 0, 1]))
+
     rgb = smooth(37, 29, 3)
     value = rgb / 255.0
     add("png/colours-p3.png", write_png(rgb, RGB, 8, before=cicp(12, 13)), rgb, tolerance=0,
@@ -566,7 +627,8 @@ def colours():
     add("png/gamma-1.8.png", write_png(rgb, RGB, 8, before=mac), rgb, srgb=to_srgb_by_formula(value**1.8, P3_XY))
     # sRGB's own numbers say nothing new, and a profile or an sRGB chunk comes first.
     usual = chunk(b"gAMA", struct.pack(">I", 45455)) + chunk(
-        b"cHRM", struct.pack(">8I", *(round(v * 1e5) for v in SRGB_XY)))
+        b"cHRM", struct.pack(">8I", *(round(v * 1e5) for v in SRGB_XY))
+    )
     add("png/gamma-srgb.png", write_png(rgb, RGB, 8, before=usual), rgb, srgb=rgb)
     add("png/gamma-overruled.png", write_png(rgb, RGB, 8, before=chunk(b"sRGB", b"\0") + linear), rgb, srgb=rgb)
     grey, profile = rgb[:, :, :1], grey_profile(1.0)
@@ -581,7 +643,12 @@ def colours():
     add("jpeg/cmyk-profile.jpg", data, to_srgb(Image.open(io.BytesIO(data)), profile), tolerance=1)
 
     y, x = np.mgrid[0:24, 0:40]
-    light = 4000 ** ((x[:, :, None] + 5 * np.array([0, 1, 2])) % 40 / 39.0) * np.array([1, 0.8, 0.5]) * (y[:, :, None] + 1) / 24
+    light = (
+        4000 ** ((x[:, :, None] + 5 * np.array([0, 1, 2])) % 40 / 39.0)
+        * np.array([1, 0.8, 0.5])
+        * (y[:, :, None] + 1)
+        / 24
+    )
     signal = np.rint(pq(light) * 65535).astype(np.uint32)
     add("png/hdr-pq.png", write_png(signal, RGB, 16, before=cicp(9, 16)),
         tone_mapped(pq_light(signal / 65535), BT2020_XY), tolerance=1)  # fmt: skip
@@ -590,7 +657,7 @@ def colours():
     scene = np.where(value <= 0.5, value**2 / 3, (np.exp((value - 0.55991073) / 0.17883277) + 0.28466892) / 12)
     luminance = scene @ [0.2627, 0.6780, 0.0593]
     light = 1000 * np.maximum(luminance, 1e-6)[:, :, None] ** 0.2 * scene
-    alpha = np.full(signal.shape[:2] + (1,), 65535 * 3 // 5)
+    alpha = np.full((*signal.shape[:2], 1), 65535 * 3 // 5)
     add("png/hdr-hlg-alpha.png", write_png(np.concatenate([signal, alpha], 2), RGBA, 16, before=cicp(9, 18)),
         tone_mapped(light, BT2020_XY), np.full(signal.shape[:2], 65535 * 3 // 5 >> 8), tolerance=1)  # fmt: skip
 
@@ -601,10 +668,14 @@ def colours():
 def phones():
     base = saved(RGB_PICTURE, "JPEG", quality=90)
     gain = saved(RGB_PICTURE.convert("L").resize((18, 14)), "JPEG", quality=80)
-    xmp = b'http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF hdrgm:Version="1.0"/></x:xmpmeta>'
+    xmp = (
+        b'http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF hdrgm:Version="1.0"/></x:xmpmeta>'
+    )
 
     def with_segments(segments, behind):
-        return base[:2] + b"".join(JPEGWriter.segment(marker, content) for marker, content in segments) + base[2:] + behind
+        return (
+            base[:2] + b"".join(JPEGWriter.segment(marker, content) for marker, content in segments) + base[2:] + behind
+        )
 
     mpf = b"MPF\0MM\0*" + struct.pack(">I", 8) + struct.pack(">H", 2)
     mpf += struct.pack(">HHI", 0xB000, 7, 4) + b"0100" + struct.pack(">HHII", 0xB001, 4, 1, 2) + bytes(4)
@@ -628,14 +699,17 @@ def damage():
     text = b"tEXt" + b"Comment\0x"
     wrong = struct.pack(">I", 9) + text + b"\0\0\0\1"
     whole = write_png(rgb, RGB, 8)
-    note = lambda name, data: add(name, data, rgb, noted=True)
+
+    def note(name, data):
+        return add(name, data, rgb, noted=True)
+
     note("png/damaged-text.png", whole[:33] + wrong + whole[33:])
     note("png/damaged-end.png", whole[:-1] + b"\0")
     note("png/without-end.png", whole[:-12])
     tall = Image.fromarray(smooth(48, 320, 3))
     data = saved(tall, "JPEG", quality=90, subsampling="4:4:4")
     scan = data.rindex(b"\xff\xda")
-    cut = data[:scan + (len(data) - scan) * 19 // 20]
+    cut = data[: scan + (len(data) - scan) * 19 // 20]
     rows = np.array(Image.open(io.BytesIO(data)))
     add("jpeg/cut-off.jpg", cut, rows, noted=True, wholeRows=272)
     flipped = bytearray(data)
@@ -657,7 +731,7 @@ def larger_than_said():
             file.write(data.replace(b"ispe\0\0\0\0" + size, b"ispe\0\0\0\0" + struct.pack(">II", 64, 64)))
 
 
-if __name__ == "__main__":
+def main():
     heic_files()
     avif_files()
     jxl_files()
@@ -669,3 +743,7 @@ if __name__ == "__main__":
     larger_than_said()
     with open(os.path.join(HERE, "formats.json"), "w") as file:
         file.write("[\n" + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries) + "\n]\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -2,16 +2,22 @@
 
     python make_addition_fixtures.py
 
-Needs the packages of Tests/parity/requirements.txt. Textual inversions in three forms, read by
-`load_textual_inversion`; a LoRA of the form of LCM-LoRA, run with LCMScheduler; an autoencoder of another seed and scale.
+Needs the packages of Tests/suites/parity/requirements.txt. Textual inversions in three forms, read by
+`load_textual_inversion`; a LoRA of the form of LCM-LoRA, run with LCMScheduler; an autoencoder of another seed and
+scale.
 """
-import json, os, sys
-import numpy as np, torch
+
+import json
+import os
+import sys
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
 from PIL import Image
 from safetensors.torch import save_file
-from diffusers import AutoencoderKL
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../parity"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../suites/parity"))
 from parity import distance, load, reference_stages, token_ids
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -23,9 +29,18 @@ TEXTS = ["a photo in ink-style, of <TOY-cat>.", "<paper> blurry <paper>,ink-styl
 def embeddings():
     pipe, g = load(MODEL), torch.Generator().manual_seed(6)
     table = pipe.text_encoder.get_input_embeddings().weight
-    vectors = lambda n: torch.randn(n, table.shape[1], generator=g) * table.std() * 2
-    webui = {"string_to_token": {"*": torch.tensor(265)}, "string_to_param": {"*": vectors(2).requires_grad_()},
-             "name": "ink-style", "step": 100, "sd_checkpoint": None, "sd_checkpoint_name": None}
+
+    def vectors(n):
+        return torch.randn(n, table.shape[1], generator=g) * table.std() * 2
+
+    webui = {
+        "string_to_token": {"*": torch.tensor(265)},
+        "string_to_param": {"*": vectors(2).requires_grad_()},
+        "name": "ink-style",
+        "step": 100,
+        "sd_checkpoint": None,
+        "sd_checkpoint_name": None,
+    }
     torch.save(webui, f"{FOLDER}/webui.pt")
     torch.save({"<toy-cat>": vectors(1)[0]}, f"{FOLDER}/diffusers.bin")
     save_file({"<paper>": vectors(3)}, f"{FOLDER}/paper.safetensors")
@@ -41,19 +56,25 @@ def photo():
     return Image.fromarray(np.stack([x * 4, y * 4, (x ^ y) * 4], 2).clip(0, 255).astype(np.uint8))
 
 
-def run(pipe): return reference_stages(pipe, photo(), "Turn it into a sketch", "", 4, 1.5, 1.2, 3, "LCMScheduler")
+def run(pipe):
+    return reference_stages(pipe, photo(), "Turn it into a sketch", "", 4, 1.5, 1.2, 3, "LCMScheduler")
 
 
 def lcm():
     pipe, g, state = load(MODEL), torch.Generator().manual_seed(7), {}
     for name, module in pipe.unet.named_modules():
-        if not isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)) or "blocks" not in name: continue
+        if not isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)) or "blocks" not in name:
+            continue
         weight, rank = module.weight, 2
         down = torch.randn(rank, *weight.shape[1:], generator=g)
         up = torch.randn(weight.shape[0], rank, *(1 for _ in weight.shape[2:]), generator=g)
         up *= 0.2 * weight.norm() / (up.flatten(1) @ down.flatten(1)).norm()
         flat = "lora_unet_" + name.replace(".", "_")
-        state |= {f"{flat}.lora_down.weight": down.half(), f"{flat}.lora_up.weight": up.half(), f"{flat}.alpha": torch.tensor(float(rank))}
+        state |= {
+            f"{flat}.lora_down.weight": down.half(),
+            f"{flat}.lora_up.weight": up.half(),
+            f"{flat}.alpha": torch.tensor(float(rank)),
+        }
     save_file(state, f"{FOLDER}/lcm.safetensors")
     plain = run(pipe)
     pipe.load_lora_weights(FOLDER, weight_name="lcm.safetensors")
@@ -73,7 +94,8 @@ def vae():
     model.register_to_config(scaling_factor=0.5)
     os.makedirs(f"{FOLDER}/vae", exist_ok=True)
     config = {k: v for k, v in model.config.items() if k not in ("_name_or_path", "_use_default_values")}
-    with open(f"{FOLDER}/vae/config.json", "w") as file: json.dump({"_class_name": "AutoencoderKL"} | config, file, indent=2)
+    with open(f"{FOLDER}/vae/config.json", "w") as file:
+        json.dump({"_class_name": "AutoencoderKL"} | config, file, indent=2)
     save_file({k: v.half() for k, v in model.state_dict().items()}, f"{FOLDER}/vae/diffusion_pytorch_model.safetensors")
     pipe = load(MODEL)
     pipe.vae = model

@@ -2,25 +2,30 @@
 
     python make_lora_fixtures.py
 
-Needs the packages of Tests/parity/requirements.txt. One LoRA is written in each spelling: the reference loads it
-with `load_lora_weights` and merges it with `fuse_lora`; LoCon's three matrices, which diffusers does not read, are merged
-by torch.einsum.
+Needs the packages of Tests/suites/parity/requirements.txt. One LoRA is written in each spelling: the reference loads it
+with `load_lora_weights` and merges it with `fuse_lora`; LoCon's three matrices, which diffusers does not read, are
+merged by torch.einsum.
 """
-import os, sys
+
+import os
+import sys
+
 import torch
 from safetensors.torch import save_file
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../parity"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../suites/parity"))
 from parity import distance, load, token_ids
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FOLDER = f"{HERE}/lora"
 RANK, ALPHA, STRENGTH = 3, 2.0, 0.75
-UNET = ["down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q",
-        "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k",
-        "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_out.0",
-        "down_blocks.0.attentions.0.transformer_blocks.0.ff.net.0.proj",
-        "mid_block.attentions.0.proj_in"]
+UNET = [
+    "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q",
+    "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k",
+    "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_out.0",
+    "down_blocks.0.attentions.0.transformer_blocks.0.ff.net.0.proj",
+    "mid_block.attentions.0.proj_in",
+]
 CONVOLUTIONS = ["down_blocks.0.resnets.0.conv1", "up_blocks.1.resnets.0.conv2"]
 TEXT = ["text_model.encoder.layers.0.self_attn.q_proj", "text_model.encoder.layers.1.mlp.fc1"]
 
@@ -40,8 +45,8 @@ def matrices(weight, g):
 
 
 def merge_ignored(pipe, plain, layers):
-    """diffusers 0.42 turns kohya's `q_proj` of the text encoder into `to_q_lora`, which it then warns of and ignores: what
-    was ignored is merged here, as the layer is defined."""
+    """diffusers 0.42 turns kohya's `q_proj` of the text encoder into `to_q_lora`, which it then warns of and ignores:
+    what was ignored is merged here, as the layer is defined."""
     for (part, name), (down, up) in layers.items():
         weight, before = (module(getattr(p, part), name).weight for p in (pipe, plain))
         if torch.equal(weight, before):
@@ -71,8 +76,10 @@ def main():
         if part == "unet":
             diffusers |= {f"unet.{name}.lora.down.weight": down, f"unet.{name}.lora.up.weight": up}
         else:
-            diffusers |= {f"{part}.{name}.lora_linear_layer.down.weight": down,
-                          f"{part}.{name}.lora_linear_layer.up.weight": up}
+            diffusers |= {
+                f"{part}.{name}.lora_linear_layer.down.weight": down,
+                f"{part}.{name}.lora_linear_layer.up.weight": up,
+            }
         peft |= {f"{part}.{name}.lora_A.weight": down, f"{part}.{name}.lora_B.weight": up}
     golden = {k: base[k] for k in ("samples",)}
     for spelling, state in {"kohya": kohya, "diffusers": diffusers, "peft": peft}.items():
@@ -82,7 +89,8 @@ def main():
         pipe.load_lora_weights(FOLDER, weight_name=f"{spelling}.safetensors")
         pipe.fuse_lora(lora_scale=STRENGTH)
         pipe.unload_lora_weights()
-        if spelling == "kohya": merge_ignored(pipe, plain, layers)
+        if spelling == "kohya":
+            merge_ignored(pipe, plain, layers)
         values = outputs(pipe)
         for key in ("text", "output"):
             moved = distance(values[key], base[key])
@@ -98,8 +106,12 @@ def main():
         up = torch.randn(weight.shape[0], RANK, 1, 1, generator=g) * 0.1
         weight += STRENGTH * ALPHA / RANK * torch.einsum("mnkl,om,ni->oikl", middle, up[:, :, 0, 0], down[:, :, 0, 0])
         flat = "lora_unet_" + name.replace(".", "_")
-        state |= {f"{flat}.lora_down.weight": down, f"{flat}.lora_mid.weight": middle, f"{flat}.lora_up.weight": up,
-                  f"{flat}.alpha": torch.tensor(ALPHA)}
+        state |= {
+            f"{flat}.lora_down.weight": down,
+            f"{flat}.lora_mid.weight": middle,
+            f"{flat}.lora_up.weight": up,
+            f"{flat}.alpha": torch.tensor(ALPHA),
+        }
     save_file(state, f"{FOLDER}/locon.safetensors")
     values = outputs(pipe)
     assert distance(values["output"], base["output"]) > 0.02

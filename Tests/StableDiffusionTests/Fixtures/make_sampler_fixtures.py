@@ -6,8 +6,8 @@ Writes, all little-endian:
   random-normals.bin      for each generator: seed (uint64), number of calls (uint32); for each call: number of values
                           (uint32) and torch.randn's bit patterns (uint32 each)
   samplers.json           groups of runs: the sampler's name (null: the file's own), a scheduler file, counts of steps
-  samplers.bin            for each run: the noise scale, the timesteps, each step's latents and the next normal value of the
-                          run's generator (float32), in that order
+  samplers.bin            for each run: the noise scale, the timesteps, each step's latents and the next normal value of
+                          the run's generator (float32), in that order
   samplers-last.json      groups of runs, as above
   samplers-last.bin       for each run: the latents after the last step (float32)
   samplers-timesteps.json groups of samplers, as above
@@ -20,9 +20,9 @@ import os
 import random
 import struct
 
+import diffusers
 import numpy as np
 import torch
-import diffusers
 
 diffusers.utils.logging.set_verbosity_error()
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -43,20 +43,45 @@ DISTILLED = ["lcm", "tcd"]  # their timesteps are those of the distillation
 FORCED = {"dpm++-2m": {"use_karras_sigmas": False}, "dpm++-2m-karras": {"use_karras_sigmas": True}}
 
 # Stable Diffusion's noise, and the published cartoonizer's file with its left-over fields.
-STABLE = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000,
-              clip_sample=False, set_alpha_to_one=False, skip_prk_steps=True, steps_offset=1)
-CARTOONIZER = dict(_class_name="EulerAncestralDiscreteScheduler", _diffusers_version="0.15.0.dev0",
-                   algorithm_type="dpmsolver++", beta_end=0.012, beta_schedule="scaled_linear", beta_start=0.00085,
-                   clip_sample=False, dynamic_thresholding_ratio=0.995, lower_order_final=True,
-                   num_train_timesteps=1000, prediction_type="epsilon", sample_max_value=1.0, set_alpha_to_one=False,
-                   skip_prk_steps=True, solver_order=2, solver_type="midpoint", steps_offset=1, thresholding=False,
-                   trained_betas=None)
+STABLE = dict(
+    beta_start=0.00085,
+    beta_end=0.012,
+    beta_schedule="scaled_linear",
+    num_train_timesteps=1000,
+    clip_sample=False,
+    set_alpha_to_one=False,
+    skip_prk_steps=True,
+    steps_offset=1,
+)
+CARTOONIZER = dict(
+    _class_name="EulerAncestralDiscreteScheduler",
+    _diffusers_version="0.15.0.dev0",
+    algorithm_type="dpmsolver++",
+    beta_end=0.012,
+    beta_schedule="scaled_linear",
+    beta_start=0.00085,
+    clip_sample=False,
+    dynamic_thresholding_ratio=0.995,
+    lower_order_final=True,
+    num_train_timesteps=1000,
+    prediction_type="epsilon",
+    sample_max_value=1.0,
+    set_alpha_to_one=False,
+    skip_prk_steps=True,
+    solver_order=2,
+    solver_type="midpoint",
+    steps_offset=1,
+    thresholding=False,
+    trained_betas=None,
+)
 MANY = [1, 2, 3, 4, 5, 7, 10, 13, 14, 15, 20, 25, 50]
 LONG = {"linspace": [100], "leading": [33], "trailing": [61, 103]}
 FEW = [1, 2, 3, 5, 10, 20]
 SPACINGS = ["linspace", "leading", "trailing"]
 PREDICTIONS = {kind: ["v_prediction", "sample"] for kind in CLASSES} | {
-    "pndm": ["v_prediction"], "euler-a": ["v_prediction"]}
+    "pndm": ["v_prediction"],
+    "euler-a": ["v_prediction"],
+}
 
 
 def scheduler_of(kind, config, steps):
@@ -107,7 +132,10 @@ def run(kind, config, steps):
 
 def sampler_groups():
     groups = []
-    add = lambda kind, counts, **config: groups.append({"kind": kind, "config": config, "counts": counts})
+
+    def add(kind, counts, **config):
+        groups.append({"kind": kind, "config": config, "counts": counts})
+
     for kind in CLASSES:
         for spacing in SPACINGS if kind not in DISTILLED else ["leading"]:
             add(kind, MANY + LONG[spacing], **STABLE, timestep_spacing=spacing)
@@ -118,13 +146,22 @@ def sampler_groups():
         add(None, [4, 20], **STABLE, _class_name=CLASSES[kind].__name__)
         add(kind, [5, 20], beta_schedule="squaredcos_cap_v2", skip_prk_steps=True)
         add(kind, [5, 20], beta_schedule="linear", beta_start=0.0015, beta_end=0.0195, skip_prk_steps=True)
-        add(kind, [4, 10], trained_betas=[0.01 + 0.002 * i for i in range(50)], num_train_timesteps=50,
-            skip_prk_steps=True)
+        add(
+            kind,
+            [4, 10],
+            trained_betas=[0.01 + 0.002 * i for i in range(50)],
+            num_train_timesteps=50,
+            skip_prk_steps=True,
+        )
         add(kind, [5, 12], **STABLE | dict(num_train_timesteps=500, steps_offset=3, timestep_spacing="leading"))
         if kind not in ("pndm", "heun"):
             for spacing in ["linspace", "trailing"]:
-                add(kind, [3, 10, 20], **STABLE | dict(
-                    rescale_betas_zero_snr=True, prediction_type="v_prediction", timestep_spacing=spacing))
+                add(
+                    kind,
+                    [3, 10, 20],
+                    **STABLE
+                    | dict(rescale_betas_zero_snr=True, prediction_type="v_prediction", timestep_spacing=spacing),
+                )
     skipping = STABLE | dict(skip_prk_steps=False)
     for spacing in SPACINGS:
         add("pndm", [4, 5, 7, 10, 13, 20, 50], **skipping, timestep_spacing=spacing)
@@ -142,14 +179,25 @@ def sampler_groups():
     add(None, [5, 20], **STABLE, _class_name="DPMSolverMultistepScheduler", use_karras_sigmas=True)
     add("dpm++-2m", [5, 20], **STABLE, use_karras_sigmas=True)
     add("dpm++-2m-karras", [5, 20], beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction")
-    for more in [dict(solver_order=1), dict(solver_order=3), dict(solver_type="heun"), dict(solver_type="bh2"),
-                 dict(euler_at_final=True, final_sigmas_type="sigma_min"), dict(lower_order_final=False),
-                 dict(algorithm_type="deis", final_sigmas_type="sigma_min"),
-                 dict(beta_schedule="squaredcos_cap_v2", lambda_min_clipped=-5.1)]:
+    for more in [
+        dict(solver_order=1),
+        dict(solver_order=3),
+        dict(solver_type="heun"),
+        dict(solver_type="bh2"),
+        dict(euler_at_final=True, final_sigmas_type="sigma_min"),
+        dict(lower_order_final=False),
+        dict(algorithm_type="deis", final_sigmas_type="sigma_min"),
+        dict(beta_schedule="squaredcos_cap_v2", lambda_min_clipped=-5.1),
+    ]:
         add("dpm++-2m", [3, 10, 14, 15, 20], **STABLE | more)
-    for more in [dict(solver_order=1), dict(solver_order=3), dict(solver_type="bh1", final_sigmas_type="sigma_min"),
-                 dict(solver_type="bh1", solver_order=3, final_sigmas_type="sigma_min"),
-                 dict(disable_corrector=[0, 2]), dict(lower_order_final=False, final_sigmas_type="sigma_min")]:
+    for more in [
+        dict(solver_order=1),
+        dict(solver_order=3),
+        dict(solver_type="bh1", final_sigmas_type="sigma_min"),
+        dict(solver_type="bh1", solver_order=3, final_sigmas_type="sigma_min"),
+        dict(disable_corrector=[0, 2]),
+        dict(lower_order_final=False, final_sigmas_type="sigma_min"),
+    ]:
         add("unipc", [3, 10, 20], **STABLE | more)
     add("lcm", [4, 8], **STABLE, original_inference_steps=20, timestep_scaling=3.0)
     return groups
@@ -167,13 +215,16 @@ def last_groups():
 
 
 def last_latents(kind, config, steps):
-    return run(kind, config, steps)[-1 - SHAPE[1] * SHAPE[2] * SHAPE[3]:-1]
+    return run(kind, config, steps)[-1 - SHAPE[1] * SHAPE[2] * SHAPE[3] : -1]
 
 
 def timestep_groups():
     groups = []
     every = list(range(1, 121))
-    add = lambda kind, counts, **config: groups.append({"kind": kind, "config": STABLE | config, "counts": counts})
+
+    def add(kind, counts, **config):
+        groups.append({"kind": kind, "config": STABLE | config, "counts": counts})
+
     for kind in ["ddim", "dpm++-2m"]:
         for spacing in SPACINGS:
             add(kind, every, timestep_spacing=spacing)
@@ -215,13 +266,20 @@ def main():
     write("samplers.bin", b"".join(run(g["kind"], g["config"], n).tobytes() for g in groups for n in g["counts"]))
     groups = last_groups()
     write("samplers-last.json", json.dumps(groups).encode())
-    write("samplers-last.bin", b"".join(
-        last_latents(g["kind"], g["config"], n).tobytes() for g in groups for n in g["counts"]))
+    write(
+        "samplers-last.bin",
+        b"".join(last_latents(g["kind"], g["config"], n).tobytes() for g in groups for n in g["counts"]),
+    )
     groups = timestep_groups()
     write("samplers-timesteps.json", json.dumps(groups).encode())
-    write("samplers-timesteps.bin", b"".join(
-        scheduler_of(g["kind"], g["config"], n).timesteps.numpy().astype("<u2").tobytes()
-        for g in groups for n in g["counts"]))
+    write(
+        "samplers-timesteps.bin",
+        b"".join(
+            scheduler_of(g["kind"], g["config"], n).timesteps.numpy().astype("<u2").tobytes()
+            for g in groups
+            for n in g["counts"]
+        ),
+    )
 
 
 if __name__ == "__main__":

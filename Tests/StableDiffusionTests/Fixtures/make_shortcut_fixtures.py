@@ -2,10 +2,11 @@
 
     python make_shortcut_fixtures.py
 
-DeepCache is the package of its authors (Ma et al. 2024). The guidance interval (Kynkäänniemi et al. 2024) and guidance that is
-added again have no reference: the pipeline makes all its predictions here, and they are replaced by those that make it
-combine what is wanted. Needs the packages of Tests/parity/requirements.txt and DeepCache==0.1.1.
+DeepCache is the package of its authors (Ma et al. 2024). The guidance interval (Kynkäänniemi et al. 2024) and guidance
+that is added again have no reference: the pipeline makes all its predictions here, and they are replaced by those that make
+it combine what is wanted. Needs the packages of Tests/suites/parity/requirements.txt and DeepCache==0.1.1.
 """
+
 import os
 import sys
 
@@ -14,13 +15,14 @@ import torch
 from DeepCache import DeepCacheSDHelper
 from safetensors.torch import save_file
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../../parity"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../suites/parity"))
 from make_model_fixtures import INSTRUCTION, photo
+
 from parity import load, reference_stages
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 STEPS = 7
-# The part of the evaluations that are guided, every how many guidance is worked out, every how many the whole UNet runs.
+# The evaluations that are guided, every how many guidance is worked out, every how many the whole UNet runs.
 CASES = {"deep": (0, 1, 1, 3), "interval": (0.3, 0.75, 2, 1), "reuse": (0, 1, 3, 1), "both": (0, 1, 3, 3)}
 
 
