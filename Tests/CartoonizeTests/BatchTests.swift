@@ -63,13 +63,13 @@ struct BatchTests {
         #expect(try differences(folder.data("b.png"), folder.data("toons/sub/b.cartoon.png")) == nil)
     }
 
-    @Test func withoutRecursionOnlyTheFolderItself() throws {
+    @Test func withoutRecursionOnlyTheFolderItselfIsRead() throws {
         let folder = try folderWithPhotos()
         let outcome = try Program.run(["photos", "-o", "toons/deep"] + Self.quick, in: folder)
         #expect(outcome.outputText == "toons/deep/a.cartoon.png\n")
     }
 
-    @Test func besideThePhotosAndNotTakenAgain() throws {
+    @Test func imagesLieBesideThePhotosAndAreNotTakenForPhotos() throws {
         let folder = try folderWithPhotos()
         let first = try Program.run(["photos", "-r"] + Self.quick, in: folder)
         #expect(first.outputText == "photos/a.cartoon.png\nphotos/sub/b.cartoon.png\n")
@@ -84,7 +84,7 @@ struct BatchTests {
     }
 
     /// By hand, in the working folder: pictures and nothing else, and the same command again has nothing to do.
-    @Test func ledgerIsInTheStateFolder() throws {
+    @Test func manifestIsInTheStateFolder() throws {
         let folder = try folderWithPhotos()
         let outside = try TemporaryFolder()
         for (name, environment) in [
@@ -103,7 +103,7 @@ struct BatchTests {
         #expect(folder.contents.contains("cartoonize.1-of-1.jsonl"))
     }
 
-    @Test func patternsListsAndStrangeNames() throws {
+    @Test func patternsListsAndStrangeNamesAreRead() throws {
         let folder = try folderWithPhotos()
         try folder.write("photos/[x] é\n.png", SamplePicture.png())
         try folder.write("photos/no extension", SamplePicture.png())
@@ -126,7 +126,7 @@ struct BatchTests {
         #expect(all.outputText.contains("4/no extension.cartoon.png"))
     }
 
-    @Test func filesThatVanishAreTold() throws {
+    @Test func filesThatVanishAreReported() throws {
         let folder = try folderWithPhotos()
         let outcome = try Program.run(["none.png", "photos/a.png", "-o", "toons"] + Self.quick, in: folder)
         #expect(outcome.status == 6)
@@ -389,7 +389,7 @@ struct BatchTests {
         #expect(!again.outputText.contains("files"))
     }
 
-    @Test(arguments: ["png", "jpg"]) func settingsFromAPicture(kind: String) throws {
+    @Test(arguments: ["png", "jpg"]) func settingsAreTakenFromAnImage(kind: String) throws {
         let folder = try folderWithPhotos()
         _ = try Program.run(
             ["photos/a.png", "-o", "made.\(kind)", "--seed", "77", "--sampler", "euler", "-i", "Sketch, \"soft\": yes"]
@@ -406,7 +406,7 @@ struct BatchTests {
         #expect(none.status == 4 && none.errors.contains("no parameters inside photos/a.png"))
     }
 
-    @Test func settingsOfAnotherProgram() throws {
+    @Test func settingsOfAnotherProgramAreTaken() throws {
         let folder = try folderWithPhotos()
         let parameters = "a sketch\nNegative prompt: blurry\nSteps: 3, Sampler: DPM++ 2M, Schedule type: Karras, "
         func write(_ rest: String) throws {

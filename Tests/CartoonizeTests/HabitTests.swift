@@ -21,7 +21,7 @@ struct HabitTests {
         ("--ext webp", "--format webp"), ("--ckpt m.ckpt", "-m m.ckpt"), ("--init-img b.png", "b.png"),
         ("-oo.png", "-o o.png"), ("-m./model", "-m ./model"), ("--image_guidance 2", "--image-guidance 2"),
     ])
-    func isUnderstood(theirs: String, ours: String) throws {
+    func optionOfAnotherProgramIsUnderstood(theirs: String, ours: String) throws {
         let words = { (text: String) in text.split(separator: " ").map(String.init) }
         let translated = try ForeignOptions.translate(["a.png"] + words(theirs))
         #expect(translated.arguments == ["a.png"] + words(ours))
@@ -44,7 +44,7 @@ struct HabitTests {
         ("--strength 0.5", "--image-guidance says how strongly the photo is kept"),
         ("--seed -2", "--seed"),
     ])
-    func isPointedTo(theirs: String, sentence: String) throws {
+    func optionThatIsOtherwiseHereIsPointedTo(theirs: String, sentence: String) throws {
         let folder = try TemporaryFolder()
         try folder.write("a.png", SamplePicture.png())
         let outcome = try Program.run(["a.png"] + theirs.split(separator: " ").map(String.init), in: folder)
@@ -70,7 +70,7 @@ struct HabitTests {
         ("instrction", "instruction", true), ("inspct", "inspect", true), ("cpu", "count", false),
         ("ckpt", "count", false), ("ext", "seed", false), ("fill", "pull", false), ("", "size", false),
     ])
-    func misspellings(word: String, name: String, isOne: Bool) {
+    func misspellingsAreTheNearNamesOnly(word: String, name: String, isOne: Bool) {
         #expect(isMisspelling(word, of: name) == isOne)
     }
 
@@ -95,7 +95,7 @@ struct HabitTests {
         ("i a.png out.png", "there is no photo i; did you mean 'cartoonize a.png -o out.png'?"),
         ("p photos toons", "there is no photo p; did you mean 'cartoonize photos -o toons'?"),
     ])
-    func outputIsAskedFor(line: String, sentence: String) throws {
+    func outputWithoutItsOptionIsAskedFor(line: String, sentence: String) throws {
         let folder = try TemporaryFolder()
         try folder.write("a.png", SamplePicture.png())
         try folder.write("photos/a.png", SamplePicture.png())
@@ -114,7 +114,7 @@ struct HabitTests {
     }
 
     @Test(arguments: ["DPM++ 2M Karras", "dpm++2m_karras", "k_dpmpp_2m_karras", "DPMPP-2M-KARRAS"])
-    func samplersOfOtherPrograms(name: String) throws {
+    func samplerNamesOfOtherProgramsAreUnderstood(name: String) throws {
         let folder = try TemporaryFolder()
         try folder.write("a.png", SamplePicture.png())
         let outcome = try Program.run(

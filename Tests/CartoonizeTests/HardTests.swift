@@ -11,7 +11,7 @@ private let hasPython = (ProcessInfo.processInfo.environment["PATH"] ?? "").spli
         .appendingPathComponent("hard").path
 
     @Test(arguments: ["kills.py --kills 6 run", "kills.py --kills 6 convert"])
-    func nothingIsWrong(script: String) throws {
+    func killedRunsLeaveNothingWrong(script: String) throws {
         let folder = try TemporaryFolder()
         let outcome = try Program.runShell("cd '\(Self.scripts)' && PROGRAM=$program python3 \(script)", in: folder)
         #expect(outcome.status == 0, "\(outcome.outputText)\(outcome.errors)")

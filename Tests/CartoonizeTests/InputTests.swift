@@ -17,12 +17,12 @@ struct InputTests {
         #expect(folder.contents == before)
     }
 
-    @Test func missing() throws {
+    @Test func missingFileIsRefused() throws {
         try expectRefusal(of: "none.png", in: TemporaryFolder(), saying: "none.png: No such file")
     }
 
     @Test(arguments: [".", "/", "//", "./sub/..", "sub", "sub/"])
-    func folderWithoutPictures(path: String) throws {
+    func folderWithoutPhotosIsRefused(path: String) throws {
         let folder = try TemporaryFolder()
         try folder.write("sub/notes.txt", Data("no picture".utf8))
         let outcome = try Program.run([path, "-o", "out"], in: folder)
@@ -33,25 +33,25 @@ struct InputTests {
         #expect(folder.contents == ["sub", "sub/notes.txt"])
     }
 
-    @Test func emptyPath() throws {
+    @Test func emptyPathIsRefused() throws {
         try expectRefusal(of: "", in: TemporaryFolder(), saying: "'': No such file")
     }
 
-    @Test func emptyFile() throws {
+    @Test func emptyFileIsRefused() throws {
         let folder = try TemporaryFolder()
         try folder.write("a.png", Data())
         try expectRefusal(of: "a.png", in: folder, saying: "the file is empty")
     }
 
     @Test(arguments: ["hello, world\n", "8BPS........", "<html><body>Not found</body></html>", "\u{89}PNG"])
-    func notAPicture(content: String) throws {
+    func fileThatIsNoImageIsRefused(content: String) throws {
         let folder = try TemporaryFolder()
         try folder.write("a.png", Data(content.utf8))
         try expectRefusal(of: "a.png", in: folder, saying: "PNG")
     }
 
     @Test(arguments: ["png", "jpg"])
-    func cutOffAnywhere(kind: String) throws {
+    func fileCutOffAnywhereIsRefused(kind: String) throws {
         let folder = try TemporaryFolder()
         let whole = kind == "png" ? try SamplePicture.png() : try SamplePicture.jpeg()
         for length in [3, 8, 20, 40, whole.count / 2, whole.count - 20] {
@@ -60,7 +60,7 @@ struct InputTests {
         }
     }
 
-    @Test func corruptPNG() throws {
+    @Test func corruptPNGIsRefused() throws {
         let folder = try TemporaryFolder()
         var bytes = try SamplePicture.png()
         bytes[bytes.count / 2] ^= 0x55
@@ -68,7 +68,7 @@ struct InputTests {
         try expectRefusal(of: "a.png", in: folder, saying: "damaged")
     }
 
-    @Test func corruptJPEG() throws {
+    @Test func corruptJPEGIsRefused() throws {
         let folder = try TemporaryFolder()
         var bytes = try SamplePicture.jpeg()
         // The length of the first segment, and with it the place of all that follows.
@@ -78,21 +78,21 @@ struct InputTests {
     }
 
     /// 60000 x 60000 pixels in a few bytes: refused by the header, before memory is taken.
-    @Test func decompressionBomb() throws {
+    @Test func decompressionBombIsRefused() throws {
         let folder = try TemporaryFolder()
         try folder.write("bomb.png", PNGFile.claiming(width: 60000, height: 60000))
         try expectRefusal(of: "bomb.png", in: folder, saying: "60000x60000")
     }
 
-    @Test func endlessDevice() throws {
+    @Test func endlessDeviceIsRefused() throws {
         try expectRefusal(of: "/dev/zero", in: TemporaryFolder(), saying: "/dev/zero")
     }
 
-    @Test func emptyStandardInput() throws {
+    @Test func emptyStandardInputIsRefused() throws {
         try expectRefusal(of: "-", in: TemporaryFolder(), saying: "standard input: the file is empty")
     }
 
-    @Test(.enabled(if: OtherUser.canRunProgram)) func withoutPermission() throws {
+    @Test(.enabled(if: OtherUser.canRunProgram)) func fileWithoutPermissionIsRefused() throws {
         let folder = try TemporaryFolder()
         let file = try folder.write("a.png", SamplePicture.png())
         try FileManager.default.setAttributes([.posixPermissions: 0o000], ofItemAtPath: file.path)
@@ -107,13 +107,13 @@ struct InputTests {
         #expect(outcome.errors == "cartoonize: error: cannot read a\\u{1b}[2J\\nb.png: No such file or directory\n")
     }
 
-    @Test func mistypedCommand() throws {
+    @Test func mistypedCommandIsPointedTo() throws {
         let outcome = try Program.run(["inspct"], in: TemporaryFolder())
         #expect(outcome.status == 4)
         #expect(outcome.errors.contains("did you mean the command 'inspect'?"))
     }
 
-    @Test func failureAsJSON() throws {
+    @Test func failureIsReportedAsJSON() throws {
         let outcome = try Program.run(["none.png", "--json"], in: TemporaryFolder())
         #expect(outcome.status == 4)
         let report = try JSONDecoder().decode(Failure.self, from: outcome.output)

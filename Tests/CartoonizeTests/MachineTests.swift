@@ -42,7 +42,7 @@ private let absentKernels = KernelSet.names.filter { name in !KernelSet.availabl
 
     /// Half precision where the processor has it: another image, which says so and is repeated by what it says, for any
     /// number of threads. Elsewhere a note, and the image of full precision.
-    @Test(arguments: ownKernels) func halfPrecision(kernels: KernelSet) throws {
+    @Test(arguments: ownKernels) func halfPrecisionIsRepeatedByWhatTheImageSays(kernels: KernelSet) throws {
         let folder = try folderWithPhoto()
         func make(_ output: String, _ options: String...) throws -> String {
             let outcome = try Program.run(

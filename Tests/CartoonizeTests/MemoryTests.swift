@@ -30,7 +30,7 @@ struct MemoryTests {
 
     /// Whatever `ulimit -v` leaves: a picture, or a sentence.
     @Test(arguments: [140_000, 170_000, 200_000, 230_000, 260_000, 300_000, 400_000, 800_000])
-    func anyLimitOnAddressesEndsInAPictureOrAdvice(kilobytes: Int) throws {
+    func anyLimitOnVirtualMemoryEndsInAnImageOrAdvice(kilobytes: Int) throws {
         let folder = try folderWithPhoto()
         let outcome = try Program.runShell(
             "ulimit -v \(kilobytes); $program photo.png --size 256x256 -o out.png --threads 3", in: folder)
@@ -45,7 +45,7 @@ struct MemoryTests {
         #expect(kilobytes < 400_000 || outcome.status == 0, "\(outcome.errors)")
     }
 
-    @Test func aBatchRunsWhereAddressesAreFew() throws {
+    @Test func aBatchRunsWhereVirtualMemoryIsShort() throws {
         let folder = try folderWithPhoto()
         for i in 1...3 { try folder.write("photos/\(i).png", SamplePicture.png(width: 100 * i, height: 80)) }
         let outcome = try Program.runShell("ulimit -v 400000; $program photos -o toons -q", in: folder)
@@ -62,7 +62,7 @@ struct MemoryTests {
         #expect(try #require(Int(text)) < images + images * 3 / 10)
     }
 
-    @Test func bytesForPeople() {
+    @Test func byteCountsHaveThreeDigits() {
         let texts = [0, 999, 1000, 16_400, 999_499, 999_600, 29_240_000, 831_000_000, 2_067_000_000, 35_500_000_000]
             .map(byteCountText)
         #expect(
@@ -118,7 +118,7 @@ struct MemoryTests {
         #expect(try #require(predicted.seconds) > 0)
     }
 
-    @Test func dryRunAndFirstLineTellTimeAndMemory() throws {
+    @Test func dryRunAndFirstLinePrintTimeAndMemory() throws {
         let folder = try folderWithPhoto()
         let run = try Program.run(["photo.png", "--size", "64x64"], in: folder)
         #expect(run.errors.firstMatch(of: /photo.png: about [0-9.]+ s and [0-9.]+ MB\n/) != nil, "\(run.errors)")
@@ -141,12 +141,12 @@ struct MemoryTests {
 
     private let system = ["proc/meminfo": "MemTotal: 16000000 kB\nMemAvailable:    8000000 kB\n"]
 
-    @Test func systemMemory() throws {
+    @Test func systemMemoryIsRead() throws {
         #expect(try available(system) == 8_000_000 << 10)
         #expect(try available([:]) == nil)
     }
 
-    @Test func groupsOfVersion2() throws {
+    @Test func controlGroupsOfVersion2AreRead() throws {
         // The limit is on the group above; 300 MB are taken, 100 MB of that by the cache of files.
         let group = [
             "proc/self/cgroup": "0::/user.slice/job\n", "sys/fs/cgroup/user.slice/memory.max": "1000000000\n",
@@ -180,7 +180,7 @@ struct MemoryTests {
         #expect(predicted.peak_rss_bytes < measured.peak_rss_bytes * 5 / 4)
     }
 
-    @Test func groupsOfVersion1() throws {
+    @Test func controlGroupsOfVersion1AreRead() throws {
         let folder = "sys/fs/cgroup/memory"
         let group = [
             "proc/self/cgroup": "5:cpu:/\n4:memory:/docker/abc\n0::/\n",

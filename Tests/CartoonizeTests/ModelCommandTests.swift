@@ -161,7 +161,7 @@ struct ModelCommandTests {
 
     // MARK: - verify
 
-    @Test func recordedFiguresAreComparedWith() throws {
+    @Test func recordedFiguresAreCompared() throws {
         let folder = try folderWithModel()
         #expect(try Program.run(["verify", "./model", "--record"], in: folder).errors.contains("is sound"))
         let again = try Program.run(["verify", "./model"], in: folder)
@@ -180,7 +180,7 @@ struct ModelCommandTests {
         #expect(against.status == 3)
     }
 
-    @Test func sumsAreChecked() throws {
+    @Test func checksumsAreChecked() throws {
         let folder = try folderWithModel()
         let sum = String(repeating: "0", count: 64)
         try folder.write("model/SHA256SUMS", Data("\(sum)  \(Self.unet)\n".utf8))
@@ -193,7 +193,7 @@ struct ModelCommandTests {
 
     /// No file outside of the model is opened because a list names it, and none is waited for.
     @Test(arguments: ["../../../../../../dev/zero", "/dev/zero", "pipe", "nothing", "unet", "."])
-    func listsOfSumsNameFilesOfTheModel(name: String) throws {
+    func listsOfChecksumsNameFilesOfTheModelOnly(name: String) throws {
         let folder = try folderWithModel()
         mkfifo(folder.path + "/model/pipe", 0o600)
         try folder.write("model/SHA256SUMS", Data("\(String(repeating: "0", count: 64))  \(name)\n".utf8))

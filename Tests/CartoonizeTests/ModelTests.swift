@@ -151,7 +151,7 @@ struct ModelTests {
         ("a.png/", "no model"), ("./a.png", "is a file"), (".", "holds no model_index.json"), ("../..", "no model"),
         ("", "no model ''"),
     ])
-    func pathIsNoModel(model: String, message: String) throws {
+    func pathThatIsNoModelIsRefused(model: String, message: String) throws {
         let outcome = try Program.run(["a.png", "--model", model], in: folderWithPhoto())
         #expect(outcome.status == 3)
         #expect(outcome.errorLines.count == 1)
@@ -163,7 +163,7 @@ struct ModelTests {
         "model_index.json", "unet/config.json", "vae/config.json", "text_encoder/config.json", "tokenizer/vocab.json",
         "scheduler/scheduler_config.json",
     ])
-    func brokenJSON(file: String) throws {
+    func brokenJSONIsNamed(file: String) throws {
         for content in ["", "{", "[1, 2]", "\u{0}\u{1}\u{2}", "{\"_class_name\": "] {
             let folder = try folderWithPhoto()
             let model = try folder.makeModel()
@@ -178,14 +178,14 @@ struct ModelTests {
         "vae/diffusion_pytorch_model.safetensors", "text_encoder/config.json", "text_encoder/model.safetensors",
         "tokenizer/vocab.json", "tokenizer/merges.txt", "scheduler/scheduler_config.json",
     ])
-    func missingFile(file: String) throws {
+    func partOfAMissingFileIsNamed(file: String) throws {
         let folder = try folderWithPhoto()
         let model = try folder.makeModel()
         try FileManager.default.removeItem(at: model.appendingPathComponent(file))
         try expectRefusal("./model", in: folder, saying: [String(file.prefix { $0 != "/" })])
     }
 
-    @Test func unknownBlockType() throws {
+    @Test func unknownBlockTypeIsNamed() throws {
         let folder = try folderWithPhoto()
         let model = try folder.makeModel()
         let file = "unet/config.json"
@@ -198,20 +198,20 @@ struct ModelTests {
 
     private static let unetWeights = "unet/diffusion_pytorch_model.safetensors"
 
-    @Test func wrongShape() throws {
+    @Test func wrongShapeIsNamed() throws {
         try expectRefusal(saying: ["conv_in.weight", "[48, 16, 9, 1]"]) { header in
             header.replacingOccurrences(of: "[48,16,3,3]", with: "[48,16,9,1]")
         }
     }
 
-    @Test func missingTensor() throws {
+    @Test func missingTensorIsNamed() throws {
         try expectRefusal(saying: ["conv_in.weight"]) { header in
             header.replacingOccurrences(of: "\"conv_in.weight\"", with: "\"conv_on.weight\"")
         }
     }
 
     /// The decoder's turn comes last, but what it misses is found first.
-    @Test func missingTensorOfTheLastStage() throws {
+    @Test func missingTensorOfTheLastStageIsFoundFirst() throws {
         try expectRefusal(
             of: "vae/diffusion_pytorch_model.safetensors", saying: ["decoder.conv_out.weight"]
         ) { header in
@@ -219,20 +219,20 @@ struct ModelTests {
         }
     }
 
-    @Test func unknownNumberType() throws {
+    @Test func unknownNumberTypeIsNamed() throws {
         try expectRefusal(saying: ["F99"]) { header in
             header.replacingOccurrences(of: "\"F16\"", with: "\"F99\"")
         }
     }
 
-    @Test func brokenHeader() throws {
+    @Test func fileWithABrokenHeaderIsNamed() throws {
         try expectRefusal(saying: [Self.unetWeights]) { header in
             header.replacingOccurrences(of: "]", with: "}")
         }
     }
 
     @Test(arguments: [0, 4, 8, 1000, 100_000])
-    func cutOffWeights(length: Int) throws {
+    func cutOffWeightsAreNamed(length: Int) throws {
         let folder = try folderWithPhoto()
         let model = try folder.makeModel()
         let file = model.appendingPathComponent(Self.unetWeights)

@@ -37,7 +37,7 @@ struct NameTests {
         }
     }
 
-    @Test(arguments: ["utf8", "utf16le", "utf16be"]) func listsWithAByteOrderMark(encoding: String) throws {
+    @Test(arguments: ["utf8", "utf16le", "utf16be"]) func listsWithAByteOrderMarkAreRead(encoding: String) throws {
         let folder = try TemporaryFolder()
         try folder.write("é.png", SamplePicture.png())
         try folder.write("b.png", SamplePicture.png())
@@ -82,7 +82,7 @@ struct NameTests {
     @Test(arguments: [
         ("photo.jpg", 9), ("日本語", 6), ("e\u{301}", 1), ("한글", 4), ("ﾃｽﾄ", 3), ("ＡＢ", 4), ("😀", 2), ("𠮷", 2), ("", 0),
     ])
-    func columnsOfATerminal(text: String, count: Int) {
+    func columnsAreThoseOfTerminals(text: String, count: Int) {
         #expect(columns(of: text) == count)
     }
 

@@ -68,15 +68,15 @@ struct OutputTests {
     @Test(arguments: [
         ("none/b.png", "no folder none"), ("a.png/b.png", "no folder a.png"),
     ])
-    func folderIsMissing(output: String, message: String) throws {
+    func missingFolderIsRefused(output: String, message: String) throws {
         try expectRefusal(["a.png", "-o", output], in: folderWithPhoto(), saying: message)
     }
 
-    @Test func fullDevice() throws {
+    @Test func fullDeviceIsReported() throws {
         try expectRefusal(["a.png", "-o", "/dev/full"], in: folderWithPhoto(), saying: "/dev/full: No space left")
     }
 
-    @Test func fullStandardOutput() throws {
+    @Test func fullStandardOutputIsReported() throws {
         let folder = try folderWithPhoto()
         let outcome = try Program.runShell("$program a.png --steps 1 -q -o - > /dev/full", in: folder)
         #expect(outcome.status == 5)
@@ -85,7 +85,7 @@ struct OutputTests {
     }
 
     /// The file cannot grow to the picture's size, as on a full disk: the half that was written goes away again.
-    @Test func fileCannotGrow() throws {
+    @Test func fileThatCannotGrowIsRemoved() throws {
         let folder = try TemporaryFolder()
         try folder.write("a.png", SamplePicture.png(width: 96, height: 96))
         let outcome = try Program.runShell("ulimit -f 4; $program a.png --steps 1 -q", in: folder)
@@ -94,7 +94,7 @@ struct OutputTests {
         #expect(folder.contents == ["a.png"])
     }
 
-    @Test(.enabled(if: SmallDisk.isAvailable)) func fullDisk() throws {
+    @Test(.enabled(if: SmallDisk.isAvailable)) func fullDiskLeavesNothing() throws {
         let folder = try TemporaryFolder()
         try folder.write("a.png", SamplePicture.png(width: 96, height: 96))
         let outcome = try Program.runShell(
@@ -105,7 +105,7 @@ struct OutputTests {
         #expect(outcome.output.isEmpty)
     }
 
-    @Test(.enabled(if: OtherUser.canRunProgram)) func folderWithoutPermission() throws {
+    @Test(.enabled(if: OtherUser.canRunProgram)) func folderWithoutPermissionIsRefused() throws {
         let folder = try folderWithPhoto()
         try FileManager.default.setAttributes([.posixPermissions: 0o555], ofItemAtPath: folder.path)
         defer { try? FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder.path) }

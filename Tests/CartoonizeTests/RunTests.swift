@@ -66,7 +66,7 @@ struct RunTests {
         (["-o", "x.png", "photo.png"], "x.png"),
         (["photo.png", "-o", "x.tar.png", "--count", "1"], "x.tar.png"),
     ])
-    func outputName(arguments: [String], name: String) throws {
+    func outputGetsTheNameAskedFor(arguments: [String], name: String) throws {
         let folder = try folderWithPhoto()
         try FileManager.default.createDirectory(atPath: folder.path + "/sub", withIntermediateDirectories: false)
         let outcome = try Program.run(arguments + ["--steps", "1", "-q"], in: folder)
@@ -79,7 +79,7 @@ struct RunTests {
         #expect(start == (name.lowercased().hasSuffix("jpg") ? Data([0xFF, 0xD8]) : Data([0x89, 0x50])))
     }
 
-    @Test func countMakesOnePictureASeed() throws {
+    @Test func countMakesOneImagePerSeed() throws {
         let folder = try folderWithPhoto()
         let outcome = try Program.run(
             ["photo.png", "--count", "2", "--seed", "41", "--steps", "1", "--json"], in: folder)
@@ -91,7 +91,7 @@ struct RunTests {
         #expect(try differences(folder.data("photo.cartoon-42.png"), folder.data("alone.png")) == nil)
     }
 
-    @Test func streams() throws {
+    @Test func streamsGiveTheImageOfFiles() throws {
         let folder = try folderWithPhoto()
         let outcome = try Program.runShell(
             "cat photo.png | $program - -o - --seed 5 --steps 1 -q | tee x.png", in: folder)
@@ -126,7 +126,7 @@ struct RunTests {
         #expect(parts < report.timings["total"] ?? 0)
     }
 
-    @Test func randomSeedIsToldAndEmbedded() throws {
+    @Test func randomSeedIsReportedAndEmbedded() throws {
         let folder = try folderWithPhoto()
         let outcome = try Program.run(["photo.png", "--steps", "1", "--json"], in: folder)
         let seed = try #require(reports(outcome).first).seed
@@ -164,7 +164,7 @@ struct RunTests {
         #expect(inspected.parameters["Model"] == "cartoonizer-mini")
     }
 
-    @Test func inspectWithoutParameters() throws {
+    @Test func inspectionSaysThatThereAreNoParameters() throws {
         let folder = try folderWithPhoto()
         let outcome = try Program.run(["inspect", "photo.png"], in: folder)
         #expect(outcome.status == 0)
@@ -174,7 +174,7 @@ struct RunTests {
 
     // Progress
 
-    @Test func plainProgressIsOneLineATenth() throws {
+    @Test func plainProgressIsOneLinePerTenth() throws {
         let folder = try folderWithPhoto()
         let outcome = try Program.run(["photo.png", "--steps", "40"], in: folder)
         let percentages = outcome.errors.matches(of: /(\d+)% \(step (\d+) of 40/).map { Int($0.1) }

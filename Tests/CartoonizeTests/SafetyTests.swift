@@ -82,7 +82,7 @@ struct SafetyTests {
         #expect(folder.contents.contains("a.cartoon.png"))
     }
 
-    @Test func batchesGoOn() throws {
+    @Test func batchesGoOnAfterAFlaggedImage() throws {
         let folder = try folderWithModel(flags: true)
         try folder.write("photos/a.png", SamplePicture.png())
         try folder.write("photos/b.png", SamplePicture.png())

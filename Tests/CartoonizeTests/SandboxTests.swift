@@ -116,7 +116,7 @@ struct SandboxTests {
     }
 
     /// The attempts are such that they succeed where nothing stops them.
-    @Test func withoutSandboxItCan() throws {
+    @Test func decoderWithoutSandboxCanDoAll() throws {
         let folder = try folderWithDecoder()
         _ = try Program.runShell(
             Self.run("photos/a.webp -o toons/a.png --no-sandbox"),
@@ -138,7 +138,7 @@ struct SandboxTests {
     }
 
     /// A model's folder may hold links to anywhere, a photo may be one, and the output may be made first.
-    @Test func linksOfTheUsersOwnWork() throws {
+    @Test func linksOfTheUsersOwnAreFollowed() throws {
         let folder = try TemporaryFolder()
         try folder.write("elsewhere/photo.png", SamplePicture.png())
         _ = try folder.makeModel()

@@ -18,7 +18,7 @@ struct SizeTests {
         ("stretch", 96, 96, "is stretched to the aspect ratio of 96x96"), ("fit", 96, 72, "96x72 is what"),
         ("fill", 96, 96, "the middle 96x96 is used"),
     ])
-    func anotherShapeIsSaid(resize: String, width: Int, height: Int, note: String) throws {
+    func anotherAspectRatioIsReported(resize: String, width: Int, height: Int, note: String) throws {
         let folder = try folder(width: 128, height: 96)
         let outcome = try Program.run(
             ["a.png", "-o", "o.png", "--size", "96x96", "--resize", resize] + Self.quick, in: folder)

@@ -67,7 +67,7 @@ struct StandardStreamTests {
     }
 
     /// What was not printed is an error in the end, and the pictures are there.
-    @Test func fullOutputIsToldAfterTheWork() throws {
+    @Test func fullOutputIsReportedAfterTheWork() throws {
         let folder = try folderWithPhotos()
         let outcome = try Program.runShell("\"$program\" photos -o out \(Self.quick) -q > /dev/full", in: folder)
         #expect(outcome.status == 5)

@@ -84,7 +84,7 @@ struct WatchTests {
         (["in", "-r", "-o", "in/out"], "that it does not watch"), (["in", "-o", "-"], "needs a folder"),
         (["in", "-o", "out", "--dry-run"], "goes without"),
     ])
-    func isRefused(arguments: [String], message: String) throws {
+    func whatCannotBeWatchedIsRefused(arguments: [String], message: String) throws {
         let folder = try TemporaryFolder()
         try FileManager.default.createDirectory(atPath: folder.path + "/in", withIntermediateDirectories: true)
         let outcome = try Program.run(["watch"] + arguments, in: folder)

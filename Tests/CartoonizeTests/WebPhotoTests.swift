@@ -70,7 +70,7 @@ struct WebPhotoTests {
         ("/%2E%2E%2Fetc%2Fpasswd", "%2E%2E%2Fetc%2Fpasswd"), ("/-o", "-o"),
         ("/" + String(repeating: "%C3%A9", count: 300), String(repeating: "é", count: 100)),
     ])
-    func fileNames(path: String, stem: String) throws {
+    func fileNamesAreThoseOfAddresses(path: String, stem: String) throws {
         let photo = try SamplePicture.png()
         let (server, folder) = (try TestServer { .file(photo, for: $0) }, try TemporaryFolder())
         let outcome = try Program.run([server.url.uppercased() + path, "--dry-run", "-q"], in: folder)
@@ -96,7 +96,7 @@ struct WebPhotoTests {
         ("/empty", "the file is empty"), ("/cut.png", "broke: "), ("/half.png", "damaged or cut off"),
         ("/huge.png", "sends more than 268435456 bytes"), ("/bomb.png", "60000x60000"), ("/silence", "broke: "),
     ])
-    func refused(path: String, message: String) throws {
+    func whatIsNoPhotoIsRefused(path: String, message: String) throws {
         let (server, folder) = (try server(), try TemporaryFolder())
         let outcome = try Program.run([server.url + path, "-o", "out.png"], in: folder)
         #expect(outcome.status == 4 && outcome.errorLines.count == 1)
@@ -112,7 +112,7 @@ struct WebPhotoTests {
         ("http://127.0.0.1:1/x.png", "no connection to http://127.0.0.1:1/x.png"),
         ("https://nowhere.invalid/x.png", "the host of https://nowhere.invalid/x.png is not known"),
     ])
-    func noAddresses(address: String, message: String) throws {
+    func addressesThatAreNoneAreRefused(address: String, message: String) throws {
         let folder = try TemporaryFolder()
         for output in [["-o", "out.png"], []] {
             let outcome = try Program.run([address] + output, in: folder)

@@ -5,7 +5,7 @@ import Testing
 
 /// Against the standard library's conversions, which are correctly rounded.
 @Suite struct FloatConversionTests {
-    @Test func everyFloat16Widens() {
+    @Test func everyFloat16IsUpcast() {
         let halves = (0...UInt16.max).map { $0 }
         var floats = [Float](repeating: 0, count: halves.count)
         halves.withUnsafeBytes { source in floats.withUnsafeMutableBytes { FloatConversion.upcast(source, into: $0) } }
@@ -15,7 +15,7 @@ import Testing
         }
     }
 
-    @Test func everyBFloat16WidensAndNarrows() {
+    @Test func everyBFloat16IsUpcastAndRounded() {
         let brains = (0...UInt16.max).map { $0 }
         var floats = [Float](repeating: 0, count: brains.count)
         var halves = [UInt16](repeating: 0, count: brains.count)
@@ -36,7 +36,7 @@ import Testing
 
     /// By the formats' definition, in float64.
     @Test(arguments: [DataType.float8e4m3, .float8e5m2])
-    func everyFloat8Widens(format: DataType) {
+    func everyFloat8IsUpcast(format: DataType) {
         let patterns = (0...UInt8.max).map { $0 }
         var halves = [UInt16](repeating: 0, count: 256)
         patterns.withUnsafeBytes { source in
@@ -60,7 +60,7 @@ import Testing
     }
 
     /// Rounded once: ties of float16, and the values beside them that float32 would make ties.
-    @Test func float64Narrows() {
+    @Test func float64IsRounded() {
         var doubles: [Double] = [
             0, -0.0, .infinity, -.infinity, .nan, 1e300, -1e300, 65504, 65519.999999, 65520, 1e-300,
             .leastNonzeroMagnitude,
@@ -85,7 +85,7 @@ import Testing
     }
 
     /// Every exponent, both signs, and around each float16 value the ties and their neighbours.
-    @Test func float32Narrows() {
+    @Test func float32IsRounded() {
         var floats: [Float] = []
         for half in 0..<UInt16(0x7C00) {
             let low = Float(Float16(bitPattern: half))
@@ -106,7 +106,7 @@ import Testing
         #expect(overflows == floats.filter { $0.isFinite && Float16($0).isInfinite }.count)
     }
 
-    @Test func shortAndMisalignedRuns() {
+    @Test func shortAndMisalignedRunsAreConverted() {
         for count in 0..<20 {
             var bytes = [UInt8](repeating: 0, count: 1 + count * 4)
             let values = (0..<count).map { Float($0) - 7.25 }

@@ -134,7 +134,7 @@ import Testing
         "", "photo.jpg", "file:///etc/passwd", "ftp://host/x", "http://", "https://a b/c", "http://h\0/",
         "http://h%7f/",
     ])
-    func addressesThatAreNone(_ text: String) {
+    func addressesThatAreNoneAreRefused(_ text: String) {
         #expect(words { _ = try client().data(from: text, limit: 1, seconds: 1) }.contains("no http or https address"))
     }
 

@@ -19,7 +19,7 @@ import Testing
     }
 
     /// What sRGB holds comes back but for the rounding to 8 bits in between.
-    @Test func comesBack() throws {
+    @Test func coloursComeBackFromSRGB() throws {
         let profile = try #require(ColourProfile(icc: wide))
         let back = profile.toSRGB(try #require(profile.fromSRGB(pixels)))
         #expect(differences(back, pixels, beyond: 12) == nil)  // dark colours lie close in a power law

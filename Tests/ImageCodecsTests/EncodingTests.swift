@@ -96,7 +96,7 @@ import Testing
     }
 
     /// Bytes behind a profile, which Little CMS ignores, must not cost it its place.
-    @Test func writesProfileWithoutWhatIsBehindIt() throws {
+    @Test func writesProfileWithoutWhatFollowsIt() throws {
         let profile = try fixture("display-p3.icc")
         var image = picture
         image.iccProfile = profile + [1, 2, 3]

@@ -45,7 +45,7 @@ import ModelHub
         ("https://hub.example/org/name/resolve/v1/a.bin?download=true", "org/name@v1/a.bin"),
         ("https://user:secret@other.example/x/a%20b.safetensors?token=1", "https://other.example/x/a%20b.safetensors"),
     ])
-    func filesAreTold(text: String, shown: String) throws {
+    func filesAreRecognized(text: String, shown: String) throws {
         guard case .file(let file) = try PullTarget(text, hub: hub(["HF_ENDPOINT": "https://hub.example"])) else {
             Issue.record("a repository")
             return
@@ -54,7 +54,7 @@ import ModelHub
     }
 
     @Test(arguments: ["org/name", "org/name@v1", "name", "hf://org/name", "org/name@refs/pr/1"])
-    func repositoriesAreTold(text: String) throws {
+    func repositoriesAreRecognized(text: String) throws {
         let name = try HubName(text.replacingOccurrences(of: "hf://", with: ""))
         #expect(try PullTarget(text, hub: hub([:])) == .repository(name))
     }
@@ -82,7 +82,7 @@ import ModelHub
         }
     }
 
-    @Test func aWrongSumIsRefused() throws {
+    @Test func aWrongChecksumIsRefused() throws {
         let hub = try TestHub(
             ["lora.safetensors": content],
             storageAnswer: { _, _, _ in .init(200, body: Data(count: 300_000)) })

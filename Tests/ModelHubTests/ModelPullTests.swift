@@ -404,7 +404,7 @@ import ModelHub
     }
 
     /// What the hub itself was seen to answer.
-    @Test func forbiddenIsToldApart() throws {
+    @Test func forbiddenIsDistinguishedFromMissing() throws {
         let cases: [(headers: [String: String], body: String, token: String?, words: String)] = [
             (["X-Error-Message": "Access to this resource is disabled."], "", nil, "is disabled"),
             ([:], #"{"error": "Your token needs the permission repo.content.read."}"#, "secret", "fine-grained"),
@@ -543,7 +543,7 @@ import ModelHub
         try expectComplete(place, files)
     }
 
-    @Test func onePullAtATime() throws {
+    @Test func onlyOnePullRunsAtATime() throws {
         let files = try tinyModel()
         let place = try Place()
         let hub = try TestHub(files)

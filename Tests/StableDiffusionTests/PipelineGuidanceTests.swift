@@ -7,12 +7,12 @@ import Testing
         (7.5, 0.99, .off), (1, 1.5, .off), (0.5, 1, .off), (.nan, 1.5, .off),
         (1.01, 1.01, .textAndImage(text: 1.01, image: 1.01)),
     ])
-    func isOnAsInDiffusers(text: Float, image: Float, expected: Guidance) {
+    func guidanceIsOnAsInDiffusers(text: Float, image: Float, expected: Guidance) {
         #expect(Guidance(textScale: text, imageScale: image) == expected)
     }
 
     /// By hand: 3 + 2 (10 - 4) + 5 (4 - 3) = 20 and -1 + 2 (1 - 2) + 5 (2 - -1) = 12.
-    @Test func dualCombination() {
+    @Test func dualCombinationEqualsTheFormula() {
         let guidance = Guidance.textAndImage(text: 2, image: 5)
         #expect(guidance.conditions == [.textAndImage, .image, .none])
         #expect(guidance.branches.map(\.sample) == [0, 0, 1])
@@ -21,7 +21,7 @@ import Testing
     }
 
     /// By hand: 4 + 2 (10 - 4) = 16, what the dual form gives for any third prediction at image scale 1.
-    @Test func combinationAtImageScaleOne() {
+    @Test func textCombinationEqualsTheDualAtImageScaleOne() {
         let guidance = Guidance.text(2)
         #expect(guidance.conditions == [.textAndImage, .image])
         #expect(guidance.combine([[10], [4]]) == [16])

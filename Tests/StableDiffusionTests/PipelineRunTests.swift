@@ -19,7 +19,7 @@ import Testing
         try InstructPix2Pix(model: ModelDirectory(fixture.folder), compute: Compute(threads: threads))
     }
 
-    @Test func progressTellsEachStage() throws {
+    @Test func progressReportsEachStage() throws {
         let fixture = ModelFixture(name: "tiny-sd")
         var events: [ProgressEvent] = []
         let result = try pipeline(fixture).generate(request(fixture), progress: { events.append($0) })

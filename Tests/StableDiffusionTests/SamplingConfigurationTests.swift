@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func namesOfBothKinds() {
+    @Test func namesOfBothKindsAreUnderstood() {
         #expect(SamplerKind(name: "euler-a") == .eulerA)
         #expect(SamplerKind(name: "EulerAncestralDiscreteScheduler") == .eulerA)
         #expect(SamplerKind(name: "DPMSolverMultistepScheduler") == .dpmSolverMultistep)
@@ -94,17 +94,17 @@ import Testing
         (#"{"_class_name": "UniPCMultistepScheduler", "lower_order_final": false}"#, "final_sigmas_type is zero"),
         (#"{"_class_name": "LCMScheduler", "original_inference_steps": 9}"#, "at most the 9"),
     ])
-    func refusedByName(json: String, expected: String) throws {
+    func unsupportedSettingsAreRefusedByName(json: String, expected: String) throws {
         let refusal = try refusal(json)
         #expect(refusal.contains(expected), "\(refusal)")
     }
 
     @Test(arguments: [0, -1, 1001, Int.max, Int.min])
-    func stepsOutOfRange(steps: Int) throws {
+    func stepsOutOfRangeAreRefused(steps: Int) throws {
         #expect(try refusal("{}", .ddim, steps: steps).contains("1 to 1000"))
     }
 
-    @Test func stepsThatASamplerCannotMake() throws {
+    @Test func stepsThatASamplerCannotMakeAreRefused() throws {
         #expect(try refusal("{}", .pndm, steps: 3).contains("4 or more"))
         #expect(try refusal(#"{"timestep_spacing": "leading"}"#, .dpmSolverMultistep, steps: 1000).contains("fewer"))
         #expect(try refusal(#"{"steps_offset": 1}"#, .ddim, steps: 1000).contains("timestep 1000"))
@@ -137,11 +137,11 @@ import Testing
         "", "[]", "{", #"{"a"}"#, #"{"a": }"#, #"{"a": 1,}"#, "{} x", #"{"a": "\ud800"}"#, #"{"a": "\x"}"#, "nul",
         #"{"a": 1e999}"#, #"{"a": -}"#, "{\"a\": \"\u{1}\"}", String(repeating: "[", count: 100_000),
     ])
-    func malformedJSON(text: String) throws {
+    func malformedJSONIsRefused(text: String) throws {
         #expect(throws: ConfigurationError.self) { try configuration(text) }
     }
 
-    @Test func filesThatAreNone() throws {
+    @Test func filesThatAreNoneAreRefused() throws {
         let folder = FileManager.default.temporaryDirectory
         #expect(throws: ConfigurationError.self) { try SchedulerConfiguration(json: folder) }
         #expect(throws: ConfigurationError.self) {

@@ -90,7 +90,7 @@ import Testing
         #expect(tokenizer.tokens(of: "<cat-toy><dog>") == [49408, 49410])
     }
 
-    @Test func sizesAndTokens() throws {
+    @Test func sizesAndTokensAreThoseOfCLIP() throws {
         let tokenizer = try CLIPTokenizer(folder: Self.modelFolder)
         #expect(tokenizer.modelMaxLength == 77)
         #expect(tokenizer.vocabularySize == 49408)
@@ -130,7 +130,7 @@ import Testing
         }
     }
 
-    @Test func aSmallVocabulary() throws {
+    @Test func aSmallVocabularyIsUsed() throws {
         let folder = try TokenizerFolder(["vocab.json": Self.vocabulary, "merges.txt": Self.merges])
         let tokenizer = try CLIPTokenizer(folder: folder.url)
         #expect(tokenizer.tokens(of: "ab aab") == [2, 0, 2])
@@ -144,22 +144,22 @@ import Testing
         #"{"a": "b"}"#, #"{"a" 1}"#, #"{"a": 1, "a": 2}"#, #"{"a": 1"#, #"{"a": 1} {}"#, #"{"\ud800": 1}"#,
         #"{"a": 0, "b": 1, "b</w>": 3}"#, "\u{0}", #"{"a": 0, "b": 1, "ab</w>": 2, "b</w>": 3}"#,
     ])
-    func vocabularies(text: String) throws {
+    func brokenVocabulariesAreRefused(text: String) throws {
         let refusal = try refusal(["vocab.json": text])
         #expect(refusal.contains("vocab.json: ") || refusal.contains("merges.txt: "), "\(refusal)")
     }
 
     @Test(arguments: ["a", "a  b</w>", "a b", "x y", " ", "a b</w> c", "\u{0}", "a b</w>\nb"])
-    func mergeFiles(text: String) throws {
+    func brokenMergeFilesAreRefused(text: String) throws {
         #expect(try refusal(["merges.txt": text]).contains("merges.txt: line"))
     }
 
-    @Test func anEmptyMergeFile() throws {
+    @Test func anEmptyMergeFileIsRefused() throws {
         #expect(try refusal(["merges.txt": ""]).contains("merges.txt: the file is empty"))
     }
 
     @Test(arguments: ["\n\n", "a b</w>", "a b</w>\r\n", "#version: 0.2\n\na b</w>\na b</w>\n"])
-    func mergeFilesThatWillDo(text: String) throws {
+    func unusualMergeFilesAreAccepted(text: String) throws {
         #expect(try refusal(["merges.txt": text]) == "accepted")
     }
 
@@ -169,11 +169,11 @@ import Testing
         #"{"bos_token": {"content": 1}}"#, #"{"added_tokens_decoder": {"4": 7}}"#,
         #"{"eos_token": {"content": "b", "single_word": true}}"#,
     ])
-    func settings(text: String) throws {
+    func brokenSettingsAreRefused(text: String) throws {
         #expect(try refusal(["tokenizer_config.json": text]).contains("tokenizer_config.json"))
     }
 
-    @Test func tokensThatTheVocabularyLacks() throws {
+    @Test func tokensThatTheVocabularyLacksAreRefused() throws {
         #expect(try refusal(["special_tokens_map.json": #"{"pad_token": "<pad>"}"#]).contains("“<pad>” is not in it"))
         #expect(try refusal(["tokenizer_config.json": #"{"model_max_length": 1e30}"#]) == "accepted")
     }
@@ -184,7 +184,7 @@ import Testing
         #"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a a"], "end_of_word_suffix": "</w>"}}"#,
         #"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [], "end_of_word_suffix": "</w>"}, "added_tokens": [1]}"#,
     ])
-    func wholeFiles(text: String) throws {
+    func brokenTokenizerFilesAreRefused(text: String) throws {
         let folder = try TokenizerFolder(["tokenizer.json": text], copiesModel: false)
         #expect(throws: ConfigurationError.self) { try CLIPTokenizer(folder: folder.url) }
     }
@@ -221,7 +221,7 @@ import Testing
         #expect(duration < .seconds(10))
     }
 
-    @Test func missingFiles() throws {
+    @Test func missingFilesAreRefused() throws {
         let folder = try TokenizerFolder(["vocab.json": Self.vocabulary])
         #expect(throws: ConfigurationError.self) { try CLIPTokenizer(folder: folder.url) }
     }

@@ -22,7 +22,7 @@ import TensorKernels
         ("6400000 100000\n", 8), ("", 8), ("max", 8), ("0 0\n", 8), ("-1 100000\n", 8), ("x y\n", 8),
         ("99999999999999999999 1\n", 8), ("9223372036854775807 1\n", 8),
     ])
-    func quotaOfVersion2(text: String, expected: Int) throws {
+    func quotaOfVersion2IsRoundedUp(text: String, expected: Int) throws {
         let group = ["proc/self/cgroup": "0::/user.slice/session\n"]
         #expect(try count(group.merging(["sys/fs/cgroup/user.slice/session/cpu.max": text]) { $1 }) == expected)
         // Of a group around it.
@@ -35,7 +35,7 @@ import TensorKernels
     }
 
     @Test(arguments: [("-1", "100000", 8), ("200000", "100000", 2), ("210000", "100000", 3), ("50000", "100000", 1)])
-    func quotaOfVersion1(quota: String, period: String, expected: Int) throws {
+    func quotaOfVersion1IsRoundedUp(quota: String, period: String, expected: Int) throws {
         let groups = "4:memory:/m\n3:cpu,cpuacct:/a/b\n0::/\n"
         for folder in ["a/b/", "a/", ""] {
             let prefix = "sys/fs/cgroup/cpu/\(folder)cpu.cfs_"
@@ -46,7 +46,7 @@ import TensorKernels
         }
     }
 
-    @Test func theLeastDecides() throws {
+    @Test func theLeastLimitDecides() throws {
         #expect(
             try count([
                 "proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/cpu.max": "300000 100000",

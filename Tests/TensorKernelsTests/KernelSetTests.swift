@@ -19,18 +19,18 @@ import TensorKernels
     }
 
     @Test(.enabled(if: isAvailable("avx512"), "not tested: this processor has no AVX-512"))
-    func avx512() throws { try isUsed("avx512") }
+    func avx512IsUsed() throws { try isUsed("avx512") }
 
     @Test(.enabled(if: isAvailable("avx2"), "not tested: this processor has no AVX2"))
-    func avx2() throws { try isUsed("avx2") }
+    func avx2IsUsed() throws { try isUsed("avx2") }
 
     @Test(.enabled(if: isAvailable("neon"), "not tested: this processor has no NEON"))
-    func neon() throws { try isUsed("neon") }
+    func neonIsUsed() throws { try isUsed("neon") }
 
-    @Test func baseline() throws { try isUsed("baseline") }
+    @Test func baselineIsUsed() throws { try isUsed("baseline") }
 
     @Test(.enabled(if: isAvailable("blas"), "not tested: OpenBLAS is not installed"))
-    func blas() throws { try isUsed("blas") }
+    func blasIsUsed() throws { try isUsed("blas") }
 
     /// Says what a green run is worth.
     @Test func setsAndProcessorAreNamed() {

@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func halfPrecisionWeightsAreWidenedExactly() {
+    @Test func halfPrecisionWeightsAreUpcastExactly() {
         // Every float16 value that is a number, subnormals included, through the packing and the few-row kernels.
         let halves = (0...UInt16.max).map { Float16(bitPattern: $0) }.filter { $0.isFinite }.map { Float($0) }
         let weight = TestWeight(halves, [halves.count, 1], .float16)
