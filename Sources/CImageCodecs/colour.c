@@ -16,7 +16,7 @@ static void ignore_error(cmsContext context, cmsUInt32Number code, const char *t
     (void)text;
 }
 
-// Little CMS's names of a kind's pixels; its sRGB is always three bytes a pixel.
+// Little CMS's names of a kind's pixels; its sRGB is always three bytes per pixel.
 static const struct {
     cmsColorSpaceSignature space;
     cmsUInt32Number format;

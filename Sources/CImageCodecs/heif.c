@@ -227,7 +227,7 @@ static bool copy_pixels(const heif_reader *reader, void *image, void *pixels, ch
                 heif.image_height(image, channel_interleaved) == (int)header->height &&
                 (header->bits == 8 ? bits == 8 : bits > 8 && bits <= 16);
     if (!fits) {
-        set_message(message, "the picture is not of the size that the file says");
+        set_message(message, "the image is not of the size that the file says");
         return false;
     }
     for (size_t y = 0; y < header->height; y++) {

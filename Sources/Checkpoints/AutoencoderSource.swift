@@ -7,8 +7,8 @@ public struct AutoencoderSource {
     public let location: URL
     /// The tensors under diffusers' names.
     public let store: WeightStore
-    /// The `config.json` of the folder, or beside the file; without one what the shapes of the single-file (LDM) layout tell; nil if
-    /// neither is there, and the model's own has to do.
+    /// The `config.json` of the folder, or beside the file; without one what follows from the shapes of the single-file
+    /// (LDM) layout; nil if neither is there, and the model's own has to do.
     public let configuration: Data?
 
     private static let fileName = "config.json"

@@ -1,7 +1,7 @@
 import Foundation
 
-/// The configuration files of a single-file model: what its shapes tell, and the constants that all models of the
-/// original layout with CLIP ViT-L share (which diffusers takes from the hub's copy of such a model).
+/// The configuration files of a single-file model: what follows from its shapes, and the constants that all models
+/// of the single-file (LDM) layout with CLIP ViT-L share (which diffusers takes from the hub's copy of such a model).
 struct DerivedConfigurations {
     /// JSON texts by path in the diffusers folder.
     let files: [String: Data]
@@ -42,7 +42,7 @@ struct DerivedConfigurations {
                 file: shapes.file,
                 reason: "its UNet takes \(convIn[1]) channels where InstructPix2Pix takes \(2 * vae.latentChannels): "
                     + (kindOfUNet(channels: convIn[1], latentChannels: vae.latentChannels)
-                        ?? "it does not edit pictures by instruction"))
+                        ?? "it does not edit photos by instruction"))
         }
         let levels = shapes.count("down_blocks.%.resnets.0.conv1.weight")
         var channels: [Int] = []
@@ -68,7 +68,7 @@ struct DerivedConfigurations {
         return [
             "_class_name": "UNet2DConditionModel",
             "act_fn": "silu",
-            // The number of heads, which no shape tells: 8 in SD 1, heads of 64 channels in SD 2 (recognised by its
+            // The number of heads, which no shape shows: 8 in SD 1, heads of 64 channels in SD 2 (recognised by its
             // linear projections).
             "attention_head_dim": isLinear ? channels.map { max(1, $0 / 64) } as Any : 8,
             "block_out_channels": channels,

@@ -107,7 +107,7 @@ package enum FloatConversion {
     }
 
     /// Widens one of the eight-bit formats to float16, which holds all their values.
-    package static func widenFloat8(
+    package static func upcastFloat8(
         _ source: UnsafeRawBufferPointer, _ format: DataType, into target: UnsafeMutableRawBufferPointer
     ) {
         let (from, to, count) = bases(source, 1, target, 2)

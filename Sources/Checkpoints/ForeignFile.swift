@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a file is that holds no weights in any format read here, told from its first bytes, as a clause that completes
+/// What a file is that holds no weights in any format read here, recognized by its first bytes, as a clause that completes
 /// "it is"; nil when that is not known.
 func foreignFile(_ bytes: FileBytes, name: String) -> String? {
     let start = bytes.prefix(512)

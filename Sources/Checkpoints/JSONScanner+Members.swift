@@ -16,7 +16,7 @@ extension JSONScanner {
         try expect("}")
     }
 
-    /// Reads an object of which the names do not matter; `value` must consume exactly one value a call.
+    /// Reads an object of which the names do not matter; `value` must consume exactly one value per call.
     private mutating func skipObject(_ value: (inout JSONScanner) throws -> Void) throws {
         try expect("{")
         if skip("}") { return }
@@ -48,7 +48,7 @@ extension JSONScanner {
         return kept
     }
 
-    /// Reads `[ value, ... ]`; `element` must consume exactly one value a call.
+    /// Reads `[ value, ... ]`; `element` must consume exactly one value per call.
     package mutating func array(_ element: (inout JSONScanner) throws -> Void) throws {
         try expect("[")
         if skip("]") { return }

@@ -91,11 +91,11 @@ package struct PartConverter {
         switch (from, to) {
         case (.float64, .float16): return FloatConversion.narrowFloat64(source, into: target)
         case (.float64, .float32): return FloatConversion.narrowToFloat32(source, into: target)
-        case (.float8e4m3, .float16), (.float8e5m2, .float16): FloatConversion.widenFloat8(source, from, into: target)
+        case (.float8e4m3, .float16), (.float8e5m2, .float16): FloatConversion.upcastFloat8(source, from, into: target)
         case (.float8e4m3, .float32), (.float8e5m2, .float32):
             // By way of float16, which holds every value.
             withUnsafeTemporaryAllocation(byteCount: source.count * 2, alignment: 64) { halves in
-                FloatConversion.widenFloat8(source, from, into: halves)
+                FloatConversion.upcastFloat8(source, from, into: halves)
                 FloatConversion.upcast(UnsafeRawBufferPointer(halves), into: target)
             }
         case (.float32, .float16): return FloatConversion.narrow(source, into: target)

@@ -62,7 +62,7 @@ public struct SingleFileCheckpoint {
         let text = under(KeyLayout.textPrefix)
         if text.isEmpty {
             throw unsupported(
-                "it holds no text encoder (no \(KeyLayout.textPrefix)*), and no picture is made without one")
+                "it holds no text encoder (no \(KeyLayout.textPrefix)*), and no image is made without one")
         }
         for side in ["encoder", "decoder"]
         where vae == nil && !ownVAE.contains(where: { $0.key.hasPrefix("\(side).") }) {

@@ -52,7 +52,7 @@ extension StoredTensor {
         case .bfloat16: FloatConversion.upcastBFloat16(source, into: target)
         case .float8e4m3, .float8e5m2:
             withUnsafeTemporaryAllocation(byteCount: 2 * source.count, alignment: 2) { halves in
-                FloatConversion.widenFloat8(source, type, into: halves)
+                FloatConversion.upcastFloat8(source, type, into: halves)
                 FloatConversion.upcast(UnsafeRawBufferPointer(halves), into: target)
             }
         default: preconditionFailure("\(type.rawValue) is no weight")

@@ -144,7 +144,7 @@ public struct StoredTensor: Sendable {
         (self.key, self.dataType, self.shape, self.storage) = (key, dataType, shape, storage)
     }
 
-    /// Whether the values are those of a file, mapped read-only, whose pages may be let go of.
+    /// Whether the values are those of a file, mapped read-only, whose pages may be released.
     public var isMapped: Bool {
         if case .file(let bytes) = storage { bytes.file.isFileBacked } else { false }
     }

@@ -47,7 +47,7 @@ package func weightFileNames(_ stem: String, _ kind: String, variant: String) ->
     ["\(stem).\(variant).\(kind)", "\(stem).\(kind).index.\(variant).json", "\(stem).\(variant).\(kind).index.json"]
 }
 
-/// The variant that a file's name tells of, such as `non_ema` in `diffusion_pytorch_model.non_ema.safetensors`.
+/// The variant in a file's name, such as `non_ema` in `diffusion_pytorch_model.non_ema.safetensors`.
 private func variant(of file: String, stems: [String]) -> String? {
     let parts = file.split(separator: ".").map(String.init)
     guard let stem = parts.first, stems.contains(stem), parts.count >= 3 else { return nil }

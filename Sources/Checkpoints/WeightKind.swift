@@ -106,9 +106,9 @@ enum WeightKind: Equatable {
 /// What a UNet of so many input channels makes, as a sentence; nil for InstructPix2Pix's and for what is not known.
 package func kindOfUNet(channels: Int, latentChannels: Int) -> String? {
     switch channels {
-    case latentChannels: "it makes pictures from texts (a plain Stable Diffusion) and does not edit them by instruction"
-    case latentChannels + 1: "it is made for depth maps and does not edit pictures by instruction"
-    case 2 * latentChannels + 1: "it is made for inpainting and does not edit pictures by instruction"
+    case latentChannels: "it makes images from text (a plain Stable Diffusion) and does not edit photos by instruction"
+    case latentChannels + 1: "it is made for depth maps and does not edit photos by instruction"
+    case 2 * latentChannels + 1: "it is made for inpainting and does not edit photos by instruction"
     default: nil
     }
 }

@@ -2,7 +2,7 @@ import Foundation
 
 /// What a file of weights is good for, as its header says.
 public enum WeightUse: Sendable {
-    /// A whole model, as far as the names of its tensors tell.
+    /// A whole model, as far as the names of its tensors show.
     case model
     /// Changes to a model's weights.
     case lora

@@ -83,7 +83,7 @@ struct ZipArchive {
     }
 }
 
-/// What the directory tells of an entry.
+/// What the directory says of an entry.
 private struct ZipEntry {
     /// Its bytes in the file.
     let data: Range<Int>

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What Linux tells a process of itself.
+/// What Linux reports to a process about itself.
 package enum ProcessStatus {
     /// The running program's file, symbolic links resolved.
     package static var executable: URL { URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath() }
@@ -10,7 +10,8 @@ package enum ProcessStatus {
 
     /// The largest resident memory so far, in bytes; nil where the system has no `/proc`.
     ///
-    /// The kernel's own mark for this program: `getrusage` would count what the parent process used before it started us.
+    /// The kernel's own figure for this program: `getrusage` would count what the parent process used before it started
+    /// us.
     package static var peakResidentBytes: Int? {
         guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return nil }
         let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }

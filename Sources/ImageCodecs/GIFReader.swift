@@ -36,7 +36,7 @@ struct GIFReader: ImageReader {
         width = max(width, width == 0 ? frame.width : 0)
         height = max(height, height == 0 ? frame.height : 0)
         guard frame.left + frame.width <= width, frame.top + frame.height <= height else {
-            throw ImageError.damaged(.gif, reason: "the first frame lies outside the picture")
+            throw ImageError.damaged(.gif, reason: "the first frame lies outside the image")
         }
         let isWhole = frame.width == width && frame.height == height
         header = ImageHeader(
@@ -76,7 +76,7 @@ struct GIFReader: ImageReader {
                 }
                 frame.data = offset
                 return frame
-            case 0x3B: throw ImageError.damaged(.gif, reason: "it holds no picture")
+            case 0x3B: throw ImageError.damaged(.gif, reason: "it holds no image")
             default: throw ImageError.damaged(.gif, reason: "an unknown block")
             }
         }

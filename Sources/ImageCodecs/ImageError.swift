@@ -33,7 +33,7 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
         case .unknownFormat(let looksLike?):
             "this is \(looksLike), which is not read: convert it to PNG or JPEG first"
         case .unknownFormat(nil):
-            "this is not a picture of a kind that is read (\(ImageFormat.list(ImageFormat.all)))"
+            "this is not an image of a kind that is read (\(ImageFormat.list(ImageFormat.all)))"
         case .missingLibrary(let format, let package):
             "\(format) images are read with a library that is not installed: install Debian's \(package), or convert it"
         case .sideTooLong(let width, let height, let limit):
@@ -52,7 +52,7 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
         case .unsupported(let format, let reason):
             "this kind of \(format) file is not supported (\(reason))"
         case .missingEncoder(let format, let package):
-            "\(format) pictures are written with a library that is not installed: install Debian's \(package), or choose "
+            "\(format) images are written with a library that is not installed: install Debian's \(package), or choose "
                 + "another format"
         case .encodingFailed(let format, let reason):
             "the image cannot be written as \(format) (\(reason))"

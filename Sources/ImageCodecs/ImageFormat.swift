@@ -1,6 +1,6 @@
 import Foundation
 
-/// A picture file format: how it is told from others, and what reads and writes it.
+/// An image file format: how it is recognized, and what reads and writes it.
 ///
 /// The formats' values stand beside their readers; a new one becomes known to searches, help and errors by its place in
 /// `all`.
@@ -48,7 +48,7 @@ extension ImageFormat: Hashable, CustomStringConvertible {
 }
 
 extension ImageFormat {
-    /// As many bytes as it takes to tell what a file is.
+    /// As many bytes as it takes to recognize a file.
     public static let signatureLength = 64
 
     /// The formats that are written, where their libraries are installed.
@@ -140,14 +140,14 @@ struct FileStart {
 
     /// What kind of picture it looks like, of those that are not read.
     var foreignPicture: String? {
-        if brands.first == "crx " { return "a camera raw picture (Canon CR3)" }
+        if brands.first == "crx " { return "a camera raw file (Canon CR3)" }
         if has("8BPS") { return "a Photoshop document" }
         if has([0, 0, 0, 12, 0x6A, 0x50, 0x20, 0x20]) || has([0xFF, 0x4F, 0xFF, 0x51]) {
-            return "a JPEG 2000 picture"
+            return "a JPEG 2000 image"
         }
         if has([0, 0, 1, 0]) { return "an icon (ICO)" }
-        if has([0x76, 0x2F, 0x31, 0x01]) { return "an OpenEXR picture" }
-        if has("#?RADIANCE") { return "a Radiance HDR picture" }
+        if has([0x76, 0x2F, 0x31, 0x01]) { return "an OpenEXR image" }
+        if has("#?RADIANCE") { return "a Radiance HDR image" }
         if has("DDS ") { return "a DDS texture" }
         return nil
     }

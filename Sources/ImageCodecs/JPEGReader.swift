@@ -45,7 +45,7 @@ final class JPEGReader: ImageReader {
         self.header = header
         guard isRead else {
             throw cimage_jpeg_is_unsupported(reader)
-                ? ImageError.unsupported(.jpeg, reason: "lossless or of more than 8 bits, as medical pictures are")
+                ? ImageError.unsupported(.jpeg, reason: "lossless or of more than 8 bits, as medical images are")
                 : damage()
         }
         guard [1, 3, 4].contains(stored.components) else {

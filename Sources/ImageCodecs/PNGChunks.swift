@@ -37,7 +37,7 @@ struct PNGChunks {
                 break
             }
             if name == "CgBI", end == Self.signature.count {
-                throw ImageError.unsupported(.png, reason: "Xcode's variant for iOS; export the picture again")
+                throw ImageError.unsupported(.png, reason: "Xcode's variant for iOS; export the image again")
             }
             guard let content = reader.slice(at: end + 8, count: length), let sum = reader.uint32(at: end + 8 + length)
             else {

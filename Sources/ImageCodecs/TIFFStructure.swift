@@ -125,7 +125,7 @@ struct TIFFField {
     }
 
     /// UTF-16 whose byte order writers disagree on: some follow the file's, some always write big-endian. The zero
-    /// halves of its ASCII characters tell; a few other characters have one too, so one or two are no sign.
+    /// halves of its ASCII characters show; a few other characters have one too, so one or two are no sign.
     private static func decodeUTF16(_ bytes: [UInt8], fileIsBigEndian: Bool) -> String {
         var zeros = (high: 0, low: 0)
         for (index, byte) in bytes.enumerated() where byte == 0 {

@@ -2,7 +2,7 @@ import CCrypto
 import Files
 import Foundation
 
-/// A running SHA-256 or SHA-1 sum.
+/// A running SHA-256 or SHA-1 checksum.
 package final class Digest {
     private let context = EVP_MD_CTX_new()
 
@@ -33,7 +33,7 @@ package final class Digest {
         EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
     }
 
-    /// The sum of everything so far in hexadecimal; nothing can be added after it.
+    /// The checksum of everything so far in hexadecimal; nothing can be added after it.
     package func finish() -> String {
         var bytes = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
         var count: UInt32 = 0

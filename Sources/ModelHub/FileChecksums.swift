@@ -6,10 +6,10 @@ public enum FileChecksums {
     /// The file's name in a model's folder.
     public static let name = "SHA256SUMS"
 
-    /// The SHA-256 sum of a regular file.
+    /// The SHA-256 checksum of a regular file.
     ///
     /// - Throws: `HubError.unreadable`.
-    public static func sum(of file: URL) throws -> String {
+    public static func checksum(of file: URL) throws -> String {
         let digest = Digest.sha256()
         try reading(file) { try digest.update(contentsOf: $0) }
         return digest.finish()
@@ -25,7 +25,7 @@ public enum FileChecksums {
             guard FileManager.default.fileExists(atPath: file.path, isDirectory: &isFolder), !isFolder.boolValue else {
                 continue
             }
-            lines += "\(try sum(of: file))  \(path)\n"
+            lines += "\(try checksum(of: file))  \(path)\n"
         }
         try writeAtomically(Data(lines.utf8), to: folder.appendingPathComponent(name))
     }
@@ -35,35 +35,35 @@ public enum FileChecksums {
     ///
     /// - Throws: `HubError` when the file is damaged.
     public static func known(of folder: URL) throws -> [String: String] {
-        var sums: [String: String] = [:]
+        var checksums: [String: String] = [:]
         for path in FileManager.default.enumerator(atPath: folder.path)?.compactMap({ $0 as? String }) ?? [] {
             let file = folder.appendingPathComponent(path).path
             guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: file),
-                target.contains("blobs/"), let name = target.split(separator: "/").last, isSum(name)
+                target.contains("blobs/"), let name = target.split(separator: "/").last, isChecksum(name)
             else { continue }
-            sums[path] = String(name)
+            checksums[path] = String(name)
         }
         let file = folder.appendingPathComponent(name).path
         let content: [UInt8]
         do {
             content = try RegularFile.contents(of: file, limit: listLimit)
         } catch  where error.isAbsence {
-            return sums
+            return checksums
         } catch {
             throw HubError.unreadable(file: file, reason: error.description)
         }
         for line in content.split(separator: UInt8(ascii: "\n")) {
             guard let text = String(validating: line, as: UTF8.self) else { throw HubError.damaged(file) }
             let parts = text.split(separator: " ", maxSplits: 1)
-            guard parts.count == 2, isSum(parts[0]) else { throw HubError.damaged(file) }
+            guard parts.count == 2, isChecksum(parts[0]) else { throw HubError.damaged(file) }
             let path = parts[1].drop { $0 == " " || $0 == "*" }
-            // A sum is of a file of this model: no other file of the machine is opened because a list names it.
+            // A checksum is of a file of this model: no other file of the machine is opened because a list names it.
             guard isInside(path) else {
                 throw HubError.unreadable(file: file, reason: "it names a file outside of the model's folder")
             }
-            sums[String(path)] = String(parts[0])
+            checksums[String(path)] = String(parts[0])
         }
-        return sums
+        return checksums
     }
 
     /// A model has some twenty files.
@@ -75,7 +75,7 @@ public enum FileChecksums {
         return parts.allSatisfy { !$0.isEmpty && !$0.elementsEqual("..".utf8) } && !path.utf8.contains(0)
     }
 
-    static func isSum(_ text: some StringProtocol) -> Bool {
+    static func isChecksum(_ text: some StringProtocol) -> Bool {
         text.utf8.count == 64 && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 

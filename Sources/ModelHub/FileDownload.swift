@@ -2,10 +2,11 @@ import Files
 import Foundation
 import HTTPClient
 
-/// Brings one file of known size and sum to the disk, over any number of interruptions.
+/// Brings one file of known size and checksum to the disk, over any number of interruptions.
 ///
-/// Bytes gather in `NAME.partial`, which becomes `NAME` only when its size and sum are right: whatever ends the program,
-/// the next run goes on where this one stopped. `NAME.etag` keeps the ETag of the version that the bytes are of.
+/// Bytes gather in `NAME.partial`, which becomes `NAME` only when its size and checksum are right: whatever ends the
+/// program, the next run goes on where this one stopped. `NAME.etag` keeps the ETag of the version that the bytes are
+/// of.
 struct FileDownload {
     /// A file that brings less than this between two failures gets nowhere.
     private static let progressStep = 1 << 20
@@ -30,7 +31,7 @@ struct FileDownload {
         return min(Self.size(of: partial) ?? 0, file.size)
     }
 
-    /// A file gets its name only after its sum was checked.
+    /// A file gets its name only after its checksum was verified.
     private var isComplete: Bool { Self.size(of: destination) == file.size }
 
     /// - Parameter progress: called with the number of bytes present; what it throws ends the download.
@@ -45,12 +46,12 @@ struct FileDownload {
         while true {
             let before = bytesPresent
             do {
-                let sum = try attempt(client, progress)
-                if file.digest.expected.map({ $0 == sum }) ?? true { return try finish() }
+                let checksum = try attempt(client, progress)
+                if file.digest.expected.map({ $0 == checksum }) ?? true { return try finish() }
                 discard()
                 wrongSums += 1
                 guard wrongSums < 2 else {
-                    throw HubError.wrongContent(file: file.path, reason: "its sum is \(sum), twice")
+                    throw HubError.wrongContent(file: file.path, reason: "its checksum is \(checksum), twice")
                 }
                 retry.note("\(file.path) arrived damaged; downloading it again")
             } catch let error as HTTPError {
@@ -88,19 +89,19 @@ struct FileDownload {
         WebAddress(url).map { !$0.hasOrigin(of: response.address) } ?? false
     }
 
-    /// Gathers what is missing in one request; returns the sum of the whole.
+    /// Gathers what is missing in one request; returns the checksum of the whole.
     private func attempt(_ client: HTTPClient, _ progress: (Int) throws -> Void) throws -> String {
         let descriptor = open(partial.path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
         guard descriptor >= 0 else { throw HubError.disk("\(partial.path): \(systemMessage())") }
         defer { close(descriptor) }
         var present = bytesPresent
         if present < Self.size(of: partial) ?? 0 { present = 0 }  // longer than the file should be
-        // Without a sum, only the server's mark shows that the rest is of the same version.
+        // Without a checksum, only the server's ETag shows that the rest is of the same version.
         if file.digest.expected == nil, Self.size(of: etagFile) == nil { present = 0 }
         guard ftruncate(descriptor, off_t(present)) == 0 else {
             throw HubError.disk("\(partial.path): \(systemMessage())")
         }
-        var digest = file.digest.sum
+        var digest = file.digest.running
         try digest.update(contentsOf: descriptor)
         guard lseek(descriptor, off_t(present), SEEK_SET) == off_t(present) else {
             throw HubError.disk("\(partial.path): \(systemMessage())")
@@ -129,7 +130,7 @@ struct FileDownload {
                             throw HubError.disk("\(partial.path): \(systemMessage())")
                         }
                         present = 0
-                        digest = file.digest.sum
+                        digest = file.digest.running
                         try keepMark(response["etag"])
                     }
                     // The length of a packed body is another, and only its end shows whether it is whole.

@@ -6,8 +6,8 @@ import HTTPClient
 /// else is kept as it is.
 ///
 /// As with `ModelPull` everything happens in a hidden folder beside the destination, and a pull that ends early is continued by
-/// the next. A hub's file is checked against the sum that the hub lists; another server's has to be of the size, and while a
-/// download is continued of the ETag, that the server sends.
+/// the next. A hub's file is checked against the checksum that the hub lists; another server's has to be of the size,
+/// and while a download is continued of the ETag, that the server sends.
 public struct FilePull {
     /// What becomes of the file.
     public enum Placement {

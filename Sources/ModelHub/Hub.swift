@@ -87,7 +87,7 @@ public struct Hub: Sendable {
                     from: url, limit: Self.listingLimit, seconds: 120, token: token,
                     inspect: { response, _ in address = response.address })
                 let listing = try HubListing(data)
-                // The redirect of a renamed repository may drop the query, and with it the sizes and sums.
+                // The redirect of a renamed repository may drop the query, and with it the sizes and checksums.
                 guard listing.files.isEmpty, listing.listsWithoutSizes, !isRenamed, let address,
                     address.string != url, !address.string.contains("blobs=")
                 else { return listing }

@@ -51,14 +51,14 @@ package struct HubListing: Sendable {
         let gitHash: String?
 
         /// The digest that the content has to have, nil if none is known, and how it is computed.
-        var digest: (expected: String?, sum: Digest) {
+        var digest: (expected: String?, running: Digest) {
             sha256.map { ($0, .sha256()) } ?? (gitHash, .gitBlob(size: size))
         }
     }
 
     let commit: String
     let files: [String: File]
-    /// Whether files are named whose size is not told.
+    /// Whether files are named whose size is not given.
     let listsWithoutSizes: Bool
 
     package init(_ data: Data) throws(HubError) {

@@ -39,7 +39,7 @@ extension Tensor {
         return result
     }
 
-    /// `function` of each value: for what happens once a picture and needs no kernel of its own.
+    /// `function` of each value: for what happens once per image and needs no kernel of its own.
     package func mapped(_ function: (Float) -> Float) -> Tensor {
         let result = compute.empty(shape)
         let (x, y) = (pointer, result.pointer)

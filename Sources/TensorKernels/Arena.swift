@@ -7,9 +7,10 @@ import Foundation
 final class Arena {
     private var base: UnsafeMutableRawPointer
     private(set) var capacity = 0
-    /// Whether there is memory to the addresses; without it tensors have shapes alone.
+    /// Whether there is memory behind the addresses; without it tensors have shapes alone.
     private let isMapped: Bool
-    /// Whether the system limits addresses: then no more are reserved than are asked for, and none while there is no tensor.
+    /// Whether the system limits virtual memory: then no more is reserved than is asked for, and none while no tensor
+    /// is there.
     private let isLimited: Bool
     /// Free ranges by address; neighbours are always merged.
     private var free: [Range<Int>] = []
@@ -28,7 +29,8 @@ final class Arena {
         if !isLimited { map(max(sysconf(Int32(_SC_PHYS_PAGES)), 1 << 18) * Self.page) }
     }
 
-    /// Addresses only, which must never be followed: for plans, which may find that there is not enough memory.
+    /// Addresses without memory, never to be read or written: for shape-only dry runs, which may find that there is not
+    /// enough memory.
     init(planning: Void) {
         base = Self.nowhere
         (isMapped, isLimited) = (false, false)
@@ -45,7 +47,8 @@ final class Arena {
 
     private var isEmpty: Bool { free == (capacity > 0 ? [0..<capacity] : []) }
 
-    /// Room for tensors of so many bytes, in place of what there was, if addresses are limited and no tensor is there.
+    /// Room for tensors of so many bytes, in place of what there was, if virtual memory is limited and no tensor is
+    /// there.
     func reserve(_ bytes: Int) {
         lock.lock()
         defer { lock.unlock() }

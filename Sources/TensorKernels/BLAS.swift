@@ -5,8 +5,8 @@ import Foundation
 /// How it rounds a row depends, on some processors, on where the row stands in the call and on how many there are. So all
 /// calls are made at boundaries that only shapes decide, never the number of threads.
 ///
-/// It is loaded when it is asked for, not with the program: its start takes 7 ms and, for each thread, 128 MiB of addresses,
-/// for which it asks for ever where `ulimit -v` refuses them.
+/// It is loaded when it is asked for, not with the program: its start takes 7 ms and, for each thread, 128 MiB of
+/// virtual memory, for which it asks for ever where `ulimit -v` refuses them.
 struct BLAS: Sendable {
     /// `cblas_sgemm` (order, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc).
     private typealias SGEMM =

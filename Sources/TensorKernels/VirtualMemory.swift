@@ -1,7 +1,7 @@
 import Files
 import Foundation
 
-/// The addresses that this process may use.
+/// The virtual memory that this process may use.
 public enum VirtualMemory {
     /// Bytes that it may still map; nil where neither `RLIMIT_AS` (`ulimit -v`) nor `RLIMIT_DATA` (`ulimit -d`) sets a limit.
     ///

@@ -37,7 +37,7 @@ extension WeightTensor {
                         let (offset, target) = (row * columns + start, sum.pointer + row * columns + start)
                         switch format {
                         case .float16:
-                            compute.kernels.widen(
+                            compute.kernels.upcast(
                                 (base + 2 * offset).assumingMemoryBound(to: UInt16.self), target, width)
                         case .float32:
                             target.update(from: (base + 4 * offset).assumingMemoryBound(to: Float.self), count: width)

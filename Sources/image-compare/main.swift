@@ -34,7 +34,7 @@ else { fail("usage: image-compare A B [LEAST]") }
 let pictures = arguments.prefix(2).map(picture)
 guard pictures[0].width == pictures[1].width, pictures[0].height == pictures[1].height else {
     fail(
-        "the pictures are \(pictures[0].width)x\(pictures[0].height) and \(pictures[1].width)x\(pictures[1].height) pixels"
+        "the images are \(pictures[0].width)x\(pictures[0].height) and \(pictures[1].width)x\(pictures[1].height) pixels"
     )
 }
 let ratio = signalToNoise(pictures[0], pictures[1])

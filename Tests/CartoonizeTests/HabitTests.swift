@@ -87,7 +87,7 @@ struct HabitTests {
     @Test(arguments: [
         ("a.png out.png", "there is no photo out.png; did you mean -o out.png?"),
         ("-i a.png -o out.png", "photos are named without an option, as in 'cartoonize a.png -o out.png'"),
-        ("-i a.png -y out.png", "-i is the instruction, and a.png is a picture"),
+        ("-i a.png -y out.png", "-i is the instruction, and a.png is a photo"),
         ("-M edit -p x", "Unknown option"),
         ("photos toons", "there is no photo toons; did you mean -o toons?"),
         ("a.png photos/b.png toons", "there is no photo toons; did you mean -o toons?"),

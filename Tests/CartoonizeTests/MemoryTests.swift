@@ -167,7 +167,8 @@ struct MemoryTests {
         #expect(failure?.message == "not enough memory: reading takes about 1.02 MB, and 1.02 MB can be had")
     }
 
-    /// A photo far larger than the size worked at: what is written is nearly all that it takes, and never more than told.
+    /// A photo far larger than the size worked at: what is written is nearly all that it takes, and never more than was
+    /// printed.
     @Test func largePhotosAreNotUnderestimated() throws {
         struct Report: Decodable { var peak_rss_bytes: Int }
         let folder = try TemporaryFolder()

@@ -115,7 +115,8 @@ struct ModelCommandTests {
         #expect(try Program.run(["verify", "one.ckpt", "--record"], in: folder).status == 2)
     }
 
-    /// The VAE that a file lacks comes from another, of the original layout or diffusers', for a run and for `convert`.
+    /// The VAE that a file lacks comes from another, of the single-file (LDM) layout or diffusers', for a run and for
+    /// `convert`.
     @Test func aMissingVAEIsTakenFromAnotherFile() throws {
         let folder = try TemporaryFolder()
         let model = try OriginalModel()

@@ -115,7 +115,7 @@ struct NameTests {
         #expect(noneOfAFolder.status == 4 && !folder.contents.contains("o4"), "\(noneOfAFolder.errors)")
     }
 
-    /// Pictures of this program's are told by their settings, photos of others with such names are photos.
+    /// Images of this program are recognized by their settings; others with such names are photos.
     @Test func cartoonIsNoPhotoOnlyIfItIsOne() throws {
         let folder = try TemporaryFolder()
         try folder.write("p/a.cartoon.png", SamplePicture.png())

@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 
-/// The smallest model of the original layout that runs, with random values, as both kinds of single files.
+/// The smallest model of the single-file (LDM) layout that runs, with random values, as both kinds of single files.
 struct OriginalModel {
     private let tensors: [(key: String, shape: [Int], start: Int)]
     private let values: [Float]

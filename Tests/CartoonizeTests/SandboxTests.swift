@@ -18,27 +18,27 @@ struct SandboxTests {
         #include <sys/wait.h>
         #include <unistd.h>
 
-        static void told(const char *what, int done) { dprintf(9, "%s %s\\n", what, done ? "done" : "refused"); }
+        static void report(const char *what, int done) { dprintf(9, "%s %s\\n", what, done ? "done" : "refused"); }
 
         static void attack(void) {
-            told("read", open("secret", O_RDONLY) >= 0);
-            told("list", open("/", O_RDONLY | O_DIRECTORY) >= 0);
-            told("write", open("planted", O_WRONLY | O_CREAT, 0666) >= 0);
-            told("overwrite", open("secret", O_WRONLY | O_TRUNC) >= 0);
-            told("remove", unlink("secret") == 0);
-            told("folder", mkdir("planted-folder", 0777) == 0);
-            told("link", symlink("secret", "toons/link") == 0);
+            report("read", open("secret", O_RDONLY) >= 0);
+            report("list", open("/", O_RDONLY | O_DIRECTORY) >= 0);
+            report("write", open("planted", O_WRONLY | O_CREAT, 0666) >= 0);
+            report("overwrite", open("secret", O_WRONLY | O_TRUNC) >= 0);
+            report("remove", unlink("secret") == 0);
+            report("folder", mkdir("planted-folder", 0777) == 0);
+            report("link", symlink("secret", "toons/link") == 0);
             struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(9)};
             address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
             int connection = socket(AF_INET, SOCK_STREAM, 0);
-            told("socket", connection >= 0);
-            told("send", sendto(connection, "x", 1, 0, (struct sockaddr *)&address, sizeof address) >= 0);
-            told("fork", fork() >= 0);
-            told("signal", kill(getppid(), 0) == 0);
-            told("type", ioctl(0, TIOCSTI, "x") == 0);
+            report("socket", connection >= 0);
+            report("send", sendto(connection, "x", 1, 0, (struct sockaddr *)&address, sizeof address) >= 0);
+            report("fork", fork() >= 0);
+            report("signal", kill(getppid(), 0) == 0);
+            report("type", ioctl(0, TIOCSTI, "x") == 0);
             char *arguments[] = {"/bin/true", 0};
             execv("/bin/true", arguments);
-            told("run", 0);
+            report("run", 0);
         }
 
         int WebPGetFeaturesInternal(const uint8_t *data, size_t size, int *features, int version) {
@@ -81,7 +81,7 @@ struct SandboxTests {
         let quick = arguments.hasPrefix("inspect") ? "" : "--seed 1 --steps 1 -q"
         // Of these two nothing but the header is read.
         let early = readsOnlyHeaders(arguments) ? "ATTACKS_EARLY=1 " : ""
-        return "\(early)LD_LIBRARY_PATH=$PWD/library exec \"$program\" \(arguments) \(quick) 9> told"
+        return "\(early)LD_LIBRARY_PATH=$PWD/library exec \"$program\" \(arguments) \(quick) 9> report"
     }
 
     /// Whether the system confines a process's files; where it does not, nothing is promised.
@@ -103,13 +103,13 @@ struct SandboxTests {
         let folder = try folderWithDecoder()
         let before = folder.contents
         _ = try Program.runShell(Self.run(arguments), in: folder)
-        let told = String(decoding: try folder.data("told"), as: UTF8.self).split(separator: "\n")
-        let done = told.filter { $0.hasSuffix("done") }
+        let report = String(decoding: try folder.data("report"), as: UTF8.self).split(separator: "\n")
+        let done = report.filter { $0.hasSuffix("done") }
         // Before the model and the pictures are known, everything can be read, and nothing else be done.
         #expect(
             Self.readsOnlyHeaders(arguments) ? Set(done).isSubset(of: ["read done", "list done"]) : done.isEmpty,
             "\(done)")
-        #expect(Set(told.map { $0.prefix { $0 != " " } }).isSuperset(of: Self.attempts.map { Substring($0) }))
+        #expect(Set(report.map { $0.prefix { $0 != " " } }).isSuperset(of: Self.attempts.map { Substring($0) }))
         #expect(try folder.data("secret") == Data("secret".utf8))
         #expect(before.allSatisfy(folder.contents.contains))
         #expect(!folder.contents.contains { $0.hasPrefix("planted") || $0.hasSuffix("/link") })
@@ -121,9 +121,9 @@ struct SandboxTests {
         _ = try Program.runShell(
             Self.run("photos/a.webp -o toons/a.png --no-sandbox"),
             in: folder)
-        let told = String(decoding: try folder.data("told"), as: UTF8.self)
+        let report = String(decoding: try folder.data("report"), as: UTF8.self)
         for attempt in ["read", "list", "write", "overwrite", "remove", "folder", "link", "socket", "fork"] {
-            #expect(told.contains("\(attempt) done"), "\(told)")
+            #expect(report.contains("\(attempt) done"), "\(report)")
         }
     }
 

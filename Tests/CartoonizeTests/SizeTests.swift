@@ -59,7 +59,7 @@ struct SizeTests {
     @Test func iconsAreRecognizable() throws {
         let folder = try folder(width: 16, height: 16)
         let outcome = try Program.run(["a.png", "-o", "o.png"] + Self.quick, in: folder)
-        #expect(outcome.errors.contains("the picture is small; it is worked at 64x64"), "\(outcome.errors)")
+        #expect(outcome.errors.contains("the photo is small; it is worked at 64x64"), "\(outcome.errors)")
         let (photo, icon) = (try folder.picture("a.png"), try folder.picture("o.png"))
         #expect(icon.width == 16 && icon.height == 16)
         let differences = zip(photo.rgb, icon.rgb).map { abs(Int($0) - Int($1)) }

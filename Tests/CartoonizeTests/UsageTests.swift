@@ -39,9 +39,9 @@ struct UsageTests {
         (["a.png", "--threads", "0"], "--threads takes a number from 1 to 1024"),
         (
             ["a.png", "--format", "gif"],
-            "GIF pictures are only read; what is written is PNG, JPEG, WebP, AVIF or JPEG XL"
+            "GIF images are only read; what is written is PNG, JPEG, WebP, AVIF or JPEG XL"
         ),
-        (["a.png", "-o", "a.gif"], "GIF pictures are only read; what is written is PNG, JPEG, WebP, AVIF or JPEG XL"),
+        (["a.png", "-o", "a.gif"], "GIF images are only read; what is written is PNG, JPEG, WebP, AVIF or JPEG XL"),
         (["a.png", "-o", "a.doc"], "end it in .png, .jpg, .webp, .avif or .jxl, or give --format"),
         (["a.png", "-o", "a.avif", "--lossless"], "--lossless is for PNG, WebP and JPEG XL, and the output is AVIF"),
         (["a.png", "--quality", "9"], "--quality is for JPEG, WebP, AVIF and JPEG XL, and the output is PNG"),

@@ -53,7 +53,7 @@ struct WatchTests {
         let first = try Program.launch(arguments, in: folder)
         try expect("out/b.cartoon.png", in: folder)
         try first.waitForErrors(containing: "cannot read in/a.png")
-        // A photo that was mended is tried again.
+        // A photo that was fixed is tried again.
         try folder.write("in/a.png", SamplePicture.png())
         try expect("out/a.cartoon.png", in: folder)
         kill(first.process.processIdentifier, SIGTERM)
@@ -79,7 +79,7 @@ struct WatchTests {
     }
 
     @Test(arguments: [
-        (["in"], "needs a folder for the pictures"), (["none", "-o", "out"], "takes one folder"),
+        (["in"], "needs a folder for the images"), (["none", "-o", "out"], "takes one folder"),
         (["in", "in", "-o", "out"], "takes one folder"), (["in", "-o", "in"], "that it does not watch"),
         (["in", "-r", "-o", "in/out"], "that it does not watch"), (["in", "-o", "-"], "needs a folder"),
         (["in", "-o", "out", "--dry-run"], "goes without"),

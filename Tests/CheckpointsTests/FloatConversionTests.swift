@@ -40,7 +40,7 @@ import Testing
         let patterns = (0...UInt8.max).map { $0 }
         var halves = [UInt16](repeating: 0, count: 256)
         patterns.withUnsafeBytes { source in
-            halves.withUnsafeMutableBytes { FloatConversion.widenFloat8(source, format, into: $0) }
+            halves.withUnsafeMutableBytes { FloatConversion.upcastFloat8(source, format, into: $0) }
         }
         let (bits, bias) = format == .float8e4m3 ? (3, 7) : (2, 15)
         for pattern in patterns {

@@ -69,7 +69,7 @@ struct ExpectedTensor: Decodable {
     let bits: [UInt32]
 }
 
-/// The tensor's values widened to float32, one by one, as bit patterns; int64 is converted by value.
+/// The tensor's values upcast to float32, one by one, as bit patterns; int64 is converted by value.
 func float32Bits(_ tensor: StoredTensor) throws -> [UInt32] {
     try tensor.withBytes { bytes in
         func values<Pattern: FixedWidthInteger>(_ type: Pattern.Type, _ bits: (Pattern) -> UInt32) -> [UInt32] {

@@ -118,7 +118,7 @@ import Testing
                 })
         }
         guard case .cut = try error("/cut"), case .cut = try error("/silent") else {
-            Issue.record("a cut is not told as one")
+            Issue.record("a cut is not reported as one")
             return
         }
         guard case .status(let response, let body) = try error("/429") else {

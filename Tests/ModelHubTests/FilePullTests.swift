@@ -91,7 +91,7 @@ import ModelHub
         let error = thrownError(HubError.self) {
             try pull("org/model/lora.safetensors", self.hub(hub.environment), into: folder)
         }
-        #expect("\(error.map { "\($0)" } ?? "none")".contains("its sum is"))
+        #expect("\(error.map { "\($0)" } ?? "none")".contains("its checksum is"))
         #expect(!FileManager.default.fileExists(atPath: folder.path + "/kept"))
     }
 
@@ -122,7 +122,7 @@ import ModelHub
             #expect(try Data(contentsOf: found) == content)
             #expect(server.requests.count == requests)
             let range = server.requests.last?.headers["range"]
-            // A file whose version the server does not tell is started over; another version is sent as a whole.
+            // A file whose version the server does not give is started over; another version is sent as a whole.
             #expect(start == nil || range == "bytes=200000-")
             if etags.count == 1, start == nil { #expect(range == nil) }
         }

@@ -286,7 +286,7 @@ import ModelHub
                     .init(200, headers: ["Content-Length": "9223372036854775807"], body: Data(count: 100))
                 }
             ),
-            ("its sum is", { _ in .init(200, body: Data(count: files[Self.unet]?.count ?? 0)) }),
+            ("its checksum is", { _ in .init(200, body: Data(count: files[Self.unet]?.count ?? 0)) }),
             ("where the hub lists", { _ in .init(200, body: Data(count: 10)) }),
             ("where the hub lists", { _ in .init(200, body: Data(count: 10_000_000)) }),
             (

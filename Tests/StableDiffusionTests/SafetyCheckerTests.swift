@@ -129,7 +129,7 @@ import Testing
             let (checked, unchecked) = (try estimate(model), try estimate(without))
             #expect(checked.stages.count == 5 && Array(checked.stages.prefix(4)) == unchecked.stages)
             #expect(checked.work.operations > unchecked.work.operations)
-            #expect(checked.addressBytes(residency: .run) > unchecked.addressBytes(residency: .run) + 40_000)
+            #expect(checked.virtualBytes(residency: .run) > unchecked.virtualBytes(residency: .run) + 40_000)
         }
     }
 

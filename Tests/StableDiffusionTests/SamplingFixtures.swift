@@ -2,7 +2,7 @@ import Foundation
 import StableDiffusion
 import Testing
 
-/// Golden files of the samplers and random numbers; `make_sampler_fixtures.py` made them and tells their layout.
+/// Golden files of the samplers and random numbers; `make_sampler_fixtures.py` made them and describes their layout.
 struct SamplingFixtures {
     struct Run {
         let kind: SamplerKind

@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// An HTTP server on this machine for tests, which misbehaves as it is told. One connection a request.
+/// An HTTP server on this machine for tests, which misbehaves as a test asks. One connection for each request.
 public final class TestServer: Sendable {
     public struct Request: Sendable {
         public let path: String

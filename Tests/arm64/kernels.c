@@ -136,8 +136,8 @@ static void test_products(void) {
     for (size_t p = 0; p < 16; p++) kernels->pack(halves, 1, 16, 0x1000, 0, 0x100 * p, 0x100, panel + p * 0x1000);
     kernels->matvec(&one, 1, halves, 1, y, 0x10000, 1, 0x10000, 1);
     // A count that is no multiple of a vector's.
-    kernels->widen(halves, wide, 5);
-    kernels->widen(halves + 5, wide + 5, 0x10000 - 5);
+    kernels->upcast(halves, wide, 5);
+    kernels->upcast(halves + 5, wide + 5, 0x10000 - 5);
     for (size_t i = 0; i < 0x10000; i++) {
         int exponent = (int)(i >> 10 & 31), mantissa = (int)(i & 1023);
         float expected = exponent == 31 ? (mantissa ? NAN : INFINITY)

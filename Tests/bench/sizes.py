@@ -3,7 +3,7 @@
 python sizes.py --model DIR [--photo FILE] [--sizes 256x256,...] [--steps 1] [--runs 5] [--low 512x512] [--write-readme]
 
 The large model runs once, and a few steps only (a step takes as long as every other); the embedded one runs whole and
-several times, as a run of a second tells little of a machine that others use, too. Predictions are made before, between
+several times, as a run of a second says little of a machine that others use, too. Predictions are made before, between
 and after. Memory is the process's ru_maxrss, the weights' mapped pages included. Held to AVX2. Needs nothing but
 Python.
 """

@@ -1,7 +1,7 @@
 import Foundation
 import Fuzzing
 
-/// What a worker tells its watch while it runs, in a file that both map: it survives the worker's death.
+/// What a worker reports to its watch while it runs, in a file that both map: it survives the worker's death.
 struct Progress {
     /// The input being read, how many were taken, the slowest one's time in milliseconds and the peak memory in MB.
     struct Counters {

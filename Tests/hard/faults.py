@@ -98,16 +98,16 @@ class Trial:
         """Makes one call fail; returns the status and what was wrong."""
         self.fresh()
         status, errors = self.run(FAULT=f"{function}:{call}:{error}")
-        wrong, told = [], [line for line in errors if "error:" in line]
+        wrong, reported = [], [line for line in errors if "error:" in line]
         aborted = function in ALLOCATION and status in ABORTED
         if status is None:
             wrong.append("hangs")
         elif not aborted and not 0 <= status <= 7:
             wrong.append(f"status {status}")
-        elif not aborted and status != 0 and not told:
+        elif not aborted and status != 0 and not reported:
             wrong.append(f"status {status} without a word")
-        if len(told) > 1 and self.command.name != "batch":
-            wrong.append(f"{len(told)} lines of errors")
+        if len(reported) > 1 and self.command.name != "batch":
+            wrong.append(f"{len(reported)} lines of errors")
         for path, sum in self.command.state(self.folder).items():
             final = path.endswith((".png", ".safetensors")) and not any(p.startswith(".") for p in path.split("/"))
             if final and self.reference.get(path) != sum:
@@ -162,8 +162,8 @@ def main():
                     wrong += bool(problems)
                     if problems:
                         print(f"{command.name} {function}:{call}:{error}: {'; '.join(problems)}", flush=True)
-                told = ", ".join(f"{status} x {n}" for status, n in sorted(statuses.items(), key=str))
-                rows.append(f"| {command.name} | {function} | {error} | {count} | {len(tried)} | {told} |")
+                reported = ", ".join(f"{status} x {n}" for status, n in sorted(statuses.items(), key=str))
+                rows.append(f"| {command.name} | {function} | {error} | {count} | {len(tried)} | {reported} |")
                 print(rows[-1], flush=True)
     if options.table:
         with open(options.table, "w") as table:

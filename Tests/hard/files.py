@@ -49,11 +49,11 @@ def check(name, arguments, statuses, data=None, seconds=SECONDS, megabytes=MEGAB
         _, errors = process.communicate()
         problems.append(f"more than {seconds} s")
     text = errors.decode(errors="replace")
-    told = [line for line in text.splitlines() if "error:" in line]
+    reported = [line for line in text.splitlines() if "error:" in line]
     if not problems and process.returncode not in statuses:
         problems.append(f"status {process.returncode}")
-    if not problems and process.returncode != 0 and len(told) != 1:
-        problems.append(f"{len(told)} lines of errors")
+    if not problems and process.returncode != 0 and len(reported) != 1:
+        problems.append(f"{len(reported)} lines of errors")
     if any(len(line) > 1500 for line in text.splitlines()):
         problems.append("a line of over 1500 characters")
     if any((ord(c) < 32 and c != "\n") or 0x7F <= ord(c) < 0xA0 or c in "\u202e\u2066" for c in text):

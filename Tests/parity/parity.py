@@ -41,8 +41,8 @@ SAMPLERS = [
 
 
 def load(model):
-    """A folder in diffusers' layout, or one file of the original layout (whose configurations diffusers takes from its
-    hub)."""
+    """A folder in diffusers' layout, or one file in the single-file (LDM) layout, whose configurations diffusers takes
+    from its hub."""
     start = (
         StableDiffusionInstructPix2PixPipeline.from_single_file
         if os.path.isfile(model)

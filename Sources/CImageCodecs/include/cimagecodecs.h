@@ -205,7 +205,7 @@ bool cimage_heif_can_write(cimage_heif_kind kind);
 bool cimage_avif_encode(const cimage_picture *picture, int quality, const uint8_t *exif, uint32_t exif_size,
                         cimage_buffer *output, char message[CIMAGE_MESSAGE_SIZE]);
 
-/// Encodes a picture as JPEG XL at a distance (0: lossless, 1: hardly to be told from the original, 25: the worst),
+/// Encodes a picture as JPEG XL at a distance (0: lossless, 1: hardly different from the original, 25: the worst),
 /// with an EXIF block behind four bytes of zeros.
 bool cimage_jxl_encode(const cimage_picture *picture, float distance, const uint8_t *exif, uint32_t exif_size,
                        cimage_buffer *output, char message[CIMAGE_MESSAGE_SIZE]);

@@ -36,6 +36,6 @@ const ck_kernels NAME(kernels) = {
     .layer_norm = NAME(layer_norm),
     .activate = NAME(activate),
     .add = NAME(add),
-    .widen = NAME(widen),
+    .upcast = NAME(upcast),
     .attention = NAME(attention),
 };

@@ -125,7 +125,7 @@ static void NAME(add)(const float *a, const float *b, float *y, size_t count) {
     COLUMNS(count) store_part(y + j, load_part(a + j, count - j) + load_part(b + j, count - j), count - j);
 }
 
-static void NAME(widen)(const uint16_t *halves, float *y, size_t count) {
+static void NAME(upcast)(const uint16_t *halves, float *y, size_t count) {
     size_t whole = count / W * W;
     COLUMNS(whole) store(y + j, load_half(halves + j));
     for (size_t j = whole; j < count; j++) y[j] = ck_half_to_float(halves[j]);

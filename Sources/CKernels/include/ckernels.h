@@ -87,7 +87,7 @@ typedef struct {
     void (*activate)(const float *x, float *y, size_t count, ck_activation activation);
     void (*add)(const float *a, const float *b, float *y, size_t count);
     // y = the float16 values.
-    void (*widen)(const uint16_t *halves, float *y, size_t count);
+    void (*upcast)(const uint16_t *halves, float *y, size_t count);
 
     // Attention of `rows` queries over all keys with a running maximum and sum; rows of keys and of values lie `ldk`
     // apart, at least `depth` floats each. A query sees the keys up to its own number, `causal_from` for the first row;

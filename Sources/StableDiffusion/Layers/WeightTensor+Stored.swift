@@ -21,7 +21,7 @@ extension WeightTensor {
                 } else if isHalf {
                     stored.withBytes { bytes in
                         WeightCopy(byteCount: 2 * bytes.count) {
-                            FloatConversion.widenFloat8(bytes, stored.dataType, into: $0)
+                            FloatConversion.upcastFloat8(bytes, stored.dataType, into: $0)
                         }
                     }
                 } else {

@@ -31,7 +31,7 @@ struct DenoisingSequence: Sequence, IteratorProtocol {
     private var index = 0
 
     /// - Parameters:
-    ///   - text: the instruction and, if the guidance needs it, the negative one.
+    ///   - text: the instruction and, if the guidance needs it, the negative prompt.
     ///   - imageLatents: `[1, height, width, channels]`
     ///   - random: drawn from for the first latents, then by the sampler.
     init(

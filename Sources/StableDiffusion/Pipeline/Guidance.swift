@@ -38,7 +38,7 @@ public enum Guidance: Equatable, Sendable {
     }
 
     /// The same predictions for the UNet: its inputs are the image (0) and zeros (1), its texts the instruction (0) and
-    /// the negative one (1).
+    /// the negative prompt (1).
     package var branches: [Branch] {
         conditions.map { condition in
             switch condition {

@@ -133,7 +133,7 @@ public final class InstructPix2Pix {
         return part
     }
 
-    /// - Returns: `[texts, tokens, channels]`, the instruction and, if the guidance needs it, the negative one.
+    /// - Returns: `[texts, tokens, channels]`, the instruction and, if the guidance needs it, the negative prompt.
     private func encodeText(
         of request: GenerationRequest, _ run: inout Run, _ progress: (ProgressEvent) throws -> Void
     ) throws -> Tensor {

@@ -5,7 +5,7 @@ extension ModelDirectory {
     /// As much of a tensor is looked at.
     private static let sampleBytes = 4096
 
-    /// Hands out, in a fixed order, what tells this model from another: the files of configuration and tokenizer, and each
+    /// Hands out, in a fixed order, what identifies this model: the files of configuration and tokenizer, and each
     /// tensor's key, format, shape and the 4096 bytes in the middle of its values, or all of fewer.
     ///
     /// To hand out all of a large model would take seconds, longer than finding that nothing is left to do. Training and

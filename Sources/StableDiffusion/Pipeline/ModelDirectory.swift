@@ -104,7 +104,7 @@ public struct ModelDirectory: Sendable {
         _ = try ModelDirectory(folder, tokenizer: nil, weights: nil)
     }
 
-    /// Checks the name of a pipeline, which a `model_index.json` tells, as far as a name can tell.
+    /// Checks the name of the pipeline in a `model_index.json`, as far as a name shows what can be used.
     ///
     /// - Throws: `ConfigurationError` for one of another kind than works here.
     public static func requireSupported(index file: URL) throws {
@@ -211,7 +211,7 @@ public struct ModelDirectory: Sendable {
         for part in ModelPart.allCases {
             guard let extra = stores[part]?.bystanders, !extra.isEmpty else { continue }
             notes.append(
-                "\(part.rawValue) holds \(extra.count) tensors that no picture needs: \(firstNames(extra))")
+                "\(part.rawValue) holds \(extra.count) tensors that no image needs: \(firstNames(extra))")
         }
         self.notes = notes
         catalogs = stores.mapValues { WeightCatalog($0) }
@@ -233,7 +233,7 @@ public struct ModelDirectory: Sendable {
         for adapter in adapters { try adapter.requireUnchanged() }
     }
 
-    /// The addresses that a part's files take while they are mapped.
+    /// The virtual memory that a part's files take while they are mapped.
     func fileBytes(of part: ModelPart) -> Int { catalog(of: part).fileBytes }
 
     private func catalog(of part: ModelPart) -> WeightCatalog {

@@ -2,7 +2,7 @@ import Checkpoints
 import Foundation
 import TensorKernels
 
-/// What a picture will take, worked out by running the model's own code on addresses instead of memory.
+/// What an image will take, by a shape-only dry run of the model's own code.
 public struct RunEstimate: Equatable, Sendable {
     /// One stage of a run.
     public struct Stage: Equatable, Sendable {
@@ -16,7 +16,7 @@ public struct RunEstimate: Equatable, Sendable {
         var mappedBytes = 0
         var copiedBytes = 0
         var largestWeight = 0
-        /// The addresses that the weights' files take.
+        /// The virtual memory that the weights' files take.
         var fileBytes = 0
     }
 
@@ -151,8 +151,8 @@ public struct RunEstimate: Equatable, Sendable {
         }
     }
 
-    /// The addresses that model and tensors take, where room for the tensors is reserved once for all stages.
-    public func addressBytes(residency: InstructPix2Pix.Residency) -> Int {
+    /// The virtual memory that model and tensors take, where room for the tensors is reserved once for all stages.
+    public func virtualBytes(residency: InstructPix2Pix.Residency) -> Int {
         let weights =
             switch residency {
             case .stage: stages.map { $0.fileBytes + $0.copiedBytes }.max() ?? 0

@@ -52,7 +52,7 @@ package struct SafetyChecker {
         guard preparation.cropSize == configuration.imageSize else {
             throw ConfigurationError(
                 file: file.path,
-                reason: "image_size is \(configuration.imageSize), but pictures are prepared with "
+                reason: "image_size is \(configuration.imageSize), but images are prepared with "
                     + "\(preparation.cropSize)")
         }
 
@@ -82,7 +82,7 @@ package struct SafetyChecker {
         ConfigurationFile.isThere(folder.appendingPathComponent("\(Self.folder)/config.json"))
     }
 
-    /// The addresses that its file takes while it is mapped.
+    /// The virtual memory that its file takes while it is mapped.
     static func fileBytes(in folder: URL) throws -> Int {
         WeightCatalog(try WeightStore(folder: folder.appendingPathComponent(Self.folder), name: "model")).fileBytes
     }

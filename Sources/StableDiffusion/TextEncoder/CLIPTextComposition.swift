@@ -3,7 +3,7 @@ import Foundation
 /// Unicode's composed normal form (NFC, UAX 15) in time linear in the text.
 ///
 /// Foundation's own takes time in the square of the length: minutes for a megabyte of accents. It serves here for the
-/// decomposition of single scalars and the composition of pairs, each asked once a text.
+/// decomposition of single scalars and the composition of pairs, each asked once per text.
 struct CLIPTextComposition {
     private var decompositions: [Unicode.Scalar: [Unicode.Scalar]] = [:]
     private var compositions: [UInt64: Unicode.Scalar?] = [:]

@@ -42,7 +42,7 @@ final class BatchOutcomes: Sendable {
         }
     }
 
-    /// Prints unless standard output failed before: pictures that nobody is told of any more are made all the same.
+    /// Prints unless standard output failed before: images that can no longer be reported are made all the same.
     private func print(_ body: () throws -> Void) {
         outputFailure.withLock { failure in
             guard failure == nil else { return }

@@ -40,7 +40,7 @@ struct DryRun {
                 let photo = try maker.header(of: job)
                 let size = PixelSize(width: photo.width, height: photo.height)
                 let sizes = try maker.sizes(for: job, photo: size)
-                // The header does not tell of a profile.
+                // The header says nothing of a profile.
                 let picture = try forecast.picture(
                     PictureMemory(
                         photo: size, working: sizes.working, output: sizes.output, hasAlpha: photo.hasAlpha,

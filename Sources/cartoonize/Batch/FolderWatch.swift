@@ -1,7 +1,7 @@
 import Files
 import Foundation
 
-/// Waits for files in folders, and tells which of them are complete.
+/// Waits for files in folders, and reports those that are complete.
 ///
 /// Where the system reports changes (inotify) they are seen at once; folders on other machines are looked at every few
 /// seconds.

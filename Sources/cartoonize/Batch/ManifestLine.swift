@@ -6,7 +6,7 @@ import StableDiffusion
 struct ManifestLine: Encodable, Equatable, Sendable {
     /// The photo's path as the run saw it.
     var input: String
-    /// The picture's path, relative to the manifest's folder: it tells pictures apart.
+    /// The image's path, relative to the manifest's folder: it identifies the image.
     var output: String
     var seed: UInt64
     var settings: ImageSettings
@@ -23,13 +23,13 @@ struct ManifestLine: Encodable, Equatable, Sendable {
     var error: String?
     var exitCode: Int32?
 
-    /// Whether the picture that this line tells of is the one that a run with the other line's settings would make.
+    /// Whether the image that this line describes is the one that a run with the other line's settings would make.
     func isSamePicture(as other: ManifestLine) -> Bool {
         error == nil && key == other.key && seed == other.seed && settings == other.settings
             && inputBytes == other.inputBytes && inputModified == other.inputModified
     }
 
-    /// The picture's name by which lines are told apart.
+    /// The image's name, which identifies the line.
     var key: FilePath { FilePath(output) }
 
     /// Takes down what the file at `path` is now.

@@ -10,7 +10,7 @@ struct RunPlan {
     /// What the manifest's names of pictures start from, and where the gallery is.
     let folder: String
     /// Where a batch's manifest and seed are.
-    let ledgerFolder: String
+    let manifestFolder: String
 
     /// - Parameters:
     ///   - arguments: the photos' names as given, for the folder of a batch without `--output`.
@@ -20,7 +20,7 @@ struct RunPlan {
         guard search.isBatch else {
             jobs = try naming.jobs(forOnly: search.photos[0])
             folder = jobs[0].destination.file.map { FilePath($0).folder } ?? "."
-            ledgerFolder = folder
+            manifestFolder = folder
             return
         }
         if let output = naming.output {
@@ -36,7 +36,7 @@ struct RunPlan {
         }
         let onlyFolder = arguments.count == 1 && FileKind(arguments[0]) == .folder ? arguments[0] : nil
         folder = naming.output ?? onlyFolder ?? "."
-        ledgerFolder = naming.output == nil && !isShared ? StateFolder.ofThisUser(for: folder) ?? folder : folder
+        manifestFolder = naming.output == nil && !isShared ? StateFolder.ofThisUser(for: folder) ?? folder : folder
         jobs = try Self.distinctJobs(search.photos, naming)
     }
 
@@ -97,7 +97,7 @@ struct RunPlan {
     /// The folders and devices that are written to.
     var writtenPlaces: [String] {
         var places: Set<FilePath> = []
-        if isBatch { places.formUnion([FilePath(folder), FilePath(ledgerFolder)]) }
+        if isBatch { places.formUnion([FilePath(folder), FilePath(manifestFolder)]) }
         for job in jobs {
             switch job.destination {
             case .standardOutput: break

@@ -38,7 +38,7 @@ struct CartoonizeImage: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "Picture files (\(ImageFormat.list(ImageFormat.all))), folders of them, quoted patterns, or https addresses; "
+            "Photos (\(ImageFormat.list(ImageFormat.all))), folders of them, quoted patterns, or https addresses; "
                 + "'-' for standard input."),
         completion: .file())
     var photo: [String] = []
@@ -70,7 +70,7 @@ struct CartoonizeImage: ParsableCommand {
         {
             let file = singleLine(instruction)
             throw ValidationError(
-                "-i is the instruction, and \(file) is a picture: photos are named without an option, as in 'cartoonize "
+                "-i is the instruction, and \(file) is a photo: photos are named without an option, as in 'cartoonize "
                     + "\(file) -o \(output.output.map(singleLine) ?? "out.png")'")
         }
         if photo.isEmpty, batch.filesFrom == nil {

@@ -21,7 +21,7 @@ struct ForeignOptions {
     /// The option of `sides` that came last.
     private var lastSide: String?
 
-    private static let onlyCPU = "pictures are computed by the processor (CPU) alone"
+    private static let onlyCPU = "images are computed by the processor (CPU) alone"
 
     private static let meanings: [String: Meaning] = {
         let table: [(String, Meaning)] = [
@@ -49,7 +49,7 @@ struct ForeignOptions {
             (
                 "--jobs -j",
                 .refused(
-                    "pictures are made one after the other, each by all processors; --threads limits these, and --shard "
+                    "images are made one after the other, each by all processors; --threads limits these, and --shard "
                         + "shares a batch among several processes")
             ),
             (

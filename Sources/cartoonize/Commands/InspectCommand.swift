@@ -12,7 +12,7 @@ struct InspectCommand: ParsableCommand {
         abstract: "Print the settings inside an image, or the parts of a model.")
 
     @Argument(
-        help: "A picture file, '-' for standard input, a model as for --model, or a file of weights.",
+        help: "An image file, '-' for standard input, a model as for --model, or a file of weights.",
         completion: .file())
     var subject: String
 

@@ -45,7 +45,7 @@ extension Run {
             Console.line(
                 "note: the model works at \(working) and brought back to \(size); --max-pixels sets the limit")
         } else if options.size.size == nil, size.isMuchSmaller(than: working) {
-            Console.line("note: the picture is small; it is worked at \(working) and brought back to \(size)")
+            Console.line("note: the photo is small; it is worked at \(working) and brought back to \(size)")
         } else if let note = options.size.note(on: photo.wholeSize, working: working) {
             Console.line("note: " + note)
         }
@@ -65,7 +65,7 @@ extension Run {
     private func noteOptionsWithoutEffect() {
         if let understood = settings.understoodInstead {
             Console.line(
-                "note: the model knows nothing of what the instruction asks for and makes its usual picture; "
+                "note: the model knows nothing of what the instruction asks for and makes its usual image; "
                     + "it understands \(understood)")
         }
         for embedding in maker.model.unusedEmbeddings(by: settings.generation) {

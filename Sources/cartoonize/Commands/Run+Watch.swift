@@ -19,7 +19,7 @@ extension Run {
             return counts.failed > 0 ? ExitStatus.incomplete.rawValue : ExitStatus.success.rawValue
         }
         removeLeftovers(of: first.jobs, first, manifest)
-        let lines = Manifest.lines(in: first.ledgerFolder)
+        let lines = Manifest.lines(in: first.manifestFolder)
         let queue = try makeQueue(first, outcomes, pictures: 1)
         progress.finish()
         if !output.quiet { Console.line("watching \(folder); Ctrl-C stops") }

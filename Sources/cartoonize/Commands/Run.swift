@@ -78,7 +78,7 @@ struct Run {
         TerminationSignals.startCleaning()
         let share = batch.shard.map { $0.share(of: plan.jobs) } ?? plan.jobs
         let remaining = try RemainingJobs(
-            share, plan: plan, lines: plan.isBatch ? Manifest.lines(in: plan.ledgerFolder) : [:], maker: maker,
+            share, plan: plan, lines: plan.isBatch ? Manifest.lines(in: plan.manifestFolder) : [:], maker: maker,
             force: output.force, skipExisting: output.skipExisting)
         announce(plan, share: share.count, remaining, seeds: seeds)
         if batch.dryRun { return try dryRun(remaining.jobs, plan) }
@@ -114,7 +114,7 @@ struct Run {
         var seed = given.seed ?? GenerationOptions.randomSeed()
         var (settled, seeds) = try plan(seed)
         try maker.check(settled.jobs.first?.format ?? output.format ?? .png)
-        let folder = settled.ledgerFolder
+        let folder = settled.manifestFolder
         if settled.isBatch, given.seed == nil, let stored = try BatchSeed.stored(in: folder) {
             seed = stored
             (settled, seeds) = try plan(seed)
@@ -202,7 +202,7 @@ struct Run {
         if let manifest { paths.append(manifest.path) }
         if plan.isBatch {
             paths += [
-                FilePath(plan.folder).appending(Gallery.name), FilePath(plan.ledgerFolder).appending(BatchSeed.name),
+                FilePath(plan.folder).appending(Gallery.name), FilePath(plan.manifestFolder).appending(BatchSeed.name),
             ]
         }
         TemporaryPaths.removeLeftovers(of: paths)

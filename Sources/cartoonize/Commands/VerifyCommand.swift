@@ -80,12 +80,12 @@ struct VerifyCommand: ParsableCommand {
         }
         announce("every value is finite")
 
-        let probe = try ModelFigures(
+        let figures = try ModelFigures(
             directory, compute: Compute(threads: min(threads ?? .max, Compute.availableThreads)))
-        if let stored { try compare(probe, with: stored.figures, of: stored.file) }
-        if record { try write(probe, to: found.location) }
+        if let stored { try compare(figures, with: stored.figures, of: stored.file) }
+        if record { try write(figures, to: found.location) }
         if stored == nil, !record { announce("no figures to compare with; --record stores them") }
-        if json { try StandardStreams.printResult(try probe.json) }
+        if json { try StandardStreams.printResult(try figures.json) }
         announce("\(found.name) is sound")
     }
 
@@ -101,17 +101,17 @@ struct VerifyCommand: ParsableCommand {
         guard found.origin != .file else { return }
         let known = try FileChecksums.known(of: found.location)
         for (path, expected) in known.sorted(by: { $0.key < $1.key }) {
-            let sum = try FileChecksums.sum(of: found.location.appendingPathComponent(path))
-            guard sum == expected else {
-                throw CommandFailure(.model, "\(path) was changed or damaged: its SHA-256 is \(sum), not \(expected)")
+            let checksum = try FileChecksums.checksum(of: found.location.appendingPathComponent(path))
+            guard checksum == expected else {
+                throw CommandFailure(.model, "\(path) was changed or damaged: its SHA-256 is \(checksum), not \(expected)")
             }
         }
         announce(
             known.isEmpty ? "no checksums of its files are known" : "\(known.count) files have their SHA-256 checksums")
     }
 
-    private func compare(_ probe: ModelFigures, with stored: ModelFigures, of file: String) throws {
-        let differences = probe.differences(from: stored)
+    private func compare(_ figures: ModelFigures, with stored: ModelFigures, of file: String) throws {
+        let differences = figures.differences(from: stored)
         for (part, difference) in differences {
             announce("figures: \(part) differs by \(String(format: "%.1e", difference))")
         }
@@ -122,10 +122,10 @@ struct VerifyCommand: ParsableCommand {
                 + "weights, or a fault of this program or machine")
     }
 
-    private func write(_ probe: ModelFigures, to folder: URL) throws {
+    private func write(_ figures: ModelFigures, to folder: URL) throws {
         let file = folder.appendingPathComponent(Self.figuresName)
         do {
-            try Data((try probe.json + "\n").utf8).write(to: file, options: .atomic)
+            try Data((try figures.json + "\n").utf8).write(to: file, options: .atomic)
         } catch {
             throw CommandFailure(.output, "cannot write \(file.path): \(error.localizedDescription)")
         }

@@ -5,7 +5,7 @@ import Files
 struct WatchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch",
-        abstract: "Make pictures of a folder's photos, now and as new ones appear.",
+        abstract: "Make images of a folder's photos, now and as new ones appear.",
         usage: "cartoonize watch <folder> -o <folder> [options]",
         discussion: """
             For scanners, photo booths and shared folders. A photo is taken once it is complete. Ctrl-C and SIGTERM stop \
@@ -22,7 +22,7 @@ struct WatchCommand: ParsableCommand {
             throw ValidationError("watch takes one folder that exists")
         }
         guard let pictures = output.output, pictures != "-", FileKind(pictures) == .folder || FileKind(pictures) == nil
-        else { throw ValidationError("watch needs a folder for the pictures; give one with -o") }
+        else { throw ValidationError("watch needs a folder for the images; give one with -o") }
         guard batch.filesFrom == nil, batch.shard == nil, !batch.dryRun, !batch.failFast, !output.gallery else {
             throw ValidationError(
                 "watch goes without --files-from, --shard, --dry-run, --fail-fast and --gallery")
@@ -32,7 +32,7 @@ struct WatchCommand: ParsableCommand {
         guard FileIdentity(pictures) == nil || FileIdentity(pictures) != FileIdentity(photos[0]),
             !(batch.recursive && isInside)
         else {
-            throw ValidationError("watch needs a folder for the pictures that it does not watch; give another with -o")
+            throw ValidationError("watch needs a folder for the images that it does not watch; give another with -o")
         }
     }
 

@@ -63,7 +63,7 @@ struct InputFile {
             }
             let isStart = data.count < ImageFormat.signatureLength
             data += chunk[..<count]
-            // An endless device is told by its first bytes, not after a gigabyte.
+            // An endless device is recognized by its first bytes, not after a gigabyte.
             if isStart, data.count >= ImageFormat.signatureLength {
                 do {
                     _ = try ImageFormat(of: data)

@@ -112,7 +112,7 @@ struct PhotoSearch {
     }
 
     /// Whether this program wrote a file beside its inputs: it is no input of the next run. Of pictures, the name alone
-    /// does not tell.
+    /// does not show.
     private static func isOurs(_ name: String, at path: String) -> Bool {
         // Regular expressions would be slow for a million names.
         guard name.contains("cartoon") else { return false }

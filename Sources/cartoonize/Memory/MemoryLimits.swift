@@ -37,17 +37,17 @@ struct MemoryLimits {
     }
 
     func fit(_ need: MemoryNeed) -> Bool {
-        need.estimate.tensorBytes <= tensorCapacity && peakBytes(need) <= available ?? .max && fitsAddresses(need)
+        need.estimate.tensorBytes <= tensorCapacity && peakBytes(need) <= available ?? .max && fitsVirtualMemory(need)
     }
 
-    private func fitsAddresses(_ need: MemoryNeed) -> Bool { need.virtualBytes <= virtualMemory ?? .max }
+    private func fitsVirtualMemory(_ need: MemoryNeed) -> Bool { need.virtualBytes <= virtualMemory ?? .max }
 
     /// Whether more virtual memory could help.
     var virtualMemoryIsLimited: Bool { virtualMemory != nil }
 
     /// What is needed and what there is, for a picture that does not fit.
     func shortage(_ need: MemoryNeed) -> (needed: String, available: String) {
-        if let virtualMemory, !fitsAddresses(need) {
+        if let virtualMemory, !fitsVirtualMemory(need) {
             return ("\(byteCountText(need.virtualBytes)) of virtual memory", byteCountText(max(virtualMemory, 0)))
         }
         return (byteCountText(peakBytes(need)), byteCountText(min(available ?? .max, tensorCapacity)))

@@ -17,5 +17,5 @@ struct MemoryNeed {
     var keptTensorBytes: Int { estimate.keptTensorBytes(residency: residency, weightPages: weightPages) }
 
     /// The virtual memory of weights, tensors and picture.
-    var virtualBytes: Int { estimate.addressBytes(residency: residency) + VirtualMemoryBudget.bytes(of: photo.photo) }
+    var virtualBytes: Int { estimate.virtualBytes(residency: residency) + VirtualMemoryBudget.bytes(of: photo.photo) }
 }

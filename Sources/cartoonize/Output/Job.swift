@@ -18,7 +18,7 @@ struct OutputNaming {
     let output: String?
     /// The argument of `--format`; without it the output's extension decides.
     let format: ImageFormat?
-    /// One picture a seed; with more than one, each file name gets its seed.
+    /// One image for each seed; with more than one, each file name gets its seed.
     let seeds: [UInt64]
 
     /// The pictures of the only photo of a run.
@@ -61,7 +61,7 @@ struct OutputNaming {
             throw CommandFailure(.usage, "the photo from standard input has no name; give the output's with -o")
         }
         guard FileKind(photo.path) != .other, !["/dev/", "/proc/"].contains(where: photo.path.hasPrefix) else {
-            throw CommandFailure(.usage, "the picture from \(photo.path) has no name; give the output's with -o")
+            throw CommandFailure(.usage, "the photo from \(photo.path) has no name; give the output's with -o")
         }
         let format = format ?? .png
         // A photo on the web becomes a picture in the current folder.

@@ -49,7 +49,7 @@ struct Sandbox {
         CommandFailure(.failure, "cannot enter the sandbox: \(systemMessage(errno)); --no-sandbox goes without")
     }
 
-    /// Libraries that are opened when they are needed, and what the system tells of itself.
+    /// Libraries that are opened when they are needed, and what the system reports about itself.
     private static var systemFiles: [String] {
         let libraries = (ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"] ?? "").split(separator: ":").map(
             String.init)

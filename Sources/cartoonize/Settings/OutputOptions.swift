@@ -87,7 +87,7 @@ struct OutputOptions: ParsableArguments {
         guard format.isWritten else {
             throw CommandFailure(
                 .usage,
-                "\(format) pictures are only read; what is written is \(ImageFormat.list(ImageFormat.writable, "or"))")
+                "\(format) images are only read; what is written is \(ImageFormat.list(ImageFormat.writable, "or"))")
         }
         if quality != nil, !format.takesQuality {
             let formats = ImageFormat.writable.filter(\.takesQuality)

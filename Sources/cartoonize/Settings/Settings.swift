@@ -51,7 +51,7 @@ struct Settings: Sendable {
 }
 
 extension ModelDirectory {
-    /// The start of the SHA-256 of what tells this model from others.
+    /// The start of the SHA-256 of what identifies this model.
     fileprivate func hash() throws -> String {
         let digest = Digest.sha256()
         try forEachIdentifyingPiece { digest.update($0) }

@@ -38,7 +38,7 @@ struct WeightOptions: ParsableArguments {
                     found.loras.append((lora.strength, file))
                 } else {
                     found.notes.append(
-                        "the picture of --params-from was made with the LoRA \(singleLine(lora.name)), strength "
+                        "the image of --params-from was made with the LoRA \(singleLine(lora.name)), strength "
                             + "\(lora.strength), which is not there; --lora FILE:\(lora.strength) takes it from a file")
                 }
             }
@@ -50,7 +50,7 @@ struct WeightOptions: ParsableArguments {
                     found.embeddings.append(file)
                 } else {
                     found.notes.append(
-                        "the picture of --params-from was made with the embedding \(singleLine(name)), which is not there; "
+                        "the image of --params-from was made with the embedding \(singleLine(name)), which is not there; "
                             + "--embedding FILE takes it from a file")
                 }
             }
@@ -58,7 +58,7 @@ struct WeightOptions: ParsableArguments {
         found.vae = try vae.map { try search.autoencoder($0, for: model) }
         if vae == nil, let name = given.vae {
             found.notes.append(
-                "the picture of --params-from was made with the VAE \(singleLine(name)) in place of the model's own; --vae takes "
+                "the image of --params-from was made with the VAE \(singleLine(name)) in place of the model's own; --vae takes "
                     + "it")
         }
         return found

@@ -1,4 +1,4 @@
-"""Makes the safetensors fixtures with the reference implementation: `python make_safetensors.py`, in this folder.
+"""Makes the safetensors fixtures with the reference implementation: `python make_safetensors.py`.
 
 `safetensors.json` holds, per file and key, what the reference reads back: dtype, shape and the values as float32 bits.
 """

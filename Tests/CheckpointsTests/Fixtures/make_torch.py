@@ -1,4 +1,4 @@
-"""Makes the fixtures of `torch.save` and of the original layout: `python make_torch.py`, in this folder.
+"""Makes the fixtures of `torch.save` and of the single-file layout: `python make_torch.py`.
 
 `torch.json` holds, per file and key, what torch reads back (dtype, shape, values as float32 bits). `original.json`
 holds, for the single-file checkpoints, the configurations and the checksums (CRC-32 of the float32 values) of the

@@ -1,7 +1,7 @@
-"""Print the figures of `cartoonize verify`'s probe as diffusers computes them from a model folder, in float32 on the
-CPU.
+"""Print the figures of `cartoonize verify` as diffusers computes them from a model folder, in float32 on
+the CPU.
 
-python probe.py MODEL > figures.json
+python figures.py MODEL > figures.json
 cartoonize verify MODEL --against figures.json
 """
 
@@ -29,7 +29,7 @@ def figures(output):
 
 
 @torch.no_grad()
-def probe(pipe):
+def model_figures(pipe):
     unet, vae = pipe.unet, pipe.vae
     levels = len(unet.config.block_out_channels)
     side = max(8, 1 << (levels - 1) if unet.config.downsample_padding == 0 else 1)
@@ -47,7 +47,7 @@ def probe(pipe):
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    print(json.dumps(probe(load(sys.argv[1])), indent=1, sort_keys=True))
+    print(json.dumps(model_figures(load(sys.argv[1])), indent=1, sort_keys=True))
 
 
 if __name__ == "__main__":
