@@ -96,7 +96,7 @@ bool cimage_profile_create(const double chromaticities[8], double gamma, cimage_
     if (made && cmsSaveProfileToMem(made, NULL, &size)) bytes = malloc(size);
     bool done = bytes && cmsSaveProfileToMem(made, bytes, &size);
     if (done) {
-        // When it was made would make two runs' pictures differ.
+        // When it was made would make two runs' images differ.
         static const uint8_t fixed[date_size] = {0x07, 0xE8, 0, 1, 0, 1};
         memcpy(bytes + date, fixed, date_size);
         *profile = (cimage_buffer){bytes, size};

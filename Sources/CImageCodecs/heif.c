@@ -174,7 +174,7 @@ static void *open_reader(const uint8_t *data, size_t size, cimage_header *header
     return reader;
 }
 
-// An icc or rICC profile; nothing for nclx, which is known once the picture is decoded.
+// An icc or rICC profile; nothing for nclx, which is known once the image is decoded.
 static bool read_profile(void *opaque, cimage_buffer *profile) {
     enum { most = 16 << 20 };
     const heif_reader *reader = opaque;
@@ -249,7 +249,7 @@ static bool read_pixels(void *opaque, void *pixels, cimage_colours *colours, cha
         set_message(message, error.message ? error.message : "libheif cannot read it");
         return false;
     }
-    // By the container, else by the coded picture.
+    // By the container, else by the coded image.
     nclx_profile *profile = NULL;
     if (heif.handle_nclx(reader->handle, &profile).code != 0 || !profile) {
         profile = NULL;

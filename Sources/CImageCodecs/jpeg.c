@@ -10,7 +10,7 @@
 #include <jerror.h>
 
 // Encoders write at most 20 scans. A scan that says "nothing here" takes a few bytes and a walk over the whole
-// picture, so without a limit a small file could keep the decoder busy for hours.
+// image, so without a limit a small file could keep the decoder busy for hours.
 enum { max_scans = 64 };
 
 enum { per_inch = 1, per_centimetre = 2 };  // JFIF's units of density
@@ -170,7 +170,7 @@ bool cimage_jpeg_read_pixels(cimage_jpeg_reader *reader, uint8_t *pixels, cimage
     enum { row_of_blocks = 16 };
     uint32_t most_missing = jpeg->output_height / 10;
     if (most_missing < row_of_blocks) most_missing = row_of_blocks;
-    // Not all: a picture of few rows is there or not.
+    // Not all: an image of few rows is there or not.
     if (is_one_scan && most_missing <= jpeg->output_height / 2) errors->most_missing_rows = most_missing;
 
     size_t row_bytes = (size_t)jpeg->output_width * (is_cmyk ? 4 : 3);

@@ -211,7 +211,7 @@ static const char *read_header(jxl_reader *reader) {
     basic_info_fields info = {0};
     if (jxl.get_basic_info(decoder, &info) != success) return damaged;
     if (jxl.process(decoder) != colour_encoding) return damaged;
-    // By default the decoder turns the picture; the size it reports is that of the turned one.
+    // By default the decoder turns the image; the size it reports is that of the turned one.
     reader->header = (cimage_header){
         .width = info.xsize,
         .height = info.ysize,

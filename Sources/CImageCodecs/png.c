@@ -69,7 +69,7 @@ bool cimage_png_read_header(cimage_png_reader *reader, cimage_png_header *header
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // the caller has limits with better messages
     png_set_chunk_malloc_max(png, max_chunk_bytes);
     png_set_chunk_cache_max(png, max_kept_chunks);
-    // A damaged chunk that the picture can do without is left out; the caller looks for them.
+    // A damaged chunk that the image can do without is left out; the caller looks for them.
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
     // What the caller reads itself, or nobody.
     static const png_byte unread[] = "tEXt\0zTXt\0iTXt\0eXIf\0tIME\0sPLT\0hIST\0pCAL\0sCAL\0pHYs\0oFFs";
@@ -105,7 +105,7 @@ static void read_rows(cimage_png_reader *reader, uint8_t *rgb, uint8_t *alpha, s
                 continue;
             }
             uint8_t *alpha_row = alpha + y * width * sample;
-            // A pass of an interlaced picture adds its pixels to the row as it stands.
+            // A pass of an interlaced image adds its pixels to the row as it stands.
             for (size_t x = 0; passes > 1 && x < width; x++) {
                 memcpy(reader->row + 4 * sample * x, rgb_row + 3 * sample * x, 3 * sample);
                 memcpy(reader->row + (4 * x + 3) * sample, alpha_row + sample * x, sample);

@@ -46,7 +46,7 @@ size_t cimage_png_band_count(const cimage_picture *picture) {
     return (picture->height + band_rows(picture) - 1) / band_rows(picture);
 }
 
-// A row as the file has it: the picture's own bytes, or with alpha in `mixed`.
+// A row as the file has it: the image's own bytes, or with alpha in `mixed`.
 static const uint8_t *stored_row(const cimage_picture *picture, size_t y, uint8_t *mixed) {
     size_t width = picture->width;
     const uint8_t *rgb = picture->rgb + 3 * y * width;
@@ -146,7 +146,7 @@ static void write_bands(png_structp png, const cimage_png_band *bands, size_t co
 }
 
 // The length that an ICC profile states, bytes behind it not counted; 0 where it cannot be true. Some versions of
-// libpng leave such a profile out, others refuse the picture.
+// libpng leave such a profile out, others refuse the image.
 static uint32_t icc_length(const uint8_t *icc, uint32_t size) {
     enum { header_size = 128, tag_count_size = 4, version = 8 };
     if (!icc || size < header_size + tag_count_size) return 0;
@@ -163,7 +163,7 @@ static bool write_picture(png_writer *writer, const cimage_picture *picture, con
     if (setjmp(png_jmpbuf(png))) return false;
 
     png_set_write_fn(png, writer, write_bytes, flush_nothing);
-    png_set_benign_errors(png, 1);  // a profile that libpng finds fault with is left out; the picture is written
+    png_set_benign_errors(png, 1);  // a profile that libpng finds fault with is left out; the image is written
     png_set_IHDR(png, info, picture->width, picture->height, 8,
                  picture->alpha ? PNG_COLOR_TYPE_RGBA : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);

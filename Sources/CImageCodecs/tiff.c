@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The first picture of a TIFF file by libtiff (tiffio.h, the same in all of 4.x; the limit of allocations is of 4.5).
+// The first image of a TIFF file by libtiff (tiffio.h, the same in all of 4.x; the limit of allocations is of 4.5).
 //
 // Samples of 8 and 16 bits in grey, RGB and CMYK are read as they are stored, so that profiles can be applied and alpha
 // stays apart. Everything else (palettes, bilevel scans, YCbCr, Lab, logarithmic) comes from libtiff's own conversion
@@ -257,7 +257,7 @@ static bool read_profile(void *opaque, cimage_buffer *profile) {
     return true;
 }
 
-// A block of stored samples, and which part of the picture it is.
+// A block of stored samples, and which part of the image it is.
 typedef struct {
     uint32_t x, y, columns, rows;
     size_t row_bytes, sample_step;
@@ -301,7 +301,7 @@ static bool read_blocks(const tiff_reader *reader, uint8_t *pixels) {
     uint64_t size = is_tiled ? tiff.tile_size(file) : tiff.strip_size(file);
     uint16_t samples = is_separate ? 1 : reader->samples, planes = is_separate ? reader->samples : 1;
     size_t step = (size_t)samples * (reader->bits / 8);
-    // A tile may reach over the border, but not be many times as large as the picture.
+    // A tile may reach over the border, but not be many times as large as the image.
     enum { small = 1 << 24 };
     uint64_t whole = (uint64_t)reader->width * reader->height * reader->samples * (reader->bits / 8);
     if (size == 0 || size > 4 * whole + small || size < (uint64_t)columns * rows * step) return false;

@@ -30,7 +30,7 @@ static const int refused[] = {
     // Other processes.
     __NR_ptrace, __NR_process_vm_readv, __NR_process_vm_writev, __NR_kcmp, __NR_tkill, __NR_rt_sigqueueinfo,
     __NR_rt_tgsigqueueinfo,
-    // What has been a way out of sandboxes, and what no picture needs.
+    // What has been a way out of sandboxes, and what no image needs.
     __NR_bpf, __NR_perf_event_open, __NR_userfaultfd, __NR_keyctl, __NR_add_key, __NR_request_key, __NR_unshare,
     __NR_setns, __NR_mount, __NR_umount2, __NR_pivot_root, __NR_chroot, __NR_init_module, __NR_finit_module,
     __NR_delete_module, __NR_kexec_load, __NR_reboot, __NR_swapon, __NR_swapoff, __NR_personality, __NR_acct,

@@ -1,4 +1,4 @@
-/// Whether a tensor beside a part's weights is known to have no part in making pictures: what training and merging leave
+/// Whether a tensor beside a part's weights is known to have no part in making images: what training and merging leave
 /// behind. Any other tensor without a place means that configuration and weights do not belong together.
 ///
 /// - Parameter entry: its key is that of the part, without a prefix of the file's layout.
@@ -31,5 +31,5 @@ private let roots: Set = [
     "optimizer", "decay",
 ]
 
-/// CLIP's way from its text encoder to the common space of texts and pictures.
+/// CLIP's way from its text encoder to the common space of texts and images.
 private let projections: Set = ["text_projection", "logit_scale"]

@@ -2,7 +2,7 @@
 ///
 /// A single file holds the UNet under `model.diffusion_model.`, the VAE under `first_stage_model.` and CLIP under
 /// `cond_stage_model.transformer.`. Blocks are numbered in one row (`input_blocks.0` to `11`), which is cut into levels
-/// where a downsampler stands; the VAE's decoder levels count from the picture inwards. Names as in diffusers'
+/// where a downsampler stands; the VAE's decoder levels count from the image inwards. Names as in diffusers'
 /// `loaders/single_file_utils.py`.
 enum KeyLayout {
     static let unetPrefix = "model.diffusion_model."

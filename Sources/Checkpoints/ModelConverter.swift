@@ -141,7 +141,7 @@ public struct ModelConverter {
 
     // MARK: - Sources
 
-    /// The parts of a diffusers folder: the three that make pictures, and others that hold weights (a safety checker, an
+    /// The parts of a diffusers folder: the three that make images, and others that hold weights (a safety checker, an
     /// autoencoder for previews).
     private static func parts(
         of source: URL, vae: AutoencoderSource?, precision: WeightPrecision

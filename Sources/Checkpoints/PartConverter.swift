@@ -10,7 +10,7 @@ package struct PartConverter {
     private let tensors: [TensorEntry]
     private let precision: WeightPrecision
 
-    /// Tensors that have no part in making pictures are left out.
+    /// Tensors that have no part in making images are left out.
     ///
     /// - Throws: `CheckpointError` for a tensor too large to be one.
     package init(folder: String, weightName: String, store: WeightStore, precision: WeightPrecision) throws {

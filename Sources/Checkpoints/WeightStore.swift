@@ -94,10 +94,10 @@ public struct WeightStore {
         contents.tensors.values.filter { $0.key.hasPrefix(prefix) }.sorted { $0.key < $1.key }
     }
 
-    /// `tensors` without those that have no part in making pictures.
+    /// `tensors` without those that have no part in making images.
     package var weights: [TensorEntry] { tensors.filter { !isBystander($0) } }
 
-    /// The keys of float tensors that are known to have no part in making pictures.
+    /// The keys of float tensors that are known to have no part in making images.
     package var bystanders: [String] {
         tensors.filter { isBystander($0) && $0.dataType.isWeightType && !isPositionBuffer($0.key) }.map(\.key)
     }

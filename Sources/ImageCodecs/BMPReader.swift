@@ -143,7 +143,7 @@ struct BMPReader: ImageReader {
         return indices
     }
 
-    /// Pairs of a count and a value; a count of 0 ends the row (0), the picture (1), moves on (2), or comes before values
+    /// Pairs of a count and a value; a count of 0 ends the row (0), the image (1), moves on (2), or comes before values
     /// that are stored as they are.
     private func unpackedIndices() throws -> [UInt8] {
         let (width, height) = (header.width, header.height)

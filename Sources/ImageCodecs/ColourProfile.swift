@@ -1,7 +1,7 @@
 import CImageCodecs
 import Foundation
 
-/// The colours of a picture with an ICC profile other than sRGB, which models do not know.
+/// The colours of an image with an ICC profile other than sRGB, which models do not know.
 ///
 /// By Little CMS, relative colorimetric with black point compensation. Colours that sRGB does not hold come to its border.
 public struct ColourProfile: Sendable {

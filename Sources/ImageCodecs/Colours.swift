@@ -30,7 +30,7 @@ struct ColourDescription: Equatable {
 
     /// nil for numbers that are not known or say nothing, and for what is sRGB.
     ///
-    /// The curves of video (BT.601, BT.709, BT.2020) are taken to be sRGB's, as pictures with them are shown.
+    /// The curves of video (BT.601, BT.709, BT.2020) are taken to be sRGB's, as images with them are shown.
     init?(primaries: Int, transfer: Int) {
         let chromaticities: [Double]? =
             switch primaries {
@@ -53,7 +53,7 @@ struct ColourDescription: Equatable {
             default: nil
             }
         guard let chromaticities, let curve else { return nil }
-        // The primaries of television are so near that pictures are shown as if they were sRGB's.
+        // The primaries of television are so near that images are shown as if they were sRGB's.
         let isSRGB = [0, 1, 2, 5, 6, 7].contains(primaries) && curve == .sRGB
         if isSRGB { return nil }
         self.init(chromaticities: chromaticities, transfer: curve)

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A picture in memory, and what travels with it between files.
+/// An image in memory, and what travels with it between files.
 public struct DecodedImage: Equatable, Sendable {
     /// Pixels in each row, at least 1.
     public let width: Int
@@ -14,7 +14,7 @@ public struct DecodedImage: Equatable, Sendable {
     public var iccProfile: Data?
     /// The generation parameters embedded in the file: PNG text `parameters`, or the EXIF user comment.
     public var parameters: String?
-    /// Who took the picture, when and with what.
+    /// Who took the image, when and with what.
     public var metadata: ImageMetadata
     /// What was wrong with the file and could be repaired, a clause each.
     public var notes: [String]
@@ -38,7 +38,7 @@ public struct DecodedImage: Equatable, Sendable {
         self.notes = notes
     }
 
-    /// The picture and its alpha channel resized with Lanczos, to the same bytes as PIL's
+    /// The image and its alpha channel resized with Lanczos, to the same bytes as PIL's
     /// `Image.resize((width, height), LANCZOS)` for modes RGB and L.
     public func resized(width newWidth: Int, height newHeight: Int) -> DecodedImage {
         func resize(_ pixels: [UInt8], channels: Int) -> [UInt8] {

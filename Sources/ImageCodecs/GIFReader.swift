@@ -105,7 +105,7 @@ struct GIFReader: ImageReader {
         return pixels.shown(.asStored, header)
     }
 
-    /// The rows in the order in which they are stored: of interlaced pictures first each eighth.
+    /// The rows in the order in which they are stored: of interlaced images first each eighth.
     private func rowOrder() -> [Int] {
         guard frame.isInterlaced else { return Array(0..<frame.height) }
         return [(0, 8), (4, 8), (2, 4), (1, 2)].flatMap { Array(stride(from: $0.0, to: frame.height, by: $0.1)) }

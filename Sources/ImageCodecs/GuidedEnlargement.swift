@@ -1,10 +1,10 @@
-/// Enlarges a picture made from a reduced photo, with the photo at hand: Lanczos, and on top the detail that reducing cost
-/// the photo, as far as the picture follows the photo's brightness there.
+/// Enlarges an image made from a reduced photo, with the photo at hand: Lanczos, and on top the detail that reducing cost
+/// the photo, as far as the image follows the photo's brightness there.
 ///
 /// How far it follows is the guided filter's coefficient (He, Sun & Tang 2013): the slope of the least-squares line from
-/// brightness to each colour in a window of 3x3 pixels. Lines that the picture adds, and what it flattens, stay so.
+/// brightness to each colour in a window of 3x3 pixels. Lines that the image adds, and what it flattens, stay so.
 ///
-/// Against 13 pictures made at full size, each reduced to half and enlarged again, this comes 1.6 dB nearer than Lanczos
+/// Against 13 images made at full size, each reduced to half and enlarged again, this comes 1.6 dB nearer than Lanczos
 /// (30.3 and 28.6 dB on average, better on all); made at half size, 0.3 dB nearer (on all). The guided filter by itself
 /// blurs the lines that the model draws, as joint bilateral enlargement does (26.4 and 26.9 dB).
 public enum GuidedEnlargement {
@@ -12,9 +12,9 @@ public enum GuidedEnlargement {
     private static let epsilon: Float = 0.01
 
     /// - Parameters:
-    ///   - picture: `[height, width, 3]` bytes.
-    ///   - width: the picture's, in pixels.
-    ///   - height: the picture's, in pixels.
+    ///   - image: `[height, width, 3]` bytes.
+    ///   - width: the image's, in pixels.
+    ///   - height: the image's, in pixels.
     ///   - guide: the photo, `[newHeight, newWidth, 3]` bytes.
     ///   - newWidth: the guide's, in pixels.
     ///   - newHeight: the guide's, in pixels.
@@ -74,7 +74,7 @@ public enum GuidedEnlargement {
         }
     }
 
-    /// `[height, width, 3]`: how each colour of the picture changes with the guide's brightness, smoothed.
+    /// `[height, width, 3]`: how each colour of the image changes with the guide's brightness, smoothed.
     private static func slopes(of picture: [UInt8], on guide: [UInt8], width: Int, height: Int) -> [Float] {
         let light = (0..<width * height).map { pixel in
             brightness(guide[3 * pixel], guide[3 * pixel + 1], guide[3 * pixel + 2]) / 255

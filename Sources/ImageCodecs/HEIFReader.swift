@@ -1,7 +1,7 @@
 import CImageCodecs
 import Foundation
 
-// HEIC and AVIF are the same container (ISO/IEC 23008-12) around pictures coded with HEVC or AV1. libheif reads the primary
+// HEIC and AVIF are the same container (ISO/IEC 23008-12) around images coded with HEVC or AV1. libheif reads the primary
 // one of several, puts tiles together, turns and mirrors as the file says (irot, imir), which makes EXIF's orientation a
 // mere remark, and leaves depth maps and gain maps aside.
 

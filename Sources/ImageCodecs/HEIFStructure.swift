@@ -1,4 +1,4 @@
-/// What libheif will decode of a file: the primary picture with its tiles and alpha (ISO/IEC 23008-12), and how large each is
+/// What libheif will decode of a file: the primary image with its tiles and alpha (ISO/IEC 23008-12), and how large each is
 /// coded, which the container's own figures need not agree with. Untrusted: what is malformed is not there.
 package struct HEIFStructure {
     fileprivate typealias Reader = ByteReader<UnsafeBufferPointer<UInt8>>
@@ -31,7 +31,7 @@ package struct HEIFStructure {
         }
     }
 
-    /// The pixels of all that the primary picture is made of, as they are coded; nil where that cannot be found out.
+    /// The pixels of all that the primary image is made of, as they are coded; nil where that cannot be found out.
     package mutating func codedPixels() -> Int? {
         guard metaBoxes == 1, let primary, let pixels = codedPixels(of: primary, depth: 0) else { return nil }
         return budget > 0 ? pixels : nil

@@ -1,4 +1,4 @@
-/// Why a picture could not be read or written; its description is one sentence for the user, without the file's name.
+/// Why an image could not be read or written; its description is one sentence for the user, without the file's name.
 public enum ImageError: Error, Equatable, CustomStringConvertible {
     /// The file holds no bytes.
     case emptyFile
@@ -10,9 +10,9 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
     case sideTooLong(width: Int, height: Int, limit: Int)
     /// More pixels than the limits allow.
     case tooManyPixels(width: Int, height: Int, limit: Int)
-    /// A large picture of which the long side is more than `limit` times the short one.
+    /// A large image of which the long side is more than `limit` times the short one.
     case tooNarrow(width: Int, height: Int, limit: Int)
-    /// Fewer bytes than any picture of the size that the header claims can be packed into.
+    /// Fewer bytes than any image of the size that the header claims can be packed into.
     case implausibleSize(width: Int, height: Int, byteCount: Int)
     /// Far more pixels than a file of this length holds of anything but one colour.
     case outOfProportion(width: Int, height: Int, byteCount: Int)
@@ -22,7 +22,7 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
     case unsupported(ImageFormat, reason: String)
     /// The format is written with a library that is not installed; the Debian packages that it is in.
     case missingEncoder(ImageFormat, package: String)
-    /// The picture could not be encoded.
+    /// The image could not be encoded.
     case encodingFailed(ImageFormat, reason: String)
 
     /// One sentence for the user, without the file's name.

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Reading of picture files held in memory. What a file is, its content decides, not its name.
+/// Reading of image files held in memory. What a file is, its content decides, not its name.
 public enum ImageFile {
     /// Reads the header and checks it against the limits, without decoding pixels: what is wrong further on in the
     /// file shows only in `decode`.
@@ -10,12 +10,12 @@ public enum ImageFile {
         try open(data, limits) { $0.header }
     }
 
-    /// Decodes a picture to 8-bit RGB as it is shown: the orientation is applied.
+    /// Decodes an image to 8-bit RGB as it is shown: the orientation is applied.
     ///
-    /// Of 16 bits the high byte is kept, as PIL does; of animations the first frame is read, of several pictures the main
+    /// Of 16 bits the high byte is kept, as PIL does; of animations the first frame is read, of several images the main
     /// one. Colours that the file describes by a profile of grey or CMYK or as high dynamic range come as sRGB; RGB
     /// profiles, and those that other descriptions of colours amount to, come with the pixels. Damage that leaves the
-    /// picture whole, or nearly so (the last rows of a JPEG), becomes a note; other damage is an error.
+    /// image whole, or nearly so (the last rows of a JPEG), becomes a note; other damage is an error.
     ///
     /// - Parameters:
     ///   - data: the whole file.

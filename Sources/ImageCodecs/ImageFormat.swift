@@ -68,7 +68,7 @@ extension ImageFormat {
         self = format
     }
 
-    /// Whether the first bytes of a file are those of a picture, of a format that is read or of another well-known one.
+    /// Whether the first bytes of a file are those of an image, of a format that is read or of another well-known one.
     public static func isPicture(start: some Sequence<UInt8>) -> Bool {
         let start = FileStart(start)
         return all.contains { $0.matches(start) } || start.foreignPicture != nil
@@ -138,7 +138,7 @@ struct FileStart {
         return nil
     }
 
-    /// What kind of picture it looks like, of those that are not read.
+    /// What kind of image it looks like, of those that are not read.
     var foreignPicture: String? {
         if brands.first == "crx " { return "a camera raw file (Canon CR3)" }
         if has("8BPS") { return "a Photoshop document" }

@@ -1,8 +1,8 @@
 import Foundation
 
-/// How large a picture may be; checked on the header, before memory is taken for pixels.
+/// How large an image may be; checked on the header, before memory is taken for pixels.
 public struct ImageLimits: Sendable {
-    /// Width times height of the largest picture accepted.
+    /// Width times height of the largest image accepted.
     public var maximumPixels: Int
 
     /// Limits of the caller's own; `standard` suits most.
@@ -15,7 +15,7 @@ public struct ImageLimits: Sendable {
     public static let standard = ImageLimits(
         maximumPixels: Int(min(1 << 28, ProcessInfo.processInfo.physicalMemory / 32)))
 
-    /// A picture of more pixels must have a byte for so many of them: a kilobyte may not take gigabytes of memory.
+    /// An image of more pixels must have a byte for so many of them: a kilobyte may not take gigabytes of memory.
     private static let unquestionedPixels = 1 << 24
     private static let pixelsPerByte = 4096
     /// And it may be so many times as long as wide: further out there is no photo, and nothing to see of it at a size that a
@@ -44,7 +44,7 @@ public struct ImageLimits: Sendable {
         }
     }
 
-    /// Checks what a decoder will make of a picture before anything is seen of it: its tiles with what reaches over the border,
+    /// Checks what a decoder will make of an image before anything is seen of it: its tiles with what reaches over the border,
     /// alpha, what is cut off. `codedPixels` is nil where it cannot be found out.
     func check(codedPixels: Int?, of header: ImageHeader) throws {
         guard let codedPixels else { throw ImageError.damaged(header.format, reason: "its parts cannot be found") }

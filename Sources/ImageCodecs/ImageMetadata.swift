@@ -1,4 +1,4 @@
-/// What a photo says of itself that stays true of a picture made from it: who took it, when and with what, and how large
+/// What a photo says of itself that stays true of an image made from it: who took it, when and with what, and how large
 /// it is on paper. Places (GPS) are never among it.
 public struct ImageMetadata: Equatable, Sendable {
     /// A text field of EXIF that is kept.

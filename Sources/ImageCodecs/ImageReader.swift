@@ -1,29 +1,29 @@
 import Foundation
 
-/// A picture file of which the header has been read.
+/// An image file of which the header has been read.
 protocol ImageReader {
     /// What is known without decoding pixels.
     var header: ImageHeader { get }
 
     /// Decodes the pixels.
     ///
-    /// Throws `ImageError`. What could be repaired is a note in the picture.
+    /// Throws `ImageError`. What could be repaired is a note in the image.
     func decode() throws -> DecodedImage
 }
 
-/// What a picture file's header says.
+/// What an image file's header says.
 public struct ImageHeader: Equatable, Sendable {
     /// What the content shows the file to be.
     public let format: ImageFormat
-    /// Size in pixels as the picture is shown: the orientation is applied.
+    /// Size in pixels as the image is shown: the orientation is applied.
     public let width: Int
-    /// Rows of the picture as it is shown.
+    /// Rows of the image as it is shown.
     public let height: Int
     /// Whether there is an alpha channel or a transparent colour.
     public let hasAlpha: Bool
     /// The generation parameters embedded in the file.
     public var parameters: String?
-    /// Who took the picture, when and with what.
+    /// Who took the image, when and with what.
     public var metadata = ImageMetadata()
 
     /// - Parameters:
@@ -51,7 +51,7 @@ struct StoredPixels {
     var iccProfile: Data?
     var notes: [String] = []
 
-    /// The picture as it is shown.
+    /// The image as it is shown.
     func shown(_ orientation: Orientation, _ header: ImageHeader) -> DecodedImage {
         let shown = orientation.shownSize(width: width, height: height)
         return DecodedImage(

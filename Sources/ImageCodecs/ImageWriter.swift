@@ -1,7 +1,7 @@
 import CImageCodecs
 import Foundation
 
-/// How pictures of a format are written.
+/// How images of a format are written.
 struct ImageWriter: Sendable {
     struct Options: Sendable {
         /// 1 to 100, of a format that takes one.
@@ -36,7 +36,7 @@ extension ImageFormat {
     /// The extension that new files get.
     public var fileExtension: String { fileExtensions[0] }
 
-    /// Throws `ImageError` when pictures cannot be written in this format here, or not with such parameters.
+    /// Throws `ImageError` when images cannot be written in this format here, or not with such parameters.
     public func checkWritable(parameters: String? = nil) throws {
         guard let writer else { throw ImageError.encodingFailed(self, reason: "it is only read") }
         if let library, !library.isWritable() { throw ImageError.missingEncoder(self, package: library.package) }
@@ -45,7 +45,7 @@ extension ImageFormat {
         }
     }
 
-    /// Encodes a picture with its profile, parameters and metadata.
+    /// Encodes an image with its profile, parameters and metadata.
     ///
     /// - Parameters:
     ///   - image: the pixels and what goes with them.

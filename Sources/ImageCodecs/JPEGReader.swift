@@ -11,8 +11,8 @@ extension ImageFormat {
         matches: { $0.has([0xFF, 0xD8, 0xFF]) }, open: { try JPEGReader($0, limits: $1) })
 }
 
-/// libjpeg-turbo's decoder. Of files that hold more (a gain map, a film, a second view behind the picture) the first
-/// picture is read.
+/// libjpeg-turbo's decoder. Of files that hold more (a gain map, a film, a second view behind the image) the first
+/// image is read.
 final class JPEGReader: ImageReader {
     /// A Huffman code takes at least one bit for each block of 8x8 pixels of the largest component.
     private static let maximumPixelsPerByte = 512

@@ -1,7 +1,7 @@
 import CImageCodecs
 import Foundation
 
-/// A picture that a library reads which is opened when the program runs.
+/// An image that a library reads which is opened when the program runs.
 final class LibraryReader: ImageReader {
     let header: ImageHeader
     private let decoder: cimage_decoder
@@ -11,7 +11,7 @@ final class LibraryReader: ImageReader {
 
     /// - Parameters:
     ///   - exif: where the library does not give it: what was read otherwise.
-    ///   - turnsItself: whether the library turns the picture, so that EXIF's orientation counts no more.
+    ///   - turnsItself: whether the library turns the image, so that EXIF's orientation counts no more.
     init(
         _ format: ImageFormat, _ decoder: UnsafePointer<cimage_decoder>, _ bytes: UnsafeBufferPointer<UInt8>,
         limits: ImageLimits, exif given: EXIF? = nil, turnsItself: Bool

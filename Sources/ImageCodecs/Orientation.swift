@@ -12,7 +12,7 @@ package enum Orientation: Int, CaseIterable {
     /// Whether width and height change places.
     var swapsSides: Bool { rawValue >= 5 }
 
-    /// The shown size of a picture stored as `width` x `height`.
+    /// The shown size of an image stored as `width` x `height`.
     func shownSize(width: Int, height: Int) -> (width: Int, height: Int) {
         swapsSides ? (height, width) : (width, height)
     }

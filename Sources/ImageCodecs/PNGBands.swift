@@ -2,7 +2,7 @@ import CImageCodecs
 import Foundation
 import Synchronization
 
-/// The deflated bands of a picture, made by several threads.
+/// The deflated bands of an image, made by several threads.
 final class PNGBands {
     let bands: UnsafeMutableBufferPointer<cimage_png_band>
     /// Whether memory sufficed for all.

@@ -23,7 +23,7 @@ struct PNGChunks {
     /// A compressed text may unfold to this many bytes.
     private static let textLimit = 4 << 20
 
-    /// Throws `ImageError` when a chunk that the picture needs is cut off, and for Xcode's variant.
+    /// Throws `ImageError` when a chunk that the image needs is cut off, and for Xcode's variant.
     init(_ bytes: UnsafeBufferPointer<UInt8>) throws {
         let reader = ByteReader(bytes: bytes)
         var (hasPixels, hasEnd, isSRGB) = (false, false, false)
@@ -50,7 +50,7 @@ struct PNGChunks {
                 hasPixels = true
                 pixelBytes += length
             }
-            guard let first = type.first, first & 0x20 != 0 else { continue }  // libpng checks what a picture needs
+            guard let first = type.first, first & 0x20 != 0 else { continue }  // libpng checks what an image needs
             let summed = UnsafeBufferPointer(rebasing: bytes[start + 4..<start + 8 + length])
             guard cimage_crc32(summed.baseAddress, summed.count) == UInt32(sum) else {
                 if notes.isEmpty { notes.append("its \(Self.printable(name)) chunk is damaged and was left out") }

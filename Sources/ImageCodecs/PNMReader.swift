@@ -16,7 +16,7 @@ extension ImageFormat {
         open: { try PNMReader($0, limits: $1) })
 }
 
-/// The portable pictures of Netpbm: bitmaps, grey and colour as text (P1 to P3) or bytes (P4 to P6), and PAM (P7).
+/// The portable images of Netpbm: bitmaps, grey and colour as text (P1 to P3) or bytes (P4 to P6), and PAM (P7).
 struct PNMReader: ImageReader {
     let header: ImageHeader
     private let bytes: UnsafeBufferPointer<UInt8>

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Brings a picture of high dynamic range (ITU-R BT.2100, PQ or HLG) to sRGB.
+/// Brings an image of high dynamic range (ITU-R BT.2100, PQ or HLG) to sRGB.
 ///
 /// The brightest channel of a pixel goes through the curve of ITU-R BT.2390 (5.4.1, "EETF"), from a display of 1,000 cd/m2 to
 /// one whose white is the reference of BT.2408, 203 cd/m2; the others keep their ratio to it, so that hues stay. Then the
@@ -10,7 +10,7 @@ struct ToneMapping {
     private static let targetPeak = 203.0
 
     private let transfer: ColourDescription.Transfer
-    /// From the linear light of the picture's primaries to sRGB's, row by row.
+    /// From the linear light of the image's primaries to sRGB's, row by row.
     private let matrix: [Float]
 
     init(_ description: ColourDescription) {

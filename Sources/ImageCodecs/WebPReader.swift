@@ -13,7 +13,7 @@ extension ImageFormat {
         matches: { $0.has("RIFF") && $0.has("WEBP", at: 8) }, open: { try WebPReader($0, limits: $1) })
 }
 
-/// A WebP file: the container, which is read here, around pictures, which libwebp reads.
+/// A WebP file: the container, which is read here, around images, which libwebp reads.
 struct WebPReader: ImageReader {
     let header: ImageHeader
     private let container: WebPContainer
@@ -71,7 +71,7 @@ struct WebPReader: ImageReader {
     }
 
     /// The animation's canvas, transparent black, with the first frame on it: an ANMF chunk of 24-bit numbers (half its
-    /// place, the sides less one, the duration), flags and chunks as of a still picture.
+    /// place, the sides less one, the duration), flags and chunks as of a still image.
     private func firstFrame(_ channels: Int) throws -> [UInt8] {
         guard let content = container.chunk("ANMF"), content.count > 16 else { throw Self.damage }
         func number(_ index: Int) -> Int {
@@ -116,7 +116,7 @@ struct WebPContainer {
         return nil
     }
 
-    /// Whether a still picture's pixels are there, whole.
+    /// Whether a still image's pixels are there, whole.
     var hasPicture: Bool { chunk("VP8 ") != nil || chunk("VP8L") != nil }
 }
 

@@ -26,7 +26,7 @@ enum Cartoonize {
         }
     }
 
-    /// glibc serves buffers as large as pictures from its heaps once some were freed, one heap per thread, where they leave
+    /// glibc serves buffers as large as images from its heaps once some were freed, one heap per thread, where they leave
     /// gaps: memory creeps up over a batch. So the limit from which they go to the system and back stays where it is at
     /// first, and heaps are few; a single one where each takes 64 MB of virtual memory that is limited.
     private static func keepHeapLevel() {

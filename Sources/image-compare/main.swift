@@ -1,5 +1,5 @@
-// image-compare A B [LEAST]: prints the peak signal-to-noise ratio of two pictures in dB.
-// Ends with 1 when it is below LEAST, with 2 when the pictures cannot be compared.
+// image-compare A B [LEAST]: prints the peak signal-to-noise ratio of two images in dB.
+// Ends with 1 when it is below LEAST, with 2 when the images cannot be compared.
 
 import Foundation
 import ImageCodecs
@@ -17,7 +17,7 @@ func picture(_ path: String) -> DecodedImage {
     }
 }
 
-/// Over all three channels; infinite for equal pictures.
+/// Over all three channels; infinite for equal images.
 func signalToNoise(_ first: DecodedImage, _ second: DecodedImage) -> Double {
     var sum = 0
     for (a, b) in zip(first.rgb, second.rgb) {

@@ -89,7 +89,7 @@ enum KernelShapes {
         .groupNorm(batch: 1, size: 512, channels: 128),
     ]
 
-    /// The embedded model's UNet, one branch, 512x512: latents of half the picture's sides.
+    /// The embedded model's UNet, one branch, 512x512: latents of half the image's sides.
     static let embeddedUNet: [KernelShape] = [
         .convolution(batch: 1, size: 256, channels: 16, out: 48, stride: 1),
         .convolution(batch: 1, size: 256, channels: 48, out: 48, stride: 1),

@@ -3,7 +3,7 @@
 //
 // The first two report errors by longjmp, which must not cross Swift frames: every function here catches its own
 // and returns false, with one sentence in `message`. A reader looks at the caller's bytes and never copies them,
-// so they must outlive it. The caller checks the picture's size against its limits between reading the header,
+// so they must outlive it. The caller checks the image's size against its limits between reading the header,
 // which takes little memory whatever the file claims, and reading the pixels into buffers of its own.
 
 #ifndef CIMAGECODECS_H
@@ -64,14 +64,14 @@ uint32_t cimage_crc32(const uint8_t *bytes, size_t size);
 /// Inflates a zlib stream of at most `limit` bytes; false when it is malformed or longer.
 bool cimage_inflate(const uint8_t *bytes, size_t size, size_t limit, cimage_buffer *output);
 
-/// Some rows of a picture, filtered and deflated.
+/// Some rows of an image, filtered and deflated.
 typedef struct {
     cimage_buffer deflated;
     size_t filtered_size;
     uint32_t sum;  // Adler-32 of what was deflated
 } cimage_png_band;
 
-/// How many bands a picture is deflated in; its size alone decides.
+/// How many bands an image is deflated in; its size alone decides.
 size_t cimage_png_band_count(const cimage_picture *picture);
 
 /// Deflates a band; false when memory is out. Bands may be made at the same time, in any order.
@@ -86,7 +86,7 @@ typedef struct {
     uint32_t pixels_per_metre[2];  // 0: not known
 } cimage_png_extras;
 
-/// Puts a picture's bands together.
+/// Puts an image's bands together.
 bool cimage_png_encode(const cimage_picture *picture, const cimage_png_band *bands, const cimage_png_extras *extras,
                        cimage_buffer *output, char message[CIMAGE_MESSAGE_SIZE]);
 
@@ -101,7 +101,7 @@ typedef struct {
     uint32_t pixels_per_inch[2];  // 0: not known
 } cimage_jpeg_header;
 
-/// What libjpeg-turbo found that is wrong but leaves most of the picture.
+/// What libjpeg-turbo found that is wrong but leaves most of the image.
 typedef struct {
     uint32_t missing_rows;    // at the end
     uint32_t left_over_bytes;  // between the last pixel and the next marker
@@ -128,7 +128,7 @@ const uint8_t *cimage_jpeg_exif(const cimage_jpeg_reader *reader, size_t *size);
 /// The ICC profile put together from its segments; empty when there is none or a segment is missing.
 bool cimage_jpeg_icc_profile(cimage_jpeg_reader *reader, cimage_buffer *profile);
 
-/// Encodes a picture at a quality of 1 to 100, with an EXIF segment ("Exif\0\0" first) when `exif` is not NULL, and
+/// Encodes an image at a quality of 1 to 100, with an EXIF segment ("Exif\0\0" first) when `exif` is not NULL, and
 /// pixels to an inch unless they are 0.
 bool cimage_jpeg_encode(const cimage_picture *picture, int quality, const uint8_t *exif, uint32_t exif_size,
                         const uint16_t pixels_per_inch[2], cimage_buffer *output, char message[CIMAGE_MESSAGE_SIZE]);
@@ -147,7 +147,7 @@ bool cimage_webp_is_available(void);
 /// Reads the header of a WebP file, or of one frame's chunks.
 bool cimage_webp_read_header(const uint8_t *data, size_t size, cimage_webp_header *header);
 
-/// Reads the pixels of a still picture, of the size that the header says, as interleaved RGBA or RGB.
+/// Reads the pixels of a still image, of the size that the header says, as interleaved RGBA or RGB.
 bool cimage_webp_read_pixels(const uint8_t *data, size_t size, size_t width, size_t height, bool has_alpha,
                              uint8_t *pixels);
 
@@ -157,7 +157,7 @@ bool cimage_webp_encode(const cimage_picture *picture, int quality, bool is_loss
 
 // Formats whose library is opened when the program runs
 
-/// What a decoder says of a picture before it is decoded.
+/// What a decoder says of an image before it is decoded.
 typedef struct {
     uint32_t width, height;
     uint32_t channels;      // interleaved: RGB, RGBA, CMYK or CMYKA
@@ -172,7 +172,7 @@ typedef struct {
     uint16_t primaries, transfer;
 } cimage_colours;
 
-/// A library that reads pictures. A reader looks at the caller's bytes and never copies them.
+/// A library that reads images. A reader looks at the caller's bytes and never copies them.
 typedef struct {
     bool (*is_available)(void);
 
@@ -201,11 +201,11 @@ typedef enum { cimage_heif_hevc, cimage_heif_av1 } cimage_heif_kind;
 bool cimage_heif_can_read(cimage_heif_kind kind);
 bool cimage_heif_can_write(cimage_heif_kind kind);
 
-/// Encodes a picture as AVIF at a quality of 0 to 100, with an EXIF block.
+/// Encodes an image as AVIF at a quality of 0 to 100, with an EXIF block.
 bool cimage_avif_encode(const cimage_picture *picture, int quality, const uint8_t *exif, uint32_t exif_size,
                         cimage_buffer *output, char message[CIMAGE_MESSAGE_SIZE]);
 
-/// Encodes a picture as JPEG XL at a distance (0: lossless, 1: hardly different from the original, 25: the worst),
+/// Encodes an image as JPEG XL at a distance (0: lossless, 1: hardly different from the original, 25: the worst),
 /// with an EXIF block behind four bytes of zeros.
 bool cimage_jxl_encode(const cimage_picture *picture, float distance, const uint8_t *exif, uint32_t exif_size,
                        cimage_buffer *output, char message[CIMAGE_MESSAGE_SIZE]);

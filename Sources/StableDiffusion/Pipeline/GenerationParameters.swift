@@ -1,16 +1,16 @@
 import Foundation
 import TensorKernels
 
-/// How a picture was made, in the text form that stable-diffusion-webui writes into its pictures and that it,
+/// How an image was made, in the text form that stable-diffusion-webui writes into its images and that it,
 /// stable-diffusion.cpp and others read back:
 ///
 ///     Turn it into a pencil sketch
 ///     Negative prompt: blurry
 ///     Steps: 20, Sampler: Euler a, CFG scale: 7.5, Image CFG scale: 1.5, Seed: 42, Size: 512x512, Model: cartoonizer
 public struct GenerationParameters: Equatable, Sendable {
-    /// What was to be done with the picture.
+    /// What was to be done with the image.
     public var instruction: String
-    /// What the picture was not to become; empty if nothing was said.
+    /// What the image was not to become; empty if nothing was said.
     public var negativePrompt: String
     /// The fields of the last line, in order.
     public var fields: [Field]
@@ -29,13 +29,13 @@ public struct GenerationParameters: Equatable, Sendable {
         }
     }
 
-    /// The parameters of a picture that was made with settings and a seed.
+    /// The parameters of an image that was made with settings and a seed.
     ///
     /// - Parameters:
     ///   - settings: all but the seed.
     ///   - seed: of the noise.
-    ///   - width: of the picture worked at, in pixels.
-    ///   - height: of the picture worked at, in pixels.
+    ///   - width: of the image worked at, in pixels.
+    ///   - height: of the image worked at, in pixels.
     ///   - more: fields that come last.
     public init(_ settings: GenerationSettings, seed: UInt64, width: Int, height: Int, more: [Field] = []) {
         instruction = settings.instruction

@@ -1,4 +1,4 @@
-/// What to make of a picture.
+/// What to make of an image.
 public struct GenerationRequest: Equatable, Sendable {
     /// At the size to work at: sides are multiples of the model's `vaeScaleFactor`.
     public var image: PixelImage
@@ -19,17 +19,17 @@ public struct GenerationRequest: Equatable, Sendable {
 public enum ProgressEvent: Equatable, Sendable {
     /// A part's weights are about to be read; the name is for people.
     case loading(String)
-    /// The picture is about to be encoded.
+    /// The image is about to be encoded.
     case encoding
     /// So many evaluations of the UNet are done; 0 before the first.
     case step(Int, of: Int)
-    /// The picture is about to be decoded.
+    /// The image is about to be decoded.
     case decoding
-    /// The picture is about to be looked at by the safety checker.
+    /// The image is about to be looked at by the safety checker.
     case checking
 }
 
-/// A picture made, and what it took.
+/// An image made, and what it took.
 public struct GenerationResult: Sendable {
     /// The output image, of the input's size.
     public let image: PixelImage
@@ -51,7 +51,7 @@ public struct StageTimings: Equatable, Sendable {
     public internal(set) var steps: [Double] = []
     /// Decoding the latents.
     public internal(set) var decode = 0.0
-    /// Looking at the picture with the safety checker.
+    /// Looking at the image with the safety checker.
     public internal(set) var safety = 0.0
 }
 

@@ -1,17 +1,17 @@
 import TensorKernels
 
-/// All that decides how a picture comes out beside the photo, the model and the seed.
+/// All that decides how an image comes out beside the photo, the model and the seed.
 ///
-/// This is the one place that lists the settings of a run: its JSON is in reports and manifests, its text inside pictures,
-/// and two pictures were made alike if theirs are equal. A model's own are in `ModelDirectory.defaults`.
+/// This is the one place that lists the settings of a run: its JSON is in reports and manifests, its text inside images,
+/// and two images were made alike if theirs are equal. A model's own are in `ModelDirectory.defaults`.
 public struct GenerationSettings: Codable, Equatable, Sendable {
-    /// What to do with the picture; cut off at the tokenizer's `modelMaxLength`.
+    /// What to do with the image; cut off at the tokenizer's `modelMaxLength`.
     public var instruction = "Cartoonize the following image"
-    /// What the picture should not become; has an effect only where guidance is on.
+    /// What the image should not become; has an effect only where guidance is on.
     public var negativePrompt = ""
     /// 1 to 1000.
     public var steps = 20
-    /// What takes the latents from noise to a picture.
+    /// What takes the latents from noise to an image.
     public var sampler: SamplerKind
     /// How strongly the instruction counts, 0 to 1000: the text scale of InstructPix2Pix. 1 or less turns guidance off.
     public var guidanceScale: Float = 7.5

@@ -2,17 +2,17 @@ import Checkpoints
 import Foundation
 import TensorKernels
 
-/// Edits pictures after an instruction (Brooks et al. 2023), stage by stage as diffusers'
+/// Edits images after an instruction (Brooks et al. 2023), stage by stage as diffusers'
 /// `StableDiffusionInstructPix2PixPipeline` does.
 ///
-/// Each stage reads its part of the model and, unless parts are kept for more pictures, releases it before the next, so
+/// Each stage reads its part of the model and, unless parts are kept for more images, releases it before the next, so
 /// that never two are in memory.
 public final class InstructPix2Pix {
     /// How long a part that was read stays.
     public enum Residency: Sendable {
-        /// For its stage of one picture.
+        /// For its stage of one image.
         case stage
-        /// For all pictures to come, with the embeddings of the last texts.
+        /// For all images to come, with the embeddings of the last texts.
         case run
     }
 
@@ -24,11 +24,11 @@ public final class InstructPix2Pix {
         didSet { if residency == .stage { kept = Kept() } }
     }
     private var kept = Kept()
-    /// The memory of tensors that stays between stages and pictures, as `RunEstimate` gives it: pages that the system need
+    /// The memory of tensors that stays between stages and images, as `RunEstimate` gives it: pages that the system need
     /// not clear again.
     public var keptTensorBytes = 0
 
-    /// What stays between pictures.
+    /// What stays between images.
     private struct Kept {
         var texts: [String] = []
         var embeddings: Tensor?
@@ -46,12 +46,12 @@ public final class InstructPix2Pix {
         self.residency = residency
     }
 
-    /// Makes one picture.
+    /// Makes one image.
     ///
     /// - Parameters:
     ///   - request: the photo at its working size, and the settings.
     ///   - observer: takes every stage's values, for comparisons with other implementations.
-    ///   - preview: takes approximate pictures on the way.
+    ///   - preview: takes approximate images on the way.
     ///   - progress: called before and between stages; what it throws ends the run and comes out of here.
     /// - Throws: `GenerationError` or `SamplerError` before any weights are read if the request cannot be met,
     ///   `CheckpointError` for weights that do not fit the configuration.
@@ -74,7 +74,7 @@ public final class InstructPix2Pix {
         trim()
         let safety = try model.safetyFolder.map { try check(image, $0, &run, progress) }
         if safety != nil { trim() }
-        // A picture of weights that were overwritten meanwhile is one of no model.
+        // An image of weights that were overwritten meanwhile is one of no model.
         try model.requireUnchanged()
         return GenerationResult(image: image, safety: safety, timings: run.timings)
     }
@@ -154,7 +154,7 @@ public final class InstructPix2Pix {
         return embeddings
     }
 
-    /// The mean of the picture's latents, `[1, height, width, channels]`, not scaled: the model was trained so.
+    /// The mean of the image's latents, `[1, height, width, channels]`, not scaled: the model was trained so.
     private func encode(
         _ image: PixelImage, _ run: inout Run, _ progress: (ProgressEvent) throws -> Void
     ) throws -> Tensor {
@@ -168,7 +168,7 @@ public final class InstructPix2Pix {
         return latents
     }
 
-    /// - Returns: the latents of the picture made, in the shape of `imageLatents`.
+    /// - Returns: the latents of the image made, in the shape of `imageLatents`.
     private func denoise(
         _ request: GenerationRequest, _ sampler: any Sampler, _ text: Tensor, _ imageLatents: Tensor,
         _ run: inout Run, _ preview: Preview?, _ progress: (ProgressEvent) throws -> Void
@@ -255,7 +255,7 @@ public final class InstructPix2Pix {
     }
 }
 
-/// Beyond it the number of a picture's values could overflow.
+/// Beyond it the number of an image's values could overflow.
 private let largestSide = 1 << 24
 
 /// What `body` gives and the seconds that it takes.

@@ -60,7 +60,7 @@ public struct ModelDirectory: Sendable {
     ///   setting of the scheduler that is none.
     public var sampler: SamplerKind { get throws { try scheduler.samplerKind() } }
 
-    /// The side in pixels of the pictures that the model was trained on.
+    /// The side in pixels of the images that the model was trained on.
     public var nativeSize: Int { recommendations.nativeSize }
     /// The most pixels that the model works at unless more are asked for.
     public var maxPixels: Int { recommendations.maxPixels }
@@ -82,7 +82,7 @@ public struct ModelDirectory: Sendable {
         return settings
     }
 
-    /// The sides of pictures are multiples of this.
+    /// The sides of images are multiples of this.
     public var vaeScaleFactor: Int { vae.scaleFactor }
 
     /// - Parameters:
@@ -241,7 +241,7 @@ public struct ModelDirectory: Sendable {
         return catalog
     }
 
-    /// Whether pictures that are made are looked at by the model's safety checker.
+    /// Whether images that are made are looked at by the model's safety checker.
     public var checksSafety: Bool { safetyFolder != nil }
 
     /// The model without its safety checker, if it has one.

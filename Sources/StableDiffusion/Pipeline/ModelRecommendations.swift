@@ -5,7 +5,7 @@ import Foundation
 struct ModelRecommendations {
     /// The file names no sampler: the one in here counts for nothing.
     private(set) var settings = GenerationSettings(sampler: .ddim)
-    /// The side in pixels of the pictures that the model was trained on.
+    /// The side in pixels of the images that the model was trained on.
     private(set) var nativeSize = 512
     /// Above this, time and memory of the larger models grow past what most machines have, and no model of the family was
     /// trained for it.

@@ -1,6 +1,6 @@
 import TensorKernels
 
-/// An RGB picture of 8 bits a channel, row by row from the top.
+/// An RGB image of 8 bits per channel, row by row from the top.
 public struct PixelImage: Equatable, Sendable {
     /// Pixels in each row.
     public var width: Int
@@ -9,14 +9,14 @@ public struct PixelImage: Equatable, Sendable {
     /// `width * height * 3` values.
     public var rgb: [UInt8]
 
-    /// A picture of `3 * width * height` bytes: red, green and blue of each pixel.
+    /// An image of `3 * width * height` bytes: red, green and blue of each pixel.
     public init(width: Int, height: Int, rgb: [UInt8]) {
         self.width = width
         self.height = height
         self.rgb = rgb
     }
 
-    /// The picture as the autoencoder takes it: `[1, height, width, 3]` in -1...1.
+    /// The image as the autoencoder takes it: `[1, height, width, 3]` in -1...1.
     package func tensor(on compute: Compute) -> Tensor {
         let values = (0..<256).map { 2 * (Float($0) / 255) - 1 }
         let tensor = compute.empty([1, height, width, 3])
@@ -24,7 +24,7 @@ public struct PixelImage: Equatable, Sendable {
         return tensor
     }
 
-    /// The picture that the autoencoder gave.
+    /// The image that the autoencoder gave.
     ///
     /// - Parameter tensor: `[1, height, width, 3]` about -1...1; beyond is clamped. No value may be NaN.
     package init(_ tensor: Tensor) {

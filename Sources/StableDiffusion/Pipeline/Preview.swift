@@ -1,10 +1,10 @@
 import TensorKernels
 
-/// What a caller wants to see of a picture while it is made.
+/// What a caller wants to see of an image while it is made.
 public struct Preview {
     /// Every so many steps, from 1.
     public var interval: Int
-    /// Takes the number of steps done and the picture so far, at the latents' resolution unless the model has a tiny
+    /// Takes the number of steps done and the image so far, at the latents' resolution unless the model has a tiny
     /// autoencoder; what it throws ends the run.
     public var show: (_ stepsDone: Int, _ picture: PixelImage) throws -> Void
 
@@ -16,11 +16,11 @@ public struct Preview {
     }
 }
 
-/// Makes approximate pictures out of predictions without the model's own decoder.
+/// Makes approximate images out of predictions without the model's own decoder.
 ///
 /// A step's prediction says what the clean latents would be. They are decoded by a tiny autoencoder where the model has
 /// one beside it. Elsewhere colours are taken for a linear function of latents, which they nearly are. That function is
-/// fitted to the input picture and its own latents, so it needs no constants of a particular autoencoder.
+/// fitted to the input image and its own latents, so it needs no constants of a particular autoencoder.
 package struct PreviewMaker {
     private enum Decoding {
         /// For each of red, green and blue, 0 to 255, a weight for each latent channel and a constant.
@@ -37,7 +37,7 @@ package struct PreviewMaker {
     private let compute: Compute
     private let decoding: Decoding
 
-    /// Fits colours to a picture.
+    /// Fits colours to an image.
     ///
     /// - Parameters:
     ///   - imageLatents: `[1, height, width, channels]`, those of `image`, not scaled.
@@ -104,7 +104,7 @@ package struct PreviewMaker {
         return PixelImage(width: shape[1], height: shape[0], rgb: rgb)
     }
 
-    /// Least squares with a little damping, so that a picture of one colour has a solution, too.
+    /// Least squares with a little damping, so that an image of one colour has a solution, too.
     ///
     /// - Returns: for each colour `channels` weights and a constant.
     private static func fit(_ latents: [Float], channels: Int, to rgb: [Double]) -> [[Double]] {

@@ -22,12 +22,12 @@ public struct RunEstimate: Equatable, Sendable {
 
     /// Text encoder, image encoder, UNet, image decoder; and the safety checker where there is one.
     public let stages: [Stage]
-    /// The picture's pixels and what is made of them beside the model.
+    /// The image's pixels and what is made of them beside the model.
     private let pixels: Int
 
     /// - Parameters:
     ///   - model: whose configuration and headers are read, not its weights.
-    ///   - width: of the picture worked at, a multiple of the model's factor, as is `height`.
+    ///   - width: of the image worked at, a multiple of the model's factor, as is `height`.
     ///   - height: a multiple of the same factor.
     ///   - settings: of the run.
     ///   - threads: that the run will use.
@@ -84,7 +84,7 @@ public struct RunEstimate: Equatable, Sendable {
         pixels = width * height
     }
 
-    /// Seconds of a picture's stages.
+    /// Seconds of an image's stages.
     public struct Seconds: Equatable, Sendable {
         /// Encoding the instruction.
         public let text: Double
@@ -96,7 +96,7 @@ public struct RunEstimate: Equatable, Sendable {
         public let allSteps: Double
         /// Decoding the latents.
         public let decode: Double
-        /// Looking at the picture with the safety checker; 0 where there is none.
+        /// Looking at the image with the safety checker; 0 where there is none.
         public let safety: Double
 
         /// All stages together.
@@ -109,7 +109,7 @@ public struct RunEstimate: Equatable, Sendable {
     /// - Parameters:
     ///   - speed: what one unit of each kind of work takes here.
     ///   - keptTensorBytes: what of the tensors' memory stays between stages.
-    ///   - usedBefore: what of it pictures before this one have left.
+    ///   - usedBefore: what of it images before this one have left.
     public func seconds(_ speed: MachineSpeed, keptTensorBytes: Int, usedBefore: Int = 0) -> Seconds {
         var touched = usedBefore
         let all = stages.map { stage in
@@ -126,11 +126,11 @@ public struct RunEstimate: Equatable, Sendable {
     /// The most memory that model and tensors take at one time, the weights' mapped pages included.
     public func peakBytes(residency: InstructPix2Pix.Residency, weightPages: Compute.WeightPages) -> Int {
         let weights = weightBytes(residency, weightPages)
-        // The picture's values on their way to and from 8 bits.
+        // The image's values on their way to and from 8 bits.
         return zip(weights, stages).reduce(0) { max($0, $1.0 + $1.1.tensorBytes) } + 8 * pixels
     }
 
-    /// How much of the tensors' memory can stay between stages, and pictures of this size, without a higher peak.
+    /// How much of the tensors' memory can stay between stages, and images of this size, without a higher peak.
     public func keptTensorBytes(residency: InstructPix2Pix.Residency, weightPages: Compute.WeightPages) -> Int {
         let peak = peakBytes(residency: residency, weightPages: weightPages) - 8 * pixels
         return peak - (weightBytes(residency, weightPages).max() ?? 0)
@@ -159,7 +159,7 @@ public struct RunEstimate: Equatable, Sendable {
             // Both halves of the autoencoder lie in the same files.
             case .run: stages.reduce(-stages[3].fileBytes) { $0 + $1.copiedBytes + $1.fileBytes }
             }
-        // The picture's values on their way to and from 8 bits, and while it is written.
+        // The image's values on their way to and from 8 bits, and while it is written.
         return weights + reservedBytes + 40 * pixels
     }
 

@@ -1,4 +1,4 @@
-/// What `CLIPImageProcessor` does to a picture: its shorter side is brought to a size, its middle is taken, its values are
+/// What `CLIPImageProcessor` does to an image: its shorter side is brought to a size, its middle is taken, its values are
 /// normalised. Decoded from `preprocessor_config.json`.
 package struct CLIPImagePreparation: Equatable, Sendable {
     package let shortestEdge: Int
@@ -89,7 +89,7 @@ private struct BicubicTap {
     }
 }
 
-/// Pillow's resampling of 8-bit rows by Keys's cubic (a = -0.5), widened where the picture gets smaller, so that values come
+/// Pillow's resampling of 8-bit rows by Keys's cubic (a = -0.5), widened where the image gets smaller, so that values come
 /// out the same.
 private struct BicubicTaps {
     private let from: Int

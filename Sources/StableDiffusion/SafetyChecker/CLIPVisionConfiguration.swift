@@ -1,9 +1,9 @@
 /// The architecture of a `CLIPVisionModel`.
 package struct CLIPVisionConfiguration: Equatable, Sendable {
     package let encoder: CLIPEncoderConfiguration
-    /// The side in pixels of the square pictures that it takes.
+    /// The side in pixels of the square images that it takes.
     package let imageSize: Int
-    /// The side in pixels of the squares that a picture is cut into.
+    /// The side in pixels of the squares that an image is cut into.
     package let patchSize: Int
 
     /// Squares in a row and in a column.

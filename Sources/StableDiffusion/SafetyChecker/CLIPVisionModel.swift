@@ -1,6 +1,6 @@
 import TensorKernels
 
-/// CLIP's image encoder (Radford et al. 2021), a vision transformer (Dosovitskiy et al. 2021): a picture to one vector.
+/// CLIP's image encoder (Radford et al. 2021), a vision transformer (Dosovitskiy et al. 2021): an image to one vector.
 struct CLIPVisionModel {
     private let classEmbedding: Tensor
     private let patchEmbedding: WeightTensor

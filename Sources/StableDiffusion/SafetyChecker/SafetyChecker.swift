@@ -2,7 +2,7 @@ import Checkpoints
 import Foundation
 import TensorKernels
 
-/// `StableDiffusionSafetyChecker`: compares CLIP's vector of a picture with those of concepts that a picture must not be near.
+/// `StableDiffusionSafetyChecker`: compares CLIP's vector of an image with those of concepts that an image must not be near.
 /// Which these are, the authors have not published.
 package struct SafetyChecker {
     private let vision: CLIPVisionModel
@@ -87,10 +87,10 @@ package struct SafetyChecker {
         WeightCatalog(try WeightStore(folder: folder.appendingPathComponent(Self.folder), name: "model")).fileBytes
     }
 
-    /// Plans what a picture takes.
+    /// Plans what an image takes.
     func plan() { _ = vector([Float](repeating: 0, count: 3 * preparation.cropSize * preparation.cropSize)) }
 
-    /// CLIP's vector of a prepared picture, `[1, width]`.
+    /// CLIP's vector of a prepared image, `[1, width]`.
     private func vector(_ pixels: [Float]) -> Tensor { vision(pixels).linear(projection) }
 
     /// - Parameter image: of any size.
@@ -108,9 +108,9 @@ package struct SafetyChecker {
     }
 }
 
-/// What a model's safety checker finds in a picture: cosines less thresholds.
+/// What a model's safety checker finds in an image: cosines less thresholds.
 public struct SafetyScores: Equatable, Sendable {
-    /// For each of the 17 concepts how much nearer the picture is to it than it may be; below zero for what is far enough.
+    /// For each of the 17 concepts how much nearer the image is to it than it may be; below zero for what is far enough.
     public let concepts: [Float]
     /// The same for the three that make the checker stricter.
     public let special: [Float]
@@ -118,7 +118,7 @@ public struct SafetyScores: Equatable, Sendable {
     /// The highest score of the concepts.
     public var highest: Float { concepts.max() ?? 0 }
 
-    /// Whether the picture is too near to a concept, as diffusers decides it.
+    /// Whether the image is too near to a concept, as diffusers decides it.
     public var isFlagged: Bool { Self.isAbove(highest) }
 
     /// Whether a score, rounded to three digits, is above zero.

@@ -1,4 +1,4 @@
-/// Takes latents from noise to a picture, one model evaluation after the other.
+/// Takes latents from noise to an image, one model evaluation after the other.
 ///
 /// Latents and predictions are plain values in PyTorch's order `[1, 4, height, width]`. Calls go by step index from 0
 /// on, each once: `scaleModelInput`, the model, then `step`.

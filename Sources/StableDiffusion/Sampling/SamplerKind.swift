@@ -5,7 +5,7 @@ public struct SamplerKind: RawRepresentable, CaseIterable, Codable, Hashable, Se
     public let rawValue: String
     /// The diffusers class whose arithmetic and default settings it follows.
     public let className: String
-    /// The name that stable-diffusion-webui and others write into pictures.
+    /// The name that stable-diffusion-webui and others write into images.
     public let displayName: String
     private let make: @Sendable (SchedulerConfiguration, Int) throws -> any Sampler
 
@@ -73,7 +73,7 @@ public struct SamplerKind: RawRepresentable, CaseIterable, Codable, Hashable, Se
         return plain
     }
 
-    /// Accepts the name inside a picture, or the command line's; newer versions of stable-diffusion-webui name the
+    /// Accepts the name inside an image, or the command line's; newer versions of stable-diffusion-webui name the
     /// schedule of noise levels apart.
     public init?(displayName: String, schedule: String? = nil) {
         let names = (schedule?.lowercased() == "karras" ? [displayName + " Karras"] : []) + [displayName]

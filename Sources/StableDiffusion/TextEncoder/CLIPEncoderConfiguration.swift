@@ -1,6 +1,6 @@
 import TensorKernels
 
-/// The layers that CLIP's encoders of texts and of pictures have in common.
+/// The layers that CLIP's encoders of texts and of images have in common.
 package struct CLIPEncoderConfiguration: Equatable, Sendable {
     package let hiddenSize: Int
     package let intermediateSize: Int

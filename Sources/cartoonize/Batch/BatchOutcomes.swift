@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// Takes the outcome of each picture: standard output, manifest, and the counts that end a run.
+/// Takes the outcome of each image: standard output, manifest, and the counts that end a run.
 final class BatchOutcomes: Sendable {
     struct Counts {
         var made = 0
@@ -27,7 +27,7 @@ final class BatchOutcomes: Sendable {
 
     var counts: Counts { state.withLock { $0 } }
 
-    /// A picture is at its destination.
+    /// An image is at its destination.
     ///
     /// - Parameter line: the manifest's, begun before the photo was read.
     func made(_ report: RunReport, _ line: ManifestLine) throws {
@@ -56,12 +56,12 @@ final class BatchOutcomes: Sendable {
         throw failure
     }
 
-    /// A picture of an earlier run had no line yet.
+    /// An image of an earlier run had no line yet.
     func found(_ line: ManifestLine) throws {
         try manifest?.append(line)
     }
 
-    /// A picture could not be made. Throws what ends the run: any failure of a single photo, in a batch what would be the
+    /// An image could not be made. Throws what ends the run: any failure of a single photo, in a batch what would be the
     /// same for all.
     func failed(_ line: ManifestLine, _ error: any Error, after time: Duration) throws {
         if error is ClosedPipe { throw error }

@@ -7,7 +7,7 @@ struct DryRun {
     let quiet: Bool
     let forecast: Forecast
 
-    /// What is said of a picture that would be made.
+    /// What is said of an image that would be made.
     private struct Report: Encodable {
         var input: String
         var output: String
@@ -30,9 +30,9 @@ struct DryRun {
         }
     }
 
-    /// Prints the pictures' names, or JSON objects, and looks at each photo's header; then says what all would take.
+    /// Prints the images' names, or JSON objects, and looks at each photo's header; then says what all would take.
     ///
-    /// - Returns: the number of pictures that cannot be made.
+    /// - Returns: the number of images that cannot be made.
     func run(_ jobs: [Job], isBatch: Bool) throws -> Int {
         var (failed, seconds, peakBytes) = (0, 0.0, 0)
         for job in jobs {

@@ -4,9 +4,9 @@ import ImageCodecs
 import ModelHub
 import StableDiffusion
 
-/// What a batch asks of the maker of its pictures.
+/// What a batch asks of the maker of its images.
 extension ImageMaker {
-    /// The manifest's line of a picture that is yet to be made.
+    /// The manifest's line of an image that is yet to be made.
     func line(of job: Job, folder: String) -> ManifestLine {
         ManifestLine(
             job: job,
@@ -22,7 +22,7 @@ extension ImageMaker {
             folder: folder)
     }
 
-    /// What became of a picture that an earlier run made.
+    /// What became of an image that an earlier run made.
     enum Condition {
         case asMade
         /// Whole, but another file: somebody worked on it.
@@ -30,7 +30,7 @@ extension ImageMaker {
         case damaged
     }
 
-    /// The condition of the picture at `path`. It is read only if its size or time is not what its line says.
+    /// The condition of the image at `path`. It is read only if its size or time is not what its line says.
     func condition(of path: String, made line: ManifestLine) -> Condition {
         var status = stat()
         guard let sum = line.outputSHA256 else { return .asMade }  // of an older version

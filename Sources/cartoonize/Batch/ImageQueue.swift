@@ -3,7 +3,7 @@ import Foundation
 import ModelHub
 import StableDiffusion
 
-/// Makes the pictures of a run one after the other. While the model works on one, the next photo is read and the picture
+/// Makes the images of a run one after the other. While the model works on one, the next photo is read and the image
 /// before is encoded and written, each on a thread of its own.
 struct ImageQueue {
     let maker: ImageMaker
@@ -11,13 +11,13 @@ struct ImageQueue {
     let pipeline: InstructPix2Pix
     let plan: RunPlan
     let output: OutputOptions
-    /// Whether pictures are written that the model's safety checker flags.
+    /// Whether images are written that the model's safety checker flags.
     let writesFlagged: Bool
-    /// Called with a photo that was read, just before the model works on it: says what the picture will take; what it throws is
-    /// the picture's failure.
+    /// Called with a photo that was read, just before the model works on it: says what the image will take; what it throws is
+    /// the image's failure.
     let willMake: (Job, ImageMaker.Prepared) throws -> Forecast.Picture
 
-    /// - Parameter start: when the first picture began, its preparations included.
+    /// - Parameter start: when the first image began, its preparations included.
     func make(_ jobs: [Job], progress: inout RunProgress, start: ContinuousClock.Instant) throws {
         let readsAhead = !VirtualMemoryBudget.isLimited
         var (pictureStart, ahead) = (start, jobs.first.map(prepare))
@@ -39,7 +39,7 @@ struct ImageQueue {
                 return (photo, result)
             }
             progress.end()
-            // What ended the run before this picture, if anything, comes first.
+            // What ended the run before this image, if anything, comes first.
             try writing?.value()
             writing = nil
             switch outcome {
@@ -58,7 +58,7 @@ struct ImageQueue {
         Background { [maker] in try maker.prepare(job) }
     }
 
-    /// The photo after that of job `index`; several pictures of one photo share it.
+    /// The photo after that of job `index`; several images of one photo share it.
     private func following(
         _ index: Int, in jobs: [Job], _ current: Background<ImageMaker.Prepared>
     ) -> Background<ImageMaker.Prepared>? {
@@ -80,7 +80,7 @@ struct ImageQueue {
                 try job.destination.write(bytes, replacing: replacing)
                 if plan.isBatch { line.recordOutput(at: job.destination.name, sha256: Digest.sha256(of: bytes)) }
             } catch {
-                // Another process may have made the same picture meanwhile.
+                // Another process may have made the same image meanwhile.
                 let isThere = plan.isBatch && !replacing && maker.isResult(of: job, at: job.destination.name)
                 guard isThere else { return try outcomes.failed(line, error, after: start.duration(to: .now)) }
             }
@@ -97,7 +97,7 @@ struct ImageQueue {
         }
     }
 
-    /// Reports a picture that the safety checker flags, or throws, so that it is not written; then its previews go, too.
+    /// Reports an image that the safety checker flags, or throws, so that it is not written; then its previews go, too.
     private func handleFlagged(_ job: Job) throws {
         let flagged = "\(job.photo.name): the model's safety checker finds the image not safe for work"
         guard !writesFlagged else { return Console.line("note: " + flagged) }
@@ -123,7 +123,7 @@ struct ImageQueue {
 }
 
 extension Job {
-    /// Where the approximate picture after so many steps goes.
+    /// Where the approximate image after so many steps goes.
     func previewDestination(step: Int) -> Destination {
         .file("\(FilePath(destination.name).withoutExtension).step-\(step).png")
     }

@@ -75,7 +75,7 @@ final class Manifest: Sendable {
         }
     }
 
-    /// The lines of all shards in a folder by their pictures' names; of several for one picture, one of success, or else
+    /// The lines of all shards in a folder by their images' names; of several for one image, one of success, or else
     /// the last. What is no line of a manifest is passed over.
     static func lines(in folder: String) -> [FilePath: ManifestLine] {
         let names = namesInFolder(folder) ?? []
@@ -99,11 +99,11 @@ final class Manifest: Sendable {
 
     /// Brings the file into its final form: one line for each image, this run's in the run's order after all others.
     ///
-    /// - Parameter order: the names of this run's pictures as lines have them.
+    /// - Parameter order: the names of this run's images as lines have them.
     func finish(order: [FilePath]) throws {
         let bytes = try contents()
         let lines = Self.readLines(bytes).map { (key: $0.line.key, bytes: $0.bytes) }
-        // A picture's last line counts.
+        // An image's last line counts.
         var latest = Dictionary(lines.indices.map { (lines[$0].key, $0) }) { $1 }
         let ordered = Set(order)
         var text: [UInt8] = []
@@ -128,7 +128,7 @@ final class Manifest: Sendable {
         }
     }
 
-    /// More than pictures of any batch need.
+    /// More than images of any batch need.
     private static let byteLimit = 2 << 30
 
     /// What the file holds now.

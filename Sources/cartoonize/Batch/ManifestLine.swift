@@ -2,7 +2,7 @@ import Files
 import Foundation
 import StableDiffusion
 
-/// What is recorded of one picture of a batch: a line of JSON.
+/// What is recorded of one image of a batch: a line of JSON.
 struct ManifestLine: Encodable, Equatable, Sendable {
     /// The photo's path as the run saw it.
     var input: String
@@ -13,13 +13,13 @@ struct ManifestLine: Encodable, Equatable, Sendable {
     /// The photo's size in bytes and last change, by which a changed photo is noticed; nil when it could not be read.
     var inputBytes: Int?
     var inputModified: Double?
-    /// The picture's size in bytes, last change and SHA-256, by which a damaged one is noticed.
+    /// The image's size in bytes, last change and SHA-256, by which a damaged one is noticed.
     var outputBytes: Int?
     var outputModified: Double?
     var outputSHA256: String?
-    /// Seconds that the picture took, or that it took to fail.
+    /// Seconds that the image took, or that it took to fail.
     var seconds: Double
-    /// What went wrong; nil for a picture that was made.
+    /// What went wrong; nil for an image that was made.
     var error: String?
     var exitCode: Int32?
 
@@ -43,7 +43,7 @@ struct ManifestLine: Encodable, Equatable, Sendable {
 }
 
 extension ManifestLine {
-    /// The line of a picture that is yet to be made.
+    /// The line of an image that is yet to be made.
     init(job: Job, settings: ImageSettings, folder: String) {
         self.init(
             input: job.photo.name, output: Self.relativeName(job.destination.name, to: folder), seed: job.seed,
@@ -62,10 +62,10 @@ extension ManifestLine {
     }
 }
 
-/// All that decides how a picture comes out, other than photo and seed.
+/// All that decides how an image comes out, other than photo and seed.
 typealias ImageSettings = Joined<GenerationSettings, PictureContext>
 
-/// What decides how a picture comes out beside the settings of its generation: the model and the options of the file.
+/// What decides how an image comes out beside the settings of its generation: the model and the options of the file.
 struct PictureContext: Codable, Equatable, Sendable {
     var model: String
     /// Which model of that name; see `Settings.modelHash`.

@@ -4,19 +4,19 @@ import Foundation
 /// What of a plan is left to do, after what manifest and folder say was done.
 struct RemainingJobs {
     private(set) var jobs: [Job] = []
-    /// Pictures that an earlier run made with the same settings.
+    /// Images that an earlier run made with the same settings.
     private(set) var done = 0
-    /// Whole pictures without a line: an earlier run was killed between writing the two.
+    /// Whole images without a line: an earlier run was killed between writing the two.
     private(set) var unrecorded: [ManifestLine] = []
-    /// Pictures of an earlier run that somebody changed since and that are left as they are.
+    /// Images of an earlier run that somebody changed since and that are left as they are.
     private(set) var changed: [String] = []
-    /// Pictures that are there and were asked to be left alone.
+    /// Images that are there and were asked to be left alone.
     private(set) var skipped = 0
 
     /// - Parameters:
     ///   - jobs: of this process's share.
     ///   - lines: the manifest's, by output; empty for a single photo.
-    /// - Throws: `CommandFailure` when pictures that this run did not make are in the way.
+    /// - Throws: `CommandFailure` when images that this run did not make are in the way.
     init(
         _ jobs: [Job], plan: RunPlan, lines: [FilePath: ManifestLine], maker: ImageMaker, force: Bool,
         skipExisting: Bool
@@ -55,7 +55,7 @@ struct RemainingJobs {
         )
     }
 
-    /// Adds a picture that an earlier run made with the same settings.
+    /// Adds an image that an earlier run made with the same settings.
     private mutating func add(
         _ job: Job, at path: String, _ condition: ImageMaker.Condition, force: Bool, skipExisting: Bool
     ) {

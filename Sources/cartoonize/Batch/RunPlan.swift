@@ -2,12 +2,12 @@ import Files
 import Foundation
 import ImageCodecs
 
-/// All pictures of a run, one photo's or a batch's, with their names decided and checked before anything is made.
+/// All images of a run, one photo's or a batch's, with their names decided and checked before anything is made.
 struct RunPlan {
     let jobs: [Job]
     /// Whether failures are counted rather than final, and a manifest is kept.
     let isBatch: Bool
-    /// What the manifest's names of pictures start from, and where the gallery is.
+    /// What the manifest's names of images start from, and where the gallery is.
     let folder: String
     /// Where a batch's manifest and seed are.
     let manifestFolder: String
@@ -40,7 +40,7 @@ struct RunPlan {
         jobs = try Self.distinctJobs(search.photos, naming)
     }
 
-    /// The jobs of all photos. Of two photos whose pictures would have one name, such as `a.jpg` and `a.cr2`, the second's
+    /// The jobs of all photos. Of two photos whose images would have one name, such as `a.jpg` and `a.cr2`, the second's
     /// keeps its extension in the name.
     ///
     /// Throws when that does not tell them apart.

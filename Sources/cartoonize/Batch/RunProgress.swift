@@ -2,11 +2,11 @@ import Files
 import StableDiffusion
 
 /// Shows how far a run is. A single photo's steps are shown; a batch's on a terminal, too, with the time that all
-/// will take, and elsewhere one line per tenth of its pictures.
+/// will take, and elsewhere one line per tenth of its images.
 struct RunProgress {
     private let style: ProgressDisplay.Style
     private var display: ProgressDisplay
-    /// nil for a single picture.
+    /// nil for a single image.
     private var total: Int?
     private var isBatch = false
     private var ended = 0
@@ -20,7 +20,7 @@ struct RunProgress {
         display.phase("checking")
     }
 
-    /// The pictures begin now.
+    /// The images begin now.
     mutating func start(pictures: Int, isBatch: Bool) {
         total = pictures > 1 ? pictures : nil
         self.isBatch = isBatch
@@ -41,7 +41,7 @@ struct RunProgress {
         display = ProgressDisplay(style: pictureStyle, label: "\(ended + 1)/\(total) \(name)", suffix: suffix)
     }
 
-    /// The picture that was begun is expected to take this.
+    /// The image that was begun is expected to take this.
     mutating func expect(_ picture: Forecast.Picture) {
         guard let stages = picture.stages, stages.step > 0 else { return }
         display.stepsAfter = (stages.decode + stages.safety) / stages.step
@@ -49,7 +49,7 @@ struct RunProgress {
 
     mutating func show(_ event: ProgressEvent) { display.show(event) }
 
-    /// The picture that was begun is made or has failed.
+    /// The image that was begun is made or has failed.
     mutating func end() {
         ended += 1
         guard isBatch, let total, case .lines = style, tenths.isNew(ended, of: total) else { return }

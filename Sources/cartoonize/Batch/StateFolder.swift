@@ -1,10 +1,10 @@
 import Files
 import Foundation
 
-/// Where the manifest and the seed of a batch are whose pictures lie beside their photos: not among these, but in the
-/// user's state folder (`$XDG_STATE_HOME`), in a folder for each place that pictures were made in.
+/// Where the manifest and the seed of a batch are whose images lie beside their photos: not among these, but in the
+/// user's state folder (`$XDG_STATE_HOME`), in a folder for each place that images were made in.
 enum StateFolder {
-    /// The folder for pictures in `place`; nil where the environment names no folder of the user's.
+    /// The folder for images in `place`; nil where the environment names no folder of the user's.
     static func ofThisUser(for place: String) -> String? {
         root(ProcessInfo.processInfo.environment).map { FilePath($0).appending(name(of: place)) }
     }

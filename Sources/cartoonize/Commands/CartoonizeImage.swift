@@ -5,7 +5,7 @@ import ImageCodecs
 import StableDiffusion
 import TensorKernels
 
-/// The command that needs no name: photos in, pictures out.
+/// The command that needs no name: photos in, images out.
 struct CartoonizeImage: ParsableCommand {
     /// What is shown to somebody who typed the program's name alone.
     static let introduction = """

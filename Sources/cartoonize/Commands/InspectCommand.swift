@@ -38,7 +38,7 @@ struct InspectCommand: ParsableCommand {
         }
     }
 
-    /// The model that is meant, nil for a picture.
+    /// The model that is meant, nil for an image.
     private func model() throws -> InspectedModel? {
         if ModelSearch.weightExtensions.contains(FilePath(subject).fileExtension) {
             return try InspectedModel(file: subject)

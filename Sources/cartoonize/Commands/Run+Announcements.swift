@@ -23,14 +23,14 @@ extension Run {
         noteOptionsWithoutEffect()
     }
 
-    /// Names what was found of pictures of earlier runs.
+    /// Names what was found of images of earlier runs.
     private func note(_ pictures: [String], _ one: String, _ several: String) {
         guard let first = pictures.first else { return }
         let others = pictures.count == 1 ? "is \(one)" : "and \(pictures.count - 1) more are \(several)"
         Console.line("note: \(first) \(others)")
     }
 
-    /// Announces a picture: the only photo's first, and with `--verbose` each.
+    /// Announces an image: the only photo's first, and with `--verbose` each.
     func announce(_ job: Job, _ photo: ImageMaker.Prepared, _ plan: RunPlan, _ forecast: Forecast.Picture) {
         let isFirst = job.seed == plan.jobs.first?.seed
         guard !output.quiet, plan.isBatch ? output.verbose : isFirst else { return }

@@ -3,7 +3,7 @@ import Foundation
 
 /// What a run still may do once its arguments are settled.
 extension Run {
-    /// Before any picture or model is read: writing only where pictures may go, as far as is known yet.
+    /// Before any image or model is read: writing only where images may go, as far as is known yet.
     static func confine(_ options: CartoonizeImage, _ search: PhotoSearch) throws {
         guard !options.sandbox.noSandbox else { return }
         var places: [String]
@@ -20,7 +20,7 @@ extension Run {
         _ = try Sandbox(reading: nil, writing: options.batch.dryRun ? [] : places, allowsNetwork: network).enter()
     }
 
-    /// Before the first picture is decoded: reading only photos, model and libraries, writing only the pictures' folders.
+    /// Before the first image is decoded: reading only photos, model and libraries, writing only the images' folders.
     func confine(to plan: RunPlan) throws {
         guard !options.sandbox.noSandbox else {
             if output.verbose { Console.line("sandbox: off") }

@@ -2,7 +2,7 @@ import Files
 import Foundation
 
 extension Run {
-    /// Makes pictures of a folder's photos as they appear, until a signal ends the program or the folder is gone.
+    /// Makes images of a folder's photos as they appear, until a signal ends the program or the folder is gone.
     mutating func watch() throws {
         defer { progress.finish() }
         let folder = options.photo[0]
@@ -57,12 +57,12 @@ extension Run {
         _ queue: ImageQueue
     ) throws {
         let naming = OutputNaming(output: output.output, format: output.format, seeds: seeds)
-        /// The path up to the first dot of the file's name, with which all names that its picture may get begin.
+        /// The path up to the first dot of the file's name, with which all names that its image may get begin.
         func root(_ photo: Photo) -> FilePath {
             let path = FilePath(photo.path)
             return FilePath(FilePath(path.folder).appending(String(path.name.prefix { $0 != "." })))
         }
-        // Of the others, only those whose pictures might want the same name matter.
+        // Of the others, only those whose images might want the same name matter.
         let wanted = root(photo)
         let namesakes = photos.filter { root($0) == wanted }
         let plan = try RunPlan(

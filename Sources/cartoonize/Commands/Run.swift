@@ -83,7 +83,7 @@ struct Run {
         announce(plan, share: share.count, remaining, seeds: seeds)
         if batch.dryRun { return try dryRun(remaining.jobs, plan) }
 
-        // Also of pictures that are done: a kill may come between a picture's name and the end of its temporary one.
+        // Also of images that are done: a kill may come between an image's name and the end of its temporary one.
         removeLeftovers(of: share, plan, manifest)
         let outcomes = BatchOutcomes(
             plan: plan, manifest: manifest, maker: maker, json: output.json, failFast: batch.failFast)
@@ -143,7 +143,7 @@ struct Run {
         try queue.make(jobs, progress: &progress, start: start)
     }
 
-    /// Opens the model for pictures to come.
+    /// Opens the model for images to come.
     func makeQueue(_ plan: RunPlan, _ outcomes: BatchOutcomes, pictures: Int) throws -> ImageQueue {
         let compute = try makeCompute()
         if generation.memory == .low { compute.weightPages = .released }

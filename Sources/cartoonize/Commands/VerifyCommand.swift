@@ -103,7 +103,8 @@ struct VerifyCommand: ParsableCommand {
         for (path, expected) in known.sorted(by: { $0.key < $1.key }) {
             let checksum = try FileChecksums.checksum(of: found.location.appendingPathComponent(path))
             guard checksum == expected else {
-                throw CommandFailure(.model, "\(path) was changed or damaged: its SHA-256 is \(checksum), not \(expected)")
+                throw CommandFailure(
+                    .model, "\(path) was changed or damaged: its SHA-256 is \(checksum), not \(expected)")
             }
         }
         announce(

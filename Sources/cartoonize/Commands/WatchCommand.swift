@@ -1,7 +1,7 @@
 import ArgumentParser
 import Files
 
-/// Makes pictures of a folder's photos as they appear.
+/// Makes images of a folder's photos as they appear.
 struct WatchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch",

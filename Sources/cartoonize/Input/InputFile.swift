@@ -4,7 +4,7 @@ import ImageCodecs
 
 /// The bytes of an input, and which file they came from.
 struct InputFile {
-    /// The largest encoded picture that is read.
+    /// The largest encoded image that is read.
     private static let byteLimit = 1 << 30
 
     /// The path as given, `-` for standard input; of an address what may be shown of it.
@@ -80,7 +80,7 @@ struct InputFile {
         errno == ENOENT && path.utf8.contains { "*?]".utf8.contains($0) } ? "no file matches the pattern" : nil
     }
 
-    /// Throws when the only photo of a run is not there or is no picture by its first bytes: an output's fault is not
+    /// Throws when the only photo of a run is not there or is no image by its first bytes: an output's fault is not
     /// reported before.
     static func checkStart(of path: String) throws {
         guard path != "-", WebPhoto(path) == nil, FileKind(path) != .other else { return }
@@ -105,7 +105,7 @@ struct InputFile {
 }
 
 extension InputFile {
-    /// What the picture's header says; pixels are not decoded.
+    /// What the image's header says; pixels are not decoded.
     func header() throws -> ImageHeader {
         do {
             return try ImageFile.header(of: data)

@@ -2,7 +2,7 @@ import Foundation
 import ImageCodecs
 import StableDiffusion
 
-/// A decoded input picture, and how a result becomes a picture like it.
+/// A decoded input image, and how a result becomes an image like it.
 struct InputPhoto: Sendable {
     private let image: DecodedImage
 
@@ -47,7 +47,7 @@ struct InputPhoto: Sendable {
 
     private init(image: DecodedImage) { self.image = image }
 
-    /// The picture's own colours in sRGB, without regard to alpha, at the size to work at.
+    /// The image's own colours in sRGB, without regard to alpha, at the size to work at.
     func pixels(size: PixelSize) -> PixelImage {
         let rgb = resized(image.rgb, from: self.size, to: size, channels: 3)
         return PixelImage(width: size.width, height: size.height, rgb: profile?.toSRGB(rgb) ?? rgb)
@@ -56,7 +56,7 @@ struct InputPhoto: Sendable {
     /// The colours of pixels that are not sRGB.
     private var profile: ColourProfile? { image.iccProfile.flatMap(ColourProfile.init(icc:)) }
 
-    /// `result` as a picture of the given size with this picture's colour profile and, its metadata and,
+    /// `result` as an image of the given size with this image's colour profile and, its metadata and,
     /// where the format has one, its alpha channel; where it has none, transparent parts show white.
     func finished(_ result: PixelImage, size: PixelSize, format: ImageFormat, parameters: String?) -> DecodedImage {
         let profile = profile
@@ -68,7 +68,7 @@ struct InputPhoto: Sendable {
         return finished(rgb: rgb, iccProfile: iccProfile, size: size, format: format, parameters: parameters)
     }
 
-    /// The picture itself, resized like a result.
+    /// The image itself, resized like a result.
     func resized(to size: PixelSize, format: ImageFormat) -> DecodedImage {
         finished(
             rgb: resized(image.rgb, from: self.size, to: size, channels: 3), iccProfile: image.iccProfile, size: size,
@@ -95,7 +95,7 @@ struct InputPhoto: Sendable {
             parameters: parameters, metadata: image.metadata)
     }
 
-    /// A result at the size to write: guided by this picture where that was much larger than the size worked at.
+    /// A result at the size to write: guided by this image where that was much larger than the size worked at.
     private func enlarged(_ result: PixelImage, to size: PixelSize, _ profile: ColourProfile?) -> [UInt8] {
         let resultSize = PixelSize(width: result.width, height: result.height)
         guard size == self.size, resultSize.isMuchSmaller(than: size) else {

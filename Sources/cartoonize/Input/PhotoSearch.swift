@@ -5,10 +5,10 @@ import ImageCodecs
 /// Finds the photos that arguments mean: files, folders, patterns and addresses, in their order, each file once.
 struct PhotoSearch {
     private(set) var photos: [Photo] = []
-    /// Whether a folder, a pattern or more than one file was named, or a folder for the pictures: the rules of a batch
+    /// Whether a folder, a pattern or more than one file was named, or a folder for the images: the rules of a batch
     /// hold, whatever the number of photos.
     private(set) var isBatch: Bool
-    /// The files in folders that are no pictures we read.
+    /// The files in folders that are no images we read.
     private(set) var otherFiles = 0
 
     private let recursive: Bool
@@ -79,7 +79,7 @@ struct PhotoSearch {
         if photos.count > 1 { isBatch = true }
     }
 
-    /// Adds a folder's pictures in the order of their names' bytes, which no language setting changes. Links to folders
+    /// Adds a folder's images in the order of their names' bytes, which no language setting changes. Links to folders
     /// are not followed, so that there are no circles.
     private mutating func addFolder(_ root: String) {
         var found: [Photo] = []
@@ -94,7 +94,7 @@ struct PhotoSearch {
             for name in names where name.utf8.first != UInt8(ascii: ".") {
                 let path = FilePath(folder).appending(name)
                 if FileKind(path, followingLinks: false) == .folder {
-                    // Not the small pictures of a gallery.
+                    // Not the small images of a gallery.
                     if recursive, name != "cartoonize.files" {
                         folders.append(FilePath(subfolder).appending(name))
                     }
@@ -111,7 +111,7 @@ struct PhotoSearch {
         found.forEach { addPhoto($0) }
     }
 
-    /// Whether this program wrote a file beside its inputs: it is no input of the next run. Of pictures, the name alone
+    /// Whether this program wrote a file beside its inputs: it is no input of the next run. Of images, the name alone
     /// does not show.
     private static func isOurs(_ name: String, at path: String) -> Bool {
         // Regular expressions would be slow for a million names.
@@ -122,7 +122,7 @@ struct PhotoSearch {
         return name.wholeMatch(of: /cartoonize\.(seed|html|jsonl|\d+-of-\d+\.jsonl)/) != nil
     }
 
-    /// Whether a picture's embedded settings name this program. No decoder has to be trusted with the file for that: the
+    /// Whether an image's embedded settings name this program. No decoder has to be trusted with the file for that: the
     /// words stand in it as they are, in UTF-8 or, in EXIF, in UTF-16; in most formats close to its start.
     private static func isSigned(_ path: String) -> Bool {
         do { return try isSigned(RegularFile(path)) } catch { return false }
@@ -139,7 +139,7 @@ struct PhotoSearch {
         return false
     }
 
-    /// Whether a file in a folder is taken: by its name, or else by its first bytes. Pictures of a kind that is not read
+    /// Whether a file in a folder is taken: by its name, or else by its first bytes. Images of a kind that is not read
     /// are taken as well: that each of them failed is reported, with its kind.
     static func looksLikePhoto(_ path: String) -> Bool {
         let nameSaysSo = ImageFormat(fileExtension: FilePath(path).fileExtension) != nil
@@ -199,7 +199,7 @@ extension PhotoSearch {
     /// Finds the photos that arguments and the list of `--files-from` name.
     ///
     /// - Parameters:
-    ///   - intoFolder: whether their pictures go into a folder that was named.
+    ///   - intoFolder: whether their images go into a folder that was named.
     ///   - mayBeEmpty: whether there may be none.
     init(
         _ arguments: [String], options: BatchOptions, intoFolder: Bool = true, mayBeEmpty: Bool = false

@@ -43,7 +43,7 @@ struct WebPhoto {
 
     /// The whole file, and when the server says that it was changed (in seconds since 1970; 0 if it does not).
     ///
-    /// What is no picture by its first bytes is not downloaded further.
+    /// What is no image by its first bytes is not downloaded further.
     func download() throws -> (data: Data, modified: Double) {
         let client = HTTPClient(userAgent: "cartoonize/\(cartoonizeVersion)")
         var (modified, isChecked, kind) = (0.0, false, "")

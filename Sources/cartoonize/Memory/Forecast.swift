@@ -2,14 +2,14 @@ import Foundation
 import StableDiffusion
 import TensorKernels
 
-/// Predicts what pictures will take, in seconds and memory, and refuses those that do not fit. What was worked out for a
+/// Predicts what images will take, in seconds and memory, and refuses those that do not fit. What was worked out for a
 /// size is remembered.
 final class Forecast {
-    /// What one picture takes.
+    /// What one image takes.
     struct Picture: Equatable, Sendable {
         /// nil if speed was not asked for.
         var stages: RunEstimate.Seconds?
-        /// With reading the photo and writing the picture, the first one's also with starting the program.
+        /// With reading the photo and writing the image, the first one's also with starting the program.
         var seconds: Double? { stages.map { $0.total + overhead } }
         fileprivate var overhead = 0.0
         /// Floating-point operations of its matrix products and attention.
@@ -46,20 +46,20 @@ final class Forecast {
     private let model: ModelDirectory
     private let settings: Settings
     private let use: MemoryUse
-    /// Whether the model's parts are to stay in memory for all pictures.
+    /// Whether the model's parts are to stay in memory for all images.
     private let keepsParts: Bool
     private let limits: MemoryLimits
     private let compute: Compute
     private let timing: Timing
-    /// Measured for the first picture.
+    /// Measured for the first image.
     private var speed: MachineSpeed?
     private var known: [PixelSize: RunEstimate] = [:]
-    /// Whether no picture was predicted yet.
+    /// Whether no image was predicted yet.
     private var isFirst = true
 
     /// - Parameters:
-    ///   - compute: where the pictures will be made.
-    ///   - pictures: how many the run makes.
+    ///   - compute: where the images will be made.
+    ///   - images: how many the run makes.
     ///   - timing: how seconds are predicted.
     ///   - available: what this process may still take; nil without a limit.
     init(
@@ -74,7 +74,7 @@ final class Forecast {
     }
 
     /// - Parameter photo: what is in memory beside the model.
-    /// - Throws: a `CommandFailure` with the option that would make it fit, for a picture that does not.
+    /// - Throws: a `CommandFailure` with the option that would make it fit, for an image that does not.
     func picture(_ photo: PictureMemory) throws -> Picture {
         let estimate = try estimate(photo.working)
         let overhead = secondsBeside(photo)
@@ -96,7 +96,7 @@ final class Forecast {
             residency: need.residency, keptTensorBytes: kept, reservedBytes: estimate.reservedBytes)
     }
 
-    /// What a picture takes beside the model, on one thread and little beside the model's time, so that it is not measured
+    /// What an image takes beside the model, on one thread and little beside the model's time, so that it is not measured
     /// each time: starting the program and finding the model, and so many seconds per pixel.
     private func secondsBeside(_ photo: PictureMemory) -> Double {
         let (starting, reading, drawing, writing, enlarging) = (0.035, 8e-9, 2e-8, 2e-8, 4e-8)

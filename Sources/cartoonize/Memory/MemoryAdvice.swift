@@ -1,16 +1,16 @@
 import StableDiffusion
 
-/// What to change so that a picture fits that does not.
+/// What to change so that an image fits that does not.
 struct MemoryAdvice {
     let limits: MemoryLimits
     let model: ModelDirectory
     let modelName: String
-    /// Whether the run would keep the model's parts for all its pictures.
+    /// Whether the run would keep the model's parts for all its images.
     let keepsParts: Bool
-    /// What a picture of another size takes.
+    /// What an image of another size takes.
     let estimate: (PixelSize) throws -> RunEstimate
 
-    /// - Parameter need: the most modest way of making the picture that the settings allow, which does not fit.
+    /// - Parameter need: the most modest way of making the image that the settings allow, which does not fit.
     func refusal(_ need: MemoryNeed) -> CommandFailure {
         let (needed, available) = limits.shortage(need)
         return CommandFailure(

@@ -2,11 +2,11 @@ import Files
 import StableDiffusion
 import TensorKernels
 
-/// What this process may have of memory for the pictures of a run.
+/// What this process may have of memory for the images of a run.
 struct MemoryLimits {
     /// What this process has and what it may still take, together; nil without a limit.
     private let available: Int?
-    /// The virtual memory that is left for weights, tensors and pictures; nil without a limit.
+    /// The virtual memory that is left for weights, tensors and images; nil without a limit.
     private let virtualMemory: Int?
     private let tensorCapacity: Int
     /// Of this process before the model.
@@ -17,7 +17,7 @@ struct MemoryLimits {
     private static let libraryBytes = 8 << 20
 
     /// - Parameters:
-    ///   - compute: where the pictures will be made.
+    ///   - compute: where the images will be made.
     ///   - available: what this process may still take; nil without a limit.
     init(compute: Compute, threads: Int, isBatch: Bool, available: Int?) {
         self.isBatch = isBatch
@@ -32,7 +32,7 @@ struct MemoryLimits {
 
     /// The process's resident memory at its highest.
     func peakBytes(_ need: MemoryNeed) -> Int {
-        // In a batch, while the model works, the picture before is being written and the next photo read.
+        // In a batch, while the model works, the image before is being written and the next photo read.
         ownBytes + need.photo.peak + (isBatch ? need.photo.held + need.photo.reading : 0) + need.modelBytes
     }
 
@@ -45,7 +45,7 @@ struct MemoryLimits {
     /// Whether more virtual memory could help.
     var virtualMemoryIsLimited: Bool { virtualMemory != nil }
 
-    /// What is needed and what there is, for a picture that does not fit.
+    /// What is needed and what there is, for an image that does not fit.
     func shortage(_ need: MemoryNeed) -> (needed: String, available: String) {
         if let virtualMemory, !fitsVirtualMemory(need) {
             return ("\(byteCountText(need.virtualBytes)) of virtual memory", byteCountText(max(virtualMemory, 0)))

@@ -1,7 +1,7 @@
 import StableDiffusion
 import TensorKernels
 
-/// One way of making a picture, and the memory that it takes.
+/// One way of making an image, and the memory that it takes.
 struct MemoryNeed {
     let estimate: RunEstimate
     let photo: PictureMemory
@@ -16,6 +16,6 @@ struct MemoryNeed {
     /// The memory of tensors that stays between stages.
     var keptTensorBytes: Int { estimate.keptTensorBytes(residency: residency, weightPages: weightPages) }
 
-    /// The virtual memory of weights, tensors and picture.
+    /// The virtual memory of weights, tensors and image.
     var virtualBytes: Int { estimate.virtualBytes(residency: residency) + VirtualMemoryBudget.bytes(of: photo.photo) }
 }

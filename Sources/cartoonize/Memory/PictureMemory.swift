@@ -7,7 +7,7 @@ struct PictureMemory {
     let hasAlpha: Bool
     /// Whether its colours have to be converted to sRGB and back.
     let hasProfile: Bool
-    /// Whether photo and picture go side by side into the file.
+    /// Whether photo and image go side by side into the file.
     let isCompared: Bool
 
     /// While the model works on it.
@@ -16,7 +16,7 @@ struct PictureMemory {
     /// At its highest, which is on the way to the file.
     var peak: Int { held + max(enlarging, encoding) }
 
-    /// Of a picture that waits for the model or is on its way to it: the encoded file is there, too.
+    /// Of an image that waits for the model or is on its way to it: the encoded file is there, too.
     var reading: Int { Self.reading(photo, hasAlpha: hasAlpha) }
 
     /// What reading a photo takes, which is known before anything else of it.
@@ -24,7 +24,7 @@ struct PictureMemory {
 
     private var samples: Int { hasAlpha ? 4 : 3 }
 
-    /// The picture at its size, the photo's colours in sRGB, and the photo as it would come back from the size worked at; a
+    /// The image at its size, the photo's colours in sRGB, and the photo as it would come back from the size worked at; a
     /// quarter of a byte per pixel for what is between the two passes of resizing; and 64 bytes per pixel of the size worked
     /// at for how the one follows the other, which covers what was measured from 20 to 256 megapixels.
     private var enlarging: Int {
@@ -32,7 +32,7 @@ struct PictureMemory {
         return output.pixels * (samples + 3 + (hasProfile ? 3 : 0)) + output.pixels / 4 + slopes
     }
 
-    /// The picture, side by side with the photo in another copy, and its file: drawings take about half of their pixels.
+    /// The image, side by side with the photo in another copy, and its file: drawings take about half of their pixels.
     private var encoding: Int {
         let written = output.pixels * samples * (isCompared ? 2 : 1)
         return output.pixels * samples + (isCompared ? written : 0) + written / 2

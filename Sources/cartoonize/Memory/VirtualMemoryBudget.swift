@@ -7,7 +7,7 @@ enum VirtualMemoryBudget {
     /// Whether there is a limit. Then one thing is done after another, so that it can be known what is there for it.
     static var isLimited: Bool { VirtualMemory.left != nil }
 
-    /// For the threads that read photos and write pictures, and for what the program itself holds.
+    /// For the threads that read photos and write images, and for what the program itself holds.
     static func ownBytes(threads: Int) -> Int { (threads + 2) * VirtualMemory.bytesPerThread + (32 << 20) }
 
     /// For decoding a photo and bringing it to another size and back.

@@ -1,7 +1,7 @@
 import Files
 import Foundation
 
-/// Where one picture goes.
+/// Where one image goes.
 enum Destination: Equatable, Sendable {
     case standardOutput
     /// A file that appears complete under its name.
@@ -35,7 +35,7 @@ enum Destination: Equatable, Sendable {
         }
     }
 
-    /// Writes a picture's encoded bytes. Folders that are missing are made; an existing file is replaced only if asked.
+    /// Writes an image's encoded bytes. Folders that are missing are made; an existing file is replaced only if asked.
     func write(_ bytes: Data, replacing: Bool) throws {
         switch self {
         case .standardOutput:
@@ -78,7 +78,7 @@ extension CommandFailure {
     /// A file that could not be written.
     init(writing path: String, _ failure: SystemError) {
         self.init(.output, "cannot write \(path): \(failure)")
-        // What is wrong with the disk is wrong for every picture to come.
+        // What is wrong with the disk is wrong for every image to come.
         stopsBatch = [ENOSPC, EDQUOT, EROFS].contains(failure.code)
     }
 }

@@ -3,22 +3,22 @@ import Foundation
 import ImageCodecs
 
 /// A page with all photos of a batch before and after: one file that needs nothing else, or for many photos with small
-/// pictures in a folder beside it, which a browser loads as they come into view.
+/// images in a folder beside it, which a browser loads as they come into view.
 struct Gallery {
     static let name = "cartoonize.html"
-    /// The folder of pictures beside the page.
+    /// The folder of images beside the page.
     static let filesName = "cartoonize.files"
     /// More photos than this make files beside the page.
     private static let mostInside = 24
-    /// The longest side of the pictures in the page.
+    /// The longest side of the images in the page.
     private static let side = 768
     private static let quality = 80
 
     let instruction: String
 
-    /// Writes the page of all jobs whose picture exists, whichever process made it.
+    /// Writes the page of all jobs whose image exists, whichever process made it.
     ///
-    /// - Returns: the number of pictures in it.
+    /// - Returns: the number of images in it.
     func write(_ jobs: [Job], to path: String) throws -> Int {
         var count = 0
         let files = jobs.count > Self.mostInside ? FilePath(FilePath(path).parent).appending(Self.filesName) : nil
@@ -54,7 +54,7 @@ struct Gallery {
         let size = after.size.workingSize(factor: 1, smallestSide: 1, limit: Self.side * Self.side)
         func small(_ picture: InputPhoto) throws -> Data {
             var copy = picture.resized(to: size, format: .jpeg)
-            // A large profile would be in every picture twice.
+            // A large profile would be in every image twice.
             if let profile = copy.iccProfile, profile.count > 4096 { copy.iccProfile = nil }
             copy.metadata = ImageMetadata()
             return try copy.jpeg(quality: Self.quality)

@@ -7,7 +7,7 @@ struct ImageMaker: Sendable {
     let model: ModelDirectory
     let settings: Settings
     let size: SizeOptions
-    /// How pictures are written, and what counts as damage.
+    /// How images are written, and what counts as damage.
     let output: OutputOptions
 
     /// A photo ready for the model.
@@ -56,7 +56,7 @@ struct ImageMaker: Sendable {
     var compare: Bool { output.compare }
     var quality: Int { output.quality ?? OutputOptions.defaultQuality }
 
-    /// Throws when pictures of a format cannot be written, or not as the options say.
+    /// Throws when images of a format cannot be written, or not as the options say.
     func check(_ format: ImageFormat) throws {
         // As long as the embedded text may get.
         let size = PixelSize(width: format.maximumSide, height: format.maximumSide)
@@ -76,12 +76,12 @@ struct ImageMaker: Sendable {
             picture, quality: quality, lossless: output.lossless, threads: settings.threads)
     }
 
-    /// The text that is embedded into a picture.
+    /// The text that is embedded into an image.
     func parameters(seed: UInt64, working: PixelSize) -> String {
         settings.parameters(seed: seed, size: working).text
     }
 
-    /// The size of the file for a picture of `size`.
+    /// The size of the file for an image of `size`.
     func written(_ size: PixelSize) -> PixelSize {
         compare ? PixelSize(width: 2 * size.width, height: size.height) : size
     }
@@ -102,7 +102,7 @@ struct ImageMaker: Sendable {
 }
 
 extension DecodedImage {
-    /// This picture and another of the same height, in one; profile and parameters are the other's.
+    /// This image and another of the same height, in one; profile and parameters are the other's.
     func beside(_ other: DecodedImage) -> DecodedImage {
         precondition(height == other.height, "heights \(height) and \(other.height)")
         func join(_ left: [UInt8], _ right: [UInt8], channels: Int) -> [UInt8] {

@@ -2,17 +2,17 @@ import Files
 import Foundation
 import ImageCodecs
 
-/// One picture to make.
+/// One image to make.
 struct Job: Sendable {
     let photo: Photo
     let seed: UInt64
     let destination: Destination
     let format: ImageFormat
-    /// Whether a damaged picture is there, which is replaced whatever the options say.
+    /// Whether a damaged image is there, which is replaced whatever the options say.
     var replacesDamaged = false
 }
 
-/// Which names the pictures of a run get.
+/// Which names the images of a run get.
 struct OutputNaming {
     /// The argument of `--output`: a path, a folder, or `-`.
     let output: String?
@@ -21,7 +21,7 @@ struct OutputNaming {
     /// One image for each seed; with more than one, each file name gets its seed.
     let seeds: [UInt64]
 
-    /// The pictures of the only photo of a run.
+    /// The images of the only photo of a run.
     func jobs(forOnly photo: Photo) throws -> [Job] {
         if output == "-" {
             try requireOnePicture(for: "-o -")
@@ -46,14 +46,14 @@ struct OutputNaming {
         return jobs(photo, stem: FilePath(output).withoutExtension, fileExtension: fileExtension, format)
     }
 
-    /// Whether the output is a folder of pictures, which may be yet to be made: for a single photo as for several.
+    /// Whether the output is a folder of images, which may be yet to be made: for a single photo as for several.
     var isFolder: Bool {
         guard let output, !output.isEmpty, output != "-" else { return false }
         if let kind = FileKind(output) { return kind == .folder }
         return FilePath(output).endsInSlash || (format == nil && FilePath(output).fileExtension.isEmpty)
     }
 
-    /// The pictures of one photo of many, in the output folder or beside it.
+    /// The images of one photo of many, in the output folder or beside it.
     ///
     /// - Parameter keepingExtension: whether the photo's extension stays in the name, to tell it from another's.
     func jobs(for photo: Photo, keepingExtension: Bool = false) throws -> [Job] {
@@ -64,7 +64,7 @@ struct OutputNaming {
             throw CommandFailure(.usage, "the photo from \(photo.path) has no name; give the output's with -o")
         }
         let format = format ?? .png
-        // A photo on the web becomes a picture in the current folder.
+        // A photo on the web becomes an image in the current folder.
         let name = WebPhoto(photo.path)?.fileName ?? photo.path
         let stem = (keepingExtension ? name : FilePath(name).withoutExtension) + ".cartoon"
         let path = output.map { FilePath($0).appending(FilePath(photo.subfolder).appending(FilePath(stem).name)) }

@@ -2,7 +2,7 @@ import Files
 import Foundation
 import StableDiffusion
 
-/// What `--json` prints for a picture beside the settings; times are in seconds.
+/// What `--json` prints for an image beside the settings; times are in seconds.
 struct RunReport: Encodable {
     var input: String
     var output: String
@@ -17,7 +17,7 @@ struct RunReport: Encodable {
 
     struct Safety: Encodable {
         var flagged: Bool
-        /// By how much the picture is nearer to the nearest concept than it may be; below zero if to none.
+        /// By how much the image is nearer to the nearest concept than it may be; below zero if to none.
         var score: Float
     }
 
@@ -30,11 +30,11 @@ struct RunReport: Encodable {
         /// The median of one denoising step.
         var step: Double
         var decode: Double
-        /// Looking at the picture with the model's safety checker; nil where none was run.
+        /// Looking at the image with the model's safety checker; nil where none was run.
         var safety: Double?
-        /// The picture: bringing it to its size, encoding, writing.
+        /// The image: bringing it to its size, encoding, writing.
         var write: Double
-        /// From the start, or the end of the picture before, to the end. In a batch, photos are read and pictures written
+        /// From the start, or the end of the image before, to the end. In a batch, photos are read and images written
         /// beside the model's work on others.
         var total: Double
     }

@@ -13,15 +13,15 @@ enum ExitStatus: Int32 {
     case usage = 2
     /// The model is missing or invalid.
     case model = 3
-    /// The input cannot be read or is no picture.
+    /// The input cannot be read or is no image.
     case input = 4
     /// The output exists or cannot be written.
     case output = 5
-    /// Some pictures of a batch could not be made.
+    /// Some images of a batch could not be made.
     case incomplete = 6
     /// What is asked for does not fit into the memory that can be had.
     case memory = 7
-    /// The model's safety checker flags the picture, which is not written.
+    /// The model's safety checker flags the image, which is not written.
     case flagged = 8
 }
 
@@ -29,7 +29,7 @@ enum ExitStatus: Int32 {
 struct CommandFailure: Error {
     let status: ExitStatus
     var message: String
-    /// Whether the pictures of a batch that are still to come would fail as well.
+    /// Whether the images of a batch that are still to come would fail as well.
     var stopsBatch = false
 
     init(_ status: ExitStatus, _ message: String) {

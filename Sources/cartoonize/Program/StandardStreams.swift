@@ -9,7 +9,7 @@ enum StandardStreams {
     /// Opens those of the descriptors 0 to 2 that the parent process closed, so that no file of the program's own becomes
     /// one of them and takes what is printed. To be called before anything else is opened.
     ///
-    /// What is printed to a closed stream goes nowhere; reading one or writing a picture to one is an error.
+    /// What is printed to a closed stream goes nowhere; reading one or writing an image to one is an error.
     static func open() {
         for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
             closedAtStart.withLock { _ = $0.insert(descriptor) }

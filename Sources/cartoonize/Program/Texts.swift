@@ -45,7 +45,7 @@ extension Unicode.Scalar {
         guard value >= 0x7F else { return value < 0x20 }
         switch properties.generalCategory {
         case .control, .lineSeparator, .paragraphSeparator: return true
-        // Joiners make letters and pictures of several.
+        // Joiners make letters and images of several.
         case .format: return value != 0x200C && value != 0x200D
         default: return false
         }
@@ -53,7 +53,7 @@ extension Unicode.Scalar {
 }
 
 extension Unicode.Scalar {
-    /// How many columns of a terminal it takes: two for the wide characters of East Asian scripts and pictures, none for
+    /// How many columns of a terminal it takes: two for the wide characters of East Asian scripts and images, none for
     /// marks on the character before (Unicode Standard Annex 11).
     fileprivate var columns: Int {
         guard value >= 0x300 else { return 1 }

@@ -1,7 +1,7 @@
 import Foundation
 import StableDiffusion
 
-/// Tells a person how far a picture is: a bar on a terminal, one plain line per tenth elsewhere.
+/// Shows how far an image is: a bar on a terminal, one plain line per tenth elsewhere.
 struct ProgressDisplay {
     enum Style {
         case none

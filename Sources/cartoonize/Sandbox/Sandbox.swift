@@ -2,7 +2,7 @@ import CSandbox
 import Files
 import Foundation
 
-/// What the program gives up before it reads what strangers made: decoders of pictures have had faults that let a file
+/// What the program gives up before it reads what strangers made: decoders of images have had faults that let a file
 /// run code of its own, and such code shall find nothing to read, write, run or send.
 ///
 /// Landlock holds for the calling thread and those that it starts, so it is entered before there are others.

@@ -2,7 +2,7 @@ import ArgumentParser
 import StableDiffusion
 import TensorKernels
 
-/// What to make of a picture and how; defaults come from the model.
+/// What to make of an image and how; defaults come from the model.
 struct GenerationOptions: ParsableArguments {
     @Option(
         name: [.short, .long],
@@ -97,7 +97,7 @@ struct GenerationOptions: ParsableArguments {
     /// A seed of 32 bits, as in other programs, so that any JSON reader keeps it exact.
     static func randomSeed() -> UInt64 { UInt64(UInt32.random(in: 0...UInt32.max)) }
 
-    /// The seeds of a photo's pictures.
+    /// The seeds of a photo's images.
     func seeds(from first: UInt64) -> [UInt64] {
         (0..<UInt64(count)).map { first + $0 }
     }

@@ -1,17 +1,17 @@
 import StableDiffusion
 
-/// What is said of a run by its options, and by the picture that `--params-from` names where the options are silent.
+/// What is said of a run by its options, and by the image that `--params-from` names where the options are silent.
 struct GivenSettings {
     let changes: [GenerationSettings.Change]
     let seed: UInt64?
     let model: String?
-    /// The LoRAs and embeddings of the picture that `--params-from` names.
+    /// The LoRAs and embeddings of the image that `--params-from` names.
     let loras: [GenerationSettings.LoRA]
     let embeddings: [String]
     /// Its VAE, if that was not the model's own.
     let vae: String?
 
-    /// - Parameter text: gives the parameters inside the picture at a path.
+    /// - Parameter text: gives the parameters inside the image at a path.
     init(_ options: GenerationOptions, reading text: (String) throws -> String?) throws {
         guard let picture = options.paramsFrom else {
             (changes, seed, model) = (options.changes, options.seed, options.model)

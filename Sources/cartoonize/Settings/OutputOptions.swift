@@ -1,7 +1,7 @@
 import ArgumentParser
 import ImageCodecs
 
-/// Where the picture goes and what is printed on the way.
+/// Where the image goes and what is printed on the way.
 struct OutputOptions: ParsableArguments {
     static let defaultQuality = 92
 
@@ -80,7 +80,7 @@ struct OutputOptions: ParsableArguments {
         }
     }
 
-    /// Throws when pictures of a format cannot be written, or not as these options say.
+    /// Throws when images of a format cannot be written, or not as these options say.
     ///
     /// - Parameter parameters: of the kind that is embedded.
     func check(_ format: ImageFormat, parameters: String) throws {

@@ -25,14 +25,14 @@ extension PixelSize: ExpressibleByArgument {
 }
 
 extension PixelSize {
-    /// The size that a model works at for a picture of this size: a picture of more than `limit` pixels is reduced,
+    /// The size that a model works at for an image of this size: an image of more than `limit` pixels is reduced,
     /// sides in proportion; then sides are rounded down to multiples of `factor`, but to no less than `smallestSide`.
     func workingSize(factor: Int, smallestSide: Int, limit: Int) -> PixelSize {
         let scale = pixels > limit ? (Double(limit) / Double(pixels)).squareRoot() : 1
         func side(_ length: Int) -> Int {
             max(smallestSide, Int(Double(length) * scale) / factor * factor)
         }
-        // A short side that was enlarged to its least can make a long picture too large again.
+        // A short side that was enlarged to its least can make a long image too large again.
         func shortened(_ side: Int, beside other: Int) -> Int {
             max(smallestSide, min(side, limit / other / factor * factor))
         }

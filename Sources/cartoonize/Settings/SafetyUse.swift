@@ -2,15 +2,15 @@ import ArgumentParser
 
 /// What `--safety` does with the model's safety checker.
 enum SafetyUse: String, CaseIterable, ExpressibleByArgument {
-    /// Pictures that it flags are not written.
+    /// Images that it flags are not written.
     case on
     /// It is not run.
     case off
-    /// Pictures that it flags are written, and reported.
+    /// Images that it flags are written, and reported.
     case report
 }
 
-/// Whether pictures are checked before they are written.
+/// Whether images are checked before they are written.
 struct SafetyOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(

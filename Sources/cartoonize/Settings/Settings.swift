@@ -39,7 +39,7 @@ struct Settings: Sendable {
         }
     }
 
-    /// What is embedded into the picture made with `seed` at the working size `size`.
+    /// What is embedded into the image made with `seed` at the working size `size`.
     func parameters(seed: UInt64, size: PixelSize) -> GenerationParameters {
         GenerationParameters(
             generation, seed: seed, width: size.width, height: size.height,

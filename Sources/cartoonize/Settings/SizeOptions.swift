@@ -1,9 +1,9 @@
 import ArgumentParser
 import StableDiffusion
 
-/// How large the picture is that the model works at.
+/// How large the image is that the model works at.
 struct SizeOptions: ParsableArguments {
-    /// With fewer latents a side, models of this kind draw nothing that can be recognized: a smaller picture is enlarged
+    /// With fewer latents on a side, models of this kind draw nothing that can be recognized: a smaller image is enlarged
     /// for the model.
     private static let leastLatents = 32
 
