@@ -63,7 +63,7 @@ let package = Package(
         .executableTarget(
             name: "fuzz",
             dependencies: ["Fuzzing", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-            path: "Tests/fuzz"),
+            path: "Tests/suites/fuzz"),
         .testTarget(name: "FuzzingTests", dependencies: ["Fuzzing"], resources: [.copy("Crashers")]),
         .testTarget(name: "TensorKernelsTests", dependencies: ["TensorKernels", "TestSupport"]),
         .testTarget(

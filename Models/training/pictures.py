@@ -13,7 +13,7 @@ import tempfile
 import cv2
 import numpy as np
 
-PHOTOS = pathlib.Path(__file__).resolve().parents[2] / "Tests/smoke/photos"
+PHOTOS = pathlib.Path(__file__).resolve().parents[2] / "Tests/suites/smoke/photos"
 STYLES = (
     "Cartoonize the following image",
     "a comic book page",

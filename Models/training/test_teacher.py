@@ -1,7 +1,7 @@
 """The frozen teacher draws as it did, and its file is the one the card names: python test_teacher.py [--write]
 
-One drawing of each style of Tests/smoke/photos/astronaut.jpg at 256 pixels, against teacher/STYLE.png. Another build of
-OpenCV may round otherwise: 60 dB are asked for.
+One drawing of each style of Tests/suites/smoke/photos/astronaut.jpg at 256 pixels, against teacher/STYLE.png. Another
+build of OpenCV may round otherwise: 60 dB are asked for.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from styles import STYLES
 from teacher import Drawing
 
 HERE = pathlib.Path(__file__).parent
-PHOTO = HERE.parents[1] / "Tests/smoke/photos/astronaut.jpg"
+PHOTO = HERE.parents[1] / "Tests/suites/smoke/photos/astronaut.jpg"
 
 
 def main():

@@ -11,7 +11,7 @@ extension ImageFormat {
         open: { try BMPReader($0, limits: $1) })
 }
 
-/// A Windows or OS/2 bitmap: 1 to 32 bits a pixel, uncompressed, run lengths or bit fields (BITMAPINFOHEADER and its
+/// A Windows or OS/2 bitmap: 1 to 32 bits per pixel, uncompressed, run lengths or bit fields (BITMAPINFOHEADER and its
 /// successors, Microsoft).
 struct BMPReader: ImageReader {
     static let headerSizes = [12, 40, 52, 56, 64, 108, 124]
@@ -54,7 +54,7 @@ struct BMPReader: ImageReader {
             (Compression.runLengths4, 4), (Compression.bitFields, 16), (Compression.bitFields, 32),
             (Compression.alphaBitFields, 16), (Compression.alphaBitFields, 32):
             break
-        default: throw ImageError.unsupported(.bmp, reason: "\(bits) bits a pixel, compression \(compression)")
+        default: throw ImageError.unsupported(.bmp, reason: "\(bits) bits per pixel, compression \(compression)")
         }
         let hasMasks = compression == Compression.bitFields || compression == Compression.alphaBitFields
         let hasAlphaMask = hasMasks && (size >= 56 || compression == Compression.alphaBitFields)

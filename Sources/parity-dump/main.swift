@@ -1,4 +1,4 @@
-// Writes every stage of one run as safetensors, for Tests/parity/parity.py to compare with diffusers.
+// Writes every stage of one run as safetensors, for Tests/suites/parity/parity.py to compare with diffusers.
 //
 //     parity-dump RUN.json
 

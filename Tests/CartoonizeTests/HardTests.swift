@@ -8,7 +8,7 @@ private let hasPython = (ProcessInfo.processInfo.environment["PATH"] ?? "").spli
 /// A quick part of `make hard`: a few kills, where the system has Python.
 @Suite(.enabled(if: hasPython, "the scripts need python3")) struct HardTests {
     private static let scripts = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .appendingPathComponent("hard").path
+        .appendingPathComponent("suites/hard").path
 
     @Test(arguments: ["kills.py --kills 6 run", "kills.py --kills 6 convert"])
     func killedRunsLeaveNothingWrong(script: String) throws {

@@ -52,7 +52,7 @@ bool cimage_png_read_header(cimage_png_reader *reader, cimage_png_header *header
 /// the header says that there is none), then the rest of the file. Both buffers must be initialised.
 bool cimage_png_read_pixels(cimage_png_reader *reader, uint8_t *rgb, uint8_t *alpha);
 
-/// The same for 16 bits a channel in the machine's order.
+/// The same for 16 bits per channel in the machine's order.
 bool cimage_png_read_wide_pixels(cimage_png_reader *reader, uint16_t *rgb, uint16_t *alpha);
 
 /// The ICC profile, or NULL. Valid while the reader lives.

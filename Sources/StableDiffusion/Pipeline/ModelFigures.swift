@@ -3,7 +3,7 @@ import Foundation
 import TensorKernels
 
 /// What each part of a model makes of fixed inputs, in a few figures: enough to see that a model does on this machine what
-/// it did where the figures were made, by this program or by diffusers (Tests/parity/figures.py).
+/// it did where the figures were made, by this program or by diffusers (Tests/suites/parity/figures.py).
 ///
 /// The inputs are `sin(0.7 i)` over the values in PyTorch's order: an image of 8 latents' side, latents, text embeddings;
 /// the text encoder gets "Cartoonize the following image", the UNet the timestep 500.

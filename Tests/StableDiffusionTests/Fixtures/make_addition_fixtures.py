@@ -2,7 +2,7 @@
 
     python make_addition_fixtures.py
 
-Needs the packages of Tests/parity/requirements.txt. Textual inversions in three forms, read by
+Needs the packages of Tests/suites/parity/requirements.txt. Textual inversions in three forms, read by
 `load_textual_inversion`; a LoRA of the form of LCM-LoRA, run with LCMScheduler; an autoencoder of another seed and
 scale.
 """
@@ -17,7 +17,7 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from safetensors.torch import save_file
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../parity"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../suites/parity"))
 from parity import distance, load, reference_stages, token_ids
 
 HERE = os.path.dirname(os.path.abspath(__file__))

@@ -2,9 +2,9 @@
 
     python make_lora_fixtures.py
 
-Needs the packages of Tests/parity/requirements.txt. One LoRA is written in each spelling: the reference loads it with
-`load_lora_weights` and merges it with `fuse_lora`; LoCon's three matrices, which diffusers does not read, are merged by
-torch.einsum.
+Needs the packages of Tests/suites/parity/requirements.txt. One LoRA is written in each spelling: the reference loads it
+with `load_lora_weights` and merges it with `fuse_lora`; LoCon's three matrices, which diffusers does not read, are
+merged by torch.einsum.
 """
 
 import os
@@ -13,7 +13,7 @@ import sys
 import torch
 from safetensors.torch import save_file
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../parity"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../suites/parity"))
 from parity import distance, load, token_ids
 
 HERE = os.path.dirname(os.path.abspath(__file__))

@@ -2,7 +2,7 @@
 
     python make_model_fixtures.py
 
-Needs the packages of Tests/parity/requirements.txt. The models cover together every block type, head layout, key
+Needs the packages of Tests/suites/parity/requirements.txt. The models cover together every block type, head layout, key
 spelling, weight format and prediction type that the program supports. Freshly initialised weights would hide faults
 (norms are 1 and 0, the text hardly matters, an epsilon does not show), so `liven` and `shrink` make all of them count,
 and `check_sensitivity` fails if a norm's epsilon, an activation or an input could be wrong unnoticed.
@@ -23,7 +23,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../parity"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../suites/parity"))
 from parity import distance, load, reference_stages, token_ids
 
 HERE = os.path.dirname(os.path.abspath(__file__))

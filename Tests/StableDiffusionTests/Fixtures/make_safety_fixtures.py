@@ -2,8 +2,8 @@
 
     python make_safety_fixtures.py
 
-Needs the packages of Tests/parity/requirements.txt. The thresholds lie so that the first image is flagged, the second
-not.
+Needs the packages of Tests/suites/parity/requirements.txt. The thresholds lie so that the first image is flagged, the
+second not.
 """
 
 import os
@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from transformers import CLIPConfig, CLIPImageProcessor
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../parity"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../suites/parity"))
 from parity import safety_scores
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "safety")

@@ -2,8 +2,8 @@
 
     python make_tiny_autoencoders.py
 
-Needs the packages of Tests/parity/requirements.txt. `taesd-narrow` has the published architecture's blocks and levels
-with 8 channels in place of 64; `taesd-odd` differs from the class's defaults wherever a field can.
+Needs the packages of Tests/suites/parity/requirements.txt. `taesd-narrow` has the published architecture's blocks and
+levels with 8 channels in place of 64; `taesd-odd` differs from the class's defaults wherever a field can.
 """
 
 import os
