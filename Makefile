@@ -25,7 +25,7 @@ setup: ## install what is missing (Debian, Ubuntu): libraries, and Swift where t
 build: setup ## build the program, .build/release/cartoonize
 	$(SWIFT) build -c release --product cartoonize
 
-demo: build ## cartoonize a photo and say where the picture is
+demo: build ## cartoonize a photo and say where the image is
 	@$(PROGRAM) Tests/suites/smoke/photos/astronaut.jpg -o demo.png --seed 1 --force
 	@echo "The cartoon of Tests/suites/smoke/photos/astronaut.jpg is $(CURDIR)/demo.png"
 
@@ -46,7 +46,7 @@ lint-python: ## check the Python of tests and training (RUFF: pip install ruff)
 	$(RUFF) check .
 	$(RUFF) format --check .
 
-smoke: setup ## cartoonize three photos and compare with stored pictures
+smoke: setup ## cartoonize three photos and compare with stored images
 	$(SWIFT) build -c release --product cartoonize
 	$(SWIFT) build -c release --product image-compare
 	Tests/suites/smoke/run.sh .build/release
@@ -132,7 +132,7 @@ uninstall: ## remove what `make install` installed
 deb: setup ## make a Debian package, .build/deb/cartoonize_VERSION_ARCHITECTURE.deb
 	@STATIC=$(STATIC) .debian/package.sh
 
-deb-test: deb ## install the package on clean systems of Debian 12 and 13 and make pictures (root, debootstrap, lintian)
+deb-test: deb ## install the package on clean systems of Debian 12 and 13 and make images (root, debootstrap, lintian)
 	$(SWIFT) build $(INSTALL_BUILD) --product image-compare
 	Tests/suites/debian/package.sh
 
