@@ -142,7 +142,7 @@ package struct HubListing: Sendable {
             guard let path, let size = isLarge ? largeSize : self.size, HubListing.sizes.contains(size),
                 let gitHash
             else { return nil }
-            if isLarge, !FileChecksums.isSum(sha256 ?? "") { return nil }
+            if isLarge, !FileChecksums.isChecksum(sha256 ?? "") { return nil }
             return File(path: path, size: size, sha256: isLarge ? sha256 : nil, gitHash: gitHash)
         }
     }
