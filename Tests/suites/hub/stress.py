@@ -116,6 +116,8 @@ class Hub:
             return self.status(request, 401, {"X-Error-Code": "RepoNotFound"})
         if path == f"/api/models/{NAME}/revision/main?blobs=true":
             return self.send(request, self.listing(), None, self.fault())
+        if path.startswith("/api/models/"):
+            return self.status(request, 404, {"X-Error-Code": "RepoNotFound"})
         prefix = f"/{NAME}/resolve/{COMMIT}/"
         name = path[len(prefix) :]
         if not path.startswith(prefix) or name not in self.files:
