@@ -96,7 +96,7 @@ public struct MachineSpeed: Equatable, Sendable {
     }
 }
 
-/// An operation whose time, after what is known of it, shows the cost of one kind of work.
+/// An operation whose time, after what is known of it, tells the cost of one kind of work.
 private struct Probe {
     let kind: WritableKeyPath<Work, Double> & Sendable
     let shape: [Int]

@@ -68,7 +68,7 @@ package struct UNet {
         for block in downBlocks { x = block(consume x, conditioning, skips: &skips) }
         if let midBlock { x = midBlock(consume x, conditioning) }
         for block in upBlocks { x = block(consume x, conditioning, skips: &skips) }
-        // A model without cross-attention has not distinguished the branches.
+        // A model without cross-attention has not told the branches apart.
         return conditioning.expanded(convOut(x, after: convNormOut(x)))
     }
 }
