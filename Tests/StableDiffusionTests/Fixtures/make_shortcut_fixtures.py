@@ -3,8 +3,8 @@
     python make_shortcut_fixtures.py
 
 DeepCache is the package of its authors (Ma et al. 2024). The guidance interval (Kynkäänniemi et al. 2024) and guidance
-that is added again have no reference: the pipeline makes all its predictions here, and they are replaced by those that make
-it combine what is wanted. Needs the packages of Tests/suites/parity/requirements.txt and DeepCache==0.1.1.
+that is added again have no reference: the pipeline makes all its predictions here, and they are replaced by those that
+make it combine what is wanted. Needs the packages of Tests/suites/parity/requirements.txt and DeepCache==0.1.1.
 """
 
 import os
