@@ -22,7 +22,7 @@ struct PackedMatrix {
             let panel = target + index * depth * Self.panel
             weight.withBase { base in
                 compute.kernels.pack(
-                    base, weight.isHalf, out, depth, range.lowerBound + index * Self.panel, 0, depth, panel)
+                    base, weight.format.kernel, out, depth, range.lowerBound + index * Self.panel, 0, depth, panel)
             }
             if compute.isHalf { compute.kernels.pair_rows(panel, Self.panel, depth, Self.panel, panel, Self.panel) }
         }
@@ -39,7 +39,7 @@ struct PackedMatrix {
         compute.parallel(panels) { index, _ in
             weight.withBase { base in
                 compute.kernels.pack_convolution(
-                    base, weight.isHalf, out, channels, taps, range.lowerBound + index * Self.panel,
+                    base, weight.format.kernel, out, channels, taps, range.lowerBound + index * Self.panel,
                     target + index * depth * Self.panel)
             }
         }

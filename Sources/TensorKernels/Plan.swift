@@ -98,10 +98,11 @@ final class Plan {
         }
     }
 
-    /// Sums of a weight and of products of these ranks, in float32.
+    /// The sum of a weight and of products of these ranks.
     func merge(_ weight: WeightTensor, ranks: [Int]) {
         work.products += 2 * Double(ranks.reduce(0, +)) * Double(weight.count)
         work.passed += 2 * Double(weight.count)
+        if weight.isMapped { work.mapped += Double(weight.byteCount) }
     }
 
     /// - Parameter values: of the images that are read and written.
