@@ -191,7 +191,9 @@ opened = [["deflated", deflated], ["an object", beside(b"cpackage.settings\nSett
     ["protocol 0's numbers", beside(b"I01\n0L7L\n0F1.5\n0S'a'\n0Vb\n")],
     ["under model", archive([("data.pkl", b"\x80\x02}" + text("model") + state(tensor())[:-1] + b"s."), ("data/0", b"\0" * 16)])],
     ["untyped storage", archive([("data.pkl", b"\x80\x02" + state(b"ctorch._utils\n_rebuild_tensor_v3\n(" + b"(" + text("storage") + b"ctorch.storage\nUntypedStorage\n" + text("0") + text("cpu") + b"K\x10tQK\0K\2K\2\x86K\2K\1\x86\x89}ctorch\nfloat32\nNtR")), ("data/0", b"\0" * 16)])]]
-sound = opened + [["zip", whole], ["zip with a comment", whole[:-2] + b"\2\0hi"], ["zip64 record", zip64], ["zip64 field", bytes(large)], ["legacy", legacy(good)]]
+sound = opened + [["zip", whole], ["zip with a comment", whole[:-2] + b"\2\0hi"], ["zip64 record", zip64], ["zip64 field", bytes(large)], ["legacy", legacy(good)],
+    ["legacy of protocol 4", b"\x80\x04\x95\x0d" + bytes(7) + MAGIC[2:] + legacy(good)[len(MAGIC):]], ["legacy of protocol 3", b"\x80\x03" + legacy(good)[2:]],
+    ["a sparse tensor", beside(b"ctorch._utils\n_rebuild_sparse_tensor\n(ctorch.serialization\n_get_layout\n" + text("torch.sparse_coo") + b"\x85RNtR")]]
 
 json.dump({"refused": cases, "sound": [[n, base64.b64encode(d).decode()] for n, d in sound]}, open("hostile.json", "w"), indent=0)
 print(len(cases), "cases")
