@@ -75,6 +75,8 @@ final class Plan {
     private(set) var mappedBytes = 0
     private(set) var copiedBytes = 0
     private(set) var largestWeight = 0
+    /// Bytes of the weights, of those that are mapped, that are sums and in no file.
+    private(set) var summedBytes = 0
 
     func used(_ weight: WeightTensor) {
         guard seen.insert(weight.address).inserted else { return }
@@ -98,11 +100,11 @@ final class Plan {
         }
     }
 
-    /// The sum of a weight and of products of these ranks.
-    func merge(_ weight: WeightTensor, ranks: [Int]) {
+    /// The sum of a weight and of products of these ranks, which takes so many bytes.
+    func merge(_ weight: WeightTensor, ranks: [Int], bytes: Int) {
+        summedBytes += bytes
         work.products += 2 * Double(ranks.reduce(0, +)) * Double(weight.count)
         work.passed += 2 * Double(weight.count)
-        if weight.isMapped { work.mapped += Double(weight.byteCount) }
     }
 
     /// - Parameter values: of the images that are read and written.
@@ -135,8 +137,8 @@ extension Compute {
     package var isPlanner: Bool { plan != nil }
 
     /// What was planned since this planner was made.
-    package var planned: (work: Work, mappedBytes: Int, copiedBytes: Int, largestWeight: Int) {
-        guard let plan else { return (Work(), 0, 0, 0) }
-        return (plan.work, plan.mappedBytes, plan.copiedBytes, plan.largestWeight)
+    package var planned: (work: Work, mappedBytes: Int, copiedBytes: Int, largestWeight: Int, summedBytes: Int) {
+        guard let plan else { return (Work(), 0, 0, 0, 0) }
+        return (plan.work, plan.mappedBytes, plan.copiedBytes, plan.largestWeight, plan.summedBytes)
     }
 }

@@ -32,7 +32,7 @@ extension WeightTensor {
     /// The weight as kernels read it: this one, or, where something is added to it, the sum, which is worked out when it is
     /// first wanted and stays as long as the weight.
     ///
-    /// It is kept in blocks, as large as in float16, and takes the place of a mapped weight's pages. In float16 it would move
+    /// Where pages of weights are released, it is not kept but worked out each time. Else it is kept in blocks, as large as in float16, and takes the place of a mapped weight's pages. In float16 it would move
     /// the output by a thousandth; in blocks it is an eighth of that.
     package func merged(on compute: Compute) -> WeightTensor {
         guard let addition else { return self }
@@ -41,7 +41,7 @@ extension WeightTensor {
         let format = (count / shape[0]).isMultiple(of: 8) ? Format.blocks : .float32
         let values: any WeightBytes
         if let plan = compute.plan {
-            plan.merge(self, ranks: addition.addends.map(\.rank))
+            plan.merge(self, ranks: addition.addends.map(\.rank), bytes: format.byteCount(of: count))
             values = withBase { PlannedSum($0, byteCount: format.byteCount(of: count)) }
         } else {
             values = Sum(byteCount: format.byteCount(of: count)) {
@@ -49,8 +49,9 @@ extension WeightTensor {
             }
             releasePages()
         }
-        let sum = WeightTensor(shape: shape, format: format, owner: values)
-        addition.sum = sum
+        // A plan counts it among the mapped ones, of which all are there or one at a time.
+        let sum = WeightTensor(shape: shape, format: format, owner: values, isMapped: compute.isPlanner)
+        if compute.weightPages == .kept { addition.sum = sum }
         return sum
     }
 
