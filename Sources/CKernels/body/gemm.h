@@ -178,8 +178,9 @@ static void NAME(pack_convolution)(const void *weight, ck_format format, size_t 
         }
     }
     for (; p < k; p++) {
+        float *row = panel + (t * channels + c) * CK_PANEL;
         for (size_t r = 0; r < CK_PANEL; r++)
-            panel[(t * channels + c) * CK_PANEL + r] = first + r < n ? weight_at(weight, format, (first + r) * k + p) : 0;
+            row[r] = first + r < n ? weight_at(weight, format, (first + r) * k + p) : 0;
         if (++t == taps) t = 0, c++;
     }
 }

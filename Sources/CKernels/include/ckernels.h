@@ -16,9 +16,9 @@
 // How a weight's values are stored.
 typedef enum { CK_FLOAT32 = 0, CK_FLOAT16 = 1, CK_BLOCKS = 2 } ck_format;
 
-// CK_BLOCK values in a row, whatever the rows of their matrix are: whole numbers times a scale. Rounded to them a value
-// moves by at most 1/65534 of the largest of its block: of normal ones an eighth of what it does in float16. Rows have a
-// multiple of 8 values.
+// CK_BLOCK values in a row, whatever the rows of their matrix are: whole numbers times a scale. Rounded to them a
+// value moves by at most 1/65534 of the largest of its block: of normal ones an eighth of what it does in float16.
+// Rows have a multiple of 8 values.
 #define CK_BLOCK 64
 typedef struct {
     float scale;
