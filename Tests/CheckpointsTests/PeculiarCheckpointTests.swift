@@ -200,7 +200,7 @@ import Testing
     @Test(arguments: [
         ("Git LFS pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
         ("HTML page", "<!DOCTYPE html><html>"), ("HTML page", "\n <HTML><body>"), ("XML file", "<?xml version='1.0'?>"),
-        ("server's error", "{\"error\":\"Repository not found\"}"), ("zeros", String(repeating: "\0", count: 300)),
+        ("server's error", "{\"error\":\"Repository not found\"}"), ("zeros", String(repeating: "\0", count: 512)),
         ("GGUF", "GGUF\u{3}\u{0}"), ("ONNX", "\u{8}\u{7}\u{12}\u{7}pytorch"), ("RAR", "Rar!"), ("7z", "7z\u{BC}"),
     ])
     func otherFilesAreNamed(words: String, start: String) throws {
