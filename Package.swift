@@ -58,7 +58,10 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .target(
             name: "Fuzzing",
-            dependencies: ["StableDiffusion", "Checkpoints", "ImageCodecs", "ModelHub", "HTTPClient", "TestSupport"],
+            dependencies: [
+                "StableDiffusion", "TensorKernels", "Checkpoints", "ImageCodecs", "ModelHub", "HTTPClient",
+                "TestSupport",
+            ],
             path: "Tests/Fuzzing"),
         .executableTarget(
             name: "fuzz",

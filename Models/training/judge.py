@@ -1,9 +1,9 @@
 """The judge of shortcuts: python judge.py PAIRS MODEL OUT [--minutes 45] [--threads 1]. Goes on where it stopped.
 
 The embedded model makes its image in one step, and a stand-in with random weights makes noise: neither says what it
-costs to leave out parts of a run of twenty steps. The judge is a small model of the family that needs its steps: v-prediction
-from pure noise, text and photo dropped at times, so that both guidance scales matter. Autoencoder, tokenizer and text
-encoder are MODEL's, frozen. OUT becomes a model folder when the time is up. It is measured with
+costs to leave out parts of a run of twenty steps. The judge is a small model of the family that needs its steps:
+v-prediction from pure noise, text and photo dropped at times, so that both guidance scales matter. Autoencoder,
+tokenizer and text encoder are frozen, MODEL's. OUT becomes a model folder when the time is up. It is measured with
 (Tests/suites/bench/shortcuts.py) and never shipped.
 """
 

@@ -47,9 +47,18 @@ public struct AutoencoderSource {
     /// The tensors of a file under diffusers' names, and whether they had those of the single-file (LDM) layout.
     private static func tensors(_ url: URL) throws -> ([TensorEntry], isOriginal: Bool) {
         let all = try readTensors(url)
-        let isInModel = all.contains { $0.key.hasPrefix(KeyLayout.vaePrefix) }
-        if !isInModel, let kind = WeightKind(all), kind != .vae { throw kind.refusal(file: url.path) }
-        let prefix = isInModel ? KeyLayout.vaePrefix : ""
+        let prefix =
+            [KeyLayout.vaePrefix, "vae.", "module."].first { prefix in all.contains { $0.key.hasPrefix(prefix) } } ?? ""
+        if prefix.isEmpty {
+            if all.contains(where: { $0.key == "decoder.layers.0.weight" || $0.key == "1.weight" }) {
+                throw CheckpointError.unsupported(
+                    file: url.path,
+                    reason:
+                        "it is a tiny autoencoder (TAESD); as --vae a whole one is taken, with diffusers' config.json "
+                        + "a tiny one lies in a model's folder taesd, for previews")
+            }
+            if let kind = WeightKind(all), kind != .vae { throw kind.refusal(file: url.path) }
+        }
         let own = all.filter { $0.key.hasPrefix(prefix) }
             .map { $0.renamed(String($0.key.dropFirst(prefix.count))) }
             .filter { !isBystander($0) }

@@ -37,6 +37,13 @@ struct DerivedConfigurations {
     private static func unet(_ shapes: Shapes, vae: VAE) throws -> [String: Any] {
         let convIn = try shapes["conv_in.weight", rank: 4]
         let outChannels = try shapes["conv_out.weight", rank: 4][0]
+        guard outChannels == vae.latentChannels else {
+            throw CheckpointError.unsupported(
+                file: shapes.file,
+                reason:
+                    "its UNet makes latents of \(outChannels) channels and the VAE takes \(vae.latentChannels): that is one "
+                    + "for another kind of model")
+        }
         guard convIn[1] == 2 * vae.latentChannels else {
             throw CheckpointError.unsupported(
                 file: shapes.file,

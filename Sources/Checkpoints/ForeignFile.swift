@@ -14,6 +14,10 @@ func foreignFile(_ bytes: FileBytes, name: String) -> String? {
     if trimmed.hasPrefix("<!doctype") || trimmed.hasPrefix("<html") {
         return "an HTML page, not what a link on it leads to: download the file itself, signed in if need be"
     }
+    if text.hasPrefix("{\"error\"") { return "a server's error message, not what was asked for" }
+    if start.count >= 256, start.allSatisfy({ $0 == 0 }) {
+        return "nothing but zeros where it starts: a download that took the room and did not fill it"
+    }
     if trimmed.hasPrefix("<?xml") { return "an XML file, such as a server's error or part of an OpenVINO model" }
     if text.hasPrefix("GGUF") {
         return "a GGUF file, whose quantised formats are not read; take the same model as safetensors"

@@ -28,9 +28,10 @@ extension JSONScanner {
         try expect("}")
     }
 
-    /// Reads `{ "name": "text", ... }` and keeps the first `limit` members; further ones cost no memory and little time.
+    /// Reads `{ "name": "text", ... }`, or null, and keeps the first `limit` members; further ones cost no memory and little time.
     package mutating func texts(limit: Int) throws -> [String: String] {
         var kept: [String: String] = [:]
+        if skip(word: "null") { return kept }
         try expect("{")
         if skip("}") { return kept }
         repeat {

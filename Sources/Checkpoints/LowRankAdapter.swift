@@ -58,11 +58,11 @@ public struct LowRankAdapter: Sendable {
                 }
             }
         }
+        if let reason = AdapterKind.refusal(tensors, contents.metadata, textWidth: Self.textWidth(model)) {
+            throw CheckpointError.unsupported(file: path, reason: reason)
+        }
         var (layers, unplaced): ([String: Layer], [String]) = ([:], [])
         for tensor in tensors {
-            guard !tensor.key.contains("dora_scale"), !tensor.key.contains("lora_magnitude") else {
-                throw CheckpointError.unsupported(file: path, reason: "it is a DoRA, a kind that is not supported")
-            }
             guard let (layer, role) = Self.layer(of: tensor.key), places[layer] != nil else {
                 unplaced.append(tensor.key)
                 continue
@@ -112,6 +112,11 @@ public struct LowRankAdapter: Sendable {
     /// - Throws: `CheckpointError.changed` if the file is no longer what it was when its header was read.
     package func requireUnchanged() throws {
         if let file = tensors.first?.file { try MappedFile.requireUnchanged(file.path, file.state) }
+    }
+
+    /// The width of the text embeddings that the model's UNet takes, if it takes any.
+    private static func textWidth(_ model: [ModelPart: [TensorEntry]]) -> Int? {
+        model[.unet]?.first { $0.key.hasSuffix("attn2.to_k.weight") }?.shape.last
     }
 
     /// What files call a layer of a model.

@@ -89,13 +89,31 @@ public struct SingleFileCheckpoint {
         self.file = file
     }
 
-    /// The tensors without a prefix that every key of a wrapped model has.
+    /// The tensors without what wrappers put into their keys: in front of a wrapped model, whatever it is called there, and
+    /// of its compiled, parallel or differently named parts.
     private static func unwrapped(_ tensors: [TensorEntry]) -> [TensorEntry] {
-        for prefix in ["module.", "_orig_mod.", "state_dict."]
-        where tensors.contains(where: { $0.key.hasPrefix(prefix + KeyLayout.unetPrefix) }) {
-            return tensors.map { $0.key.hasPrefix(prefix) ? $0.renamed(String($0.key.dropFirst(prefix.count))) : $0 }
+        var outer = ""
+        if !tensors.contains(where: { $0.key.hasPrefix(KeyLayout.unetPrefix) }),
+            let key = tensors.lazy.map(\.key).first(where: { $0.contains("." + KeyLayout.unetPrefix) }),
+            let start = key.range(of: KeyLayout.unetPrefix)?.lowerBound
+        {
+            outer = String(key[..<start])
         }
-        return tensors
+        let renamings = [
+            (KeyLayout.unetPrefix + "_orig_mod.", KeyLayout.unetPrefix),
+            (KeyLayout.unetPrefix + "module.", KeyLayout.unetPrefix),
+            (KeyLayout.vaePrefix + "_orig_mod.", KeyLayout.vaePrefix),
+            (KeyLayout.vaePrefix + "module.", KeyLayout.vaePrefix),
+            ("cond_stage_model.clip_l.transformer.", KeyLayout.textPrefix),
+            (KeyLayout.textPrefix + "_orig_mod.", KeyLayout.textPrefix),
+            (KeyLayout.textPrefix + "module.", KeyLayout.textPrefix),
+        ]
+        return tensors.map { tensor in
+            let key = tensor.key.hasPrefix(outer) ? String(tensor.key.dropFirst(outer.count)) : tensor.key
+            let found = renamings.first { key.hasPrefix($0.0) }
+            let name = found.map { $0.1 + key.dropFirst($0.0.count) } ?? key
+            return name == tensor.key ? tensor : tensor.renamed(name)
+        }
     }
 
     /// A part's tensors, ready to be loaded.

@@ -4,10 +4,12 @@ import Foundation
 ///
 /// Nothing in the file is executed (see `PickleMachine`).
 struct TorchContents {
-    /// The start of a pre-1.6 file: a pickle of the number 0x1950a86a20f9469cfc6c.
-    static let legacyMagic: [UInt8] = [
-        0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E,
-    ]
+    /// The starts of pre-1.6 files: a pickle of the number 0x1950a86a20f9469cfc6c, of protocol 2 or 3, or in a frame of 4 or 5.
+    private static let legacyMagics: [[UInt8]] = [[], [0x95, 13, 0, 0, 0, 0, 0, 0, 0]].flatMap { frame in
+        (UInt8(2)...5).map { version in
+            [0x80, version] + frame + [0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E]
+        }
+    }
     /// The start of a zip archive's first entry.
     static let zipMagic: [UInt8] = [0x50, 0x4B, 3, 4]
 
@@ -24,8 +26,8 @@ struct TorchContents {
     init?(_ file: MappedFile) throws {
         if file.bytes.starts(with: Self.zipMagic) {
             try self.init(zip: file)
-        } else if file.bytes.starts(with: Self.legacyMagic) {
-            try self.init(legacy: file)
+        } else if let magic = Self.legacyMagics.first(where: { file.bytes.starts(with: $0) }) {
+            try self.init(legacy: file, after: magic.count)
         } else {
             return nil
         }
@@ -64,9 +66,9 @@ struct TorchContents {
 
     /// The layout before PyTorch 1.6: four pickles (magic number, version, byte order, contents), a pickle of the list of
     /// storage keys, then each storage as a 64-bit count and its values.
-    private init(legacy file: MappedFile) throws {
+    private init(legacy file: MappedFile, after magic: Int) throws {
         func malformed(_ reason: String) -> CheckpointError { .malformed(file: file.path, reason: reason) }
-        var position = Self.legacyMagic.count
+        var position = magic
         func nextPickle(opcodes: Int = PickleMachine.opcodeLimit) throws -> (PickleValue, PickleMachine) {
             var machine = PickleMachine(file.bytes, from: position, opcodes: opcodes)
             let value = try machine.run()

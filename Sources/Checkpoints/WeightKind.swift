@@ -4,6 +4,8 @@ enum WeightKind: Equatable {
     case textualInversion
     case hypernetwork
     case controlNet
+    case adapter
+    case motionModule
     case vae
     case unet
     case textEncoder
@@ -20,6 +22,7 @@ enum WeightKind: Equatable {
 
         if any(part: "lora_up") || any(part: "lora_down") || any(part: "lora_A") || any(part: "lora_B")
             || any(part: ".lora.") || any(part: "hada_w1") || any(part: "lokr_w") || any(part: ".lora_magnitude")
+            || any(prefix: "lora_unet_") || any(prefix: "lora_te_")
         {
             self = .lora
         } else if any(prefix: KeyLayout.unetPrefix) {
@@ -39,6 +42,10 @@ enum WeightKind: Equatable {
             || any(part: "zero_convs") || any(part: "controlnet_cond_embedding")
         {
             self = .controlNet
+        } else if any(prefix: "ip_adapter.") || any(prefix: "image_proj.") || any(prefix: "adapter.body.") {
+            self = .adapter
+        } else if any(part: ".motion_modules.") {
+            self = .motionModule
         } else if Self.isEmbedding(tensors) {
             self = .textualInversion
         } else if any(prefix: "input_blocks.") || any(prefix: "down_blocks.") || any(prefix: "unet.down_blocks.") {
@@ -88,6 +95,10 @@ enum WeightKind: Equatable {
         case .hypernetwork: "a hypernetwork, an addition to a model and no model"
         case .controlNet:
             "a ControlNet, which steers another model; models that edit by instruction are InstructPix2Pix"
+        case .adapter:
+            "an adapter (IP-Adapter or T2I-Adapter), which steers another model by pictures; models that edit by "
+                + "instruction are InstructPix2Pix"
+        case .motionModule: "a motion module (AnimateDiff), an addition to a model and no model"
         case .vae: "a VAE (autoencoder) alone, one part of a model; --vae puts it in the place of a model's own"
         case .unet: "only a UNet, one part of a model, with no text encoder and no VAE; give the whole model"
         case .textEncoder: "only a text encoder, one part of a model; give the whole model"

@@ -107,10 +107,12 @@ public struct Hub: Sendable {
     func sentence(_ error: HTTPError, for name: HubName, file: String? = nil) -> HubError {
         guard case .status(let response, let body) = error else { return .network(error) }
         let page = "\(WebAddress.redacted(endpoint))/\(name.repository)"
+        let reason = Self.reason(response, body)
         switch (response.status, response["x-error-code"]) {
-        case (_, "GatedRepo"?): return .gated(name.repository, page: page, hasToken: token != nil)
+        case (_, "GatedRepo"?) where reason?.contains("fine-grained") != true:
+            return .gated(name.repository, page: page, hasToken: token != nil)
         case (403, _):
-            let reason = Self.reason(response, body) ?? "forbidden (status 403)"
+            let reason = reason ?? "forbidden (status 403)"
             return .forbidden(name.repository, reason: reason, page: page, hasToken: token != nil)
         case (404, "RevisionNotFound"?): return .noRevision(name.revision, repository: name.repository)
         case (404, "EntryNotFound"?): return .noFile(file ?? "of that name", repository: name.repository)

@@ -45,6 +45,9 @@ public enum HubError: Error, CustomStringConvertible {
     /// The model is there, of another revision or precision, and is not to be replaced.
     case installed(folder: String, revision: String?)
 
+    /// Whether the sentence tells that what was downloaded is kept.
+    var saysWhatIsKept: Bool { if case .gaveUp = self { true } else { false } }
+
     /// One sentence for the user, with what can be done where something can.
     public var description: String {
         switch self {

@@ -105,6 +105,31 @@ public struct ModelPull {
         }
 
         var report = ModelConverter.Report()
+        do {
+            try bring(parts, plan, listing, staging, &report, progress)
+        } catch let error as HubError {
+            if !error.saysWhatIsKept { retry.note("what was downloaded stays in \(staging.folder.path)") }
+            throw error
+        }
+        try source.write(to: staging.model(PullSource.name))
+        staging.clean(modelFiles)
+        do {
+            try check(staging.model)
+        } catch {
+            retry.note("what was downloaded stays in \(staging.model.path)")
+            throw error
+        }
+        try FileChecksums.write(for: staging.model)
+        let originalFiles = Set(parts.flatMap { [$0.entry.path] + $0.files.map(\.path) })
+        try staging.commit(to: destination, originals: originals.map { ($0, originalFiles) })
+        return report
+    }
+
+    /// Downloads and converts the weights, part by part.
+    private func bring(
+        _ parts: [PartFiles], _ plan: Plan, _ listing: HubListing, _ staging: PullStaging,
+        _ report: inout ModelConverter.Report, _ progress: (Event) throws -> Void
+    ) throws {
         var done = 0
         for part in parts {
             let converted = try staging.model("\(part.part.rawValue)/\(part.part.weightName).safetensors")
@@ -121,18 +146,6 @@ public struct ModelPull {
             }
             try convert(part, staging, &report, progress)
         }
-        try source.write(to: staging.model(PullSource.name))
-        staging.clean(modelFiles)
-        do {
-            try check(staging.model)
-        } catch {
-            retry.note("what was downloaded stays in \(staging.model.path)")
-            throw error
-        }
-        try FileChecksums.write(for: staging.model)
-        let originalFiles = Set(parts.flatMap { [$0.entry.path] + $0.files.map(\.path) })
-        try staging.commit(to: destination, originals: originals.map { ($0, originalFiles) })
-        return report
     }
 
     /// Brings everything but the weights, the telling files first.

@@ -3,7 +3,7 @@ import Foundation
 
 /// The hidden folder in which a pull gathers its files, and which the next run finds again.
 final class PullStaging {
-    private let folder: URL
+    let folder: URL
     private let lock: Int32
     let model: URL
     private let originals: URL

@@ -44,8 +44,8 @@ extension Tensor {
         let output = ConvolutionOutput(
             shape: [shape[0], height, width, out], bias: bias, residual: consume residual, mayReuse: isWinograd,
             on: compute)
-        defer { compute.used(weight) }
         let weight = weight.merged(on: compute)
+        defer { compute.used(weight) }
         if isWinograd {
             let convolution = WinogradConvolution(weight: weight, input: input, output: output)
             convolution.run()

@@ -21,8 +21,8 @@ extension Tensor {
         let result = compute.empty(shape.dropLast() + [n])
         precondition(residual?.shape ?? result.shape == result.shape, "residual \(residual?.shape ?? [])")
         let (x, y, kernels) = (pointer, result.pointer, compute.kernels)
-        defer { compute.used(weight) }
         let weight = weight.merged(on: compute)
+        defer { compute.used(weight) }
 
         func finish(_ rows: Range<Int>, _ columns: Range<Int>) {
             guard bias != nil || residual != nil || activation != .none else { return }
@@ -38,7 +38,7 @@ extension Tensor {
             compute.parallel(n, by: 64, Work(values: weight.byteCount / 4)) { columns, _ in
                 weight.withBase { base in
                     kernels.matvec(
-                        x, k, base + columns.lowerBound * k * weight.format.size, weight.isHalf,
+                        x, k, base + weight.format.byteCount(of: columns.lowerBound * k), weight.format.kernel,
                         y + columns.lowerBound, n, rows, columns.count, k)
                 }
                 finish(0..<rows, columns)
@@ -74,8 +74,8 @@ extension Tensor {
         let rows = count / k
         let result = compute.empty(shape.dropLast() + [n])
         let (x, y, kernels) = (pointer, result.pointer, compute.kernels)
-        defer { compute.used(weight) }
         let weight = weight.merged(on: compute)
+        defer { compute.used(weight) }
         let gateSize = 2 * ProductMatrix.rowBlock * columnBlock
         let gates = compute.scratch(compute.threads * gateSize)
         for chunk in PackedMatrix.chunks(of: n, depth: 2 * k) {

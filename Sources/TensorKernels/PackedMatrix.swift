@@ -22,7 +22,7 @@ struct PackedMatrix {
             let panel = target + index * depth * Self.panel
             weight.withBase { base in
                 compute.kernels.pack(
-                    base, weight.isHalf, out, depth, range.lowerBound + index * Self.panel, 0, depth, panel)
+                    base, weight.format.kernel, out, depth, range.lowerBound + index * Self.panel, 0, depth, panel)
             }
             if compute.isHalf { compute.kernels.pair_rows(panel, Self.panel, depth, Self.panel, panel, Self.panel) }
         }
@@ -39,7 +39,7 @@ struct PackedMatrix {
         compute.parallel(panels, Self.work(weight, panels: panels, depth: depth)) { index, _ in
             weight.withBase { base in
                 compute.kernels.pack_convolution(
-                    base, weight.isHalf, out, channels, taps, range.lowerBound + index * Self.panel,
+                    base, weight.format.kernel, out, channels, taps, range.lowerBound + index * Self.panel,
                     target + index * depth * Self.panel)
             }
         }
@@ -48,7 +48,7 @@ struct PackedMatrix {
 
     /// The weights are read as they are stored, and panels written.
     private static func work(_ weight: WeightTensor, panels: Int, depth: Int) -> Work {
-        Work(values: panels * panel * depth * (weight.format.size + 4) / 4)
+        Work(values: weight.format.byteCount(of: panels * panel * depth) / 4 + panels * panel * depth)
     }
 
     /// Ranges of columns, multiples of 320 (of 64 where that is too many) but for the last, whose packed weights of `depth`

@@ -2,7 +2,7 @@ import Foundation
 
 extension WeightTensor {
     /// Gives the pages of a mapped weight back to the system; its values stay what they were.
-    fileprivate func releasePages() {
+    func releasePages() {
         guard isMapped else { return }
         let page = Int(getpagesize())
         withBase { base in

@@ -221,7 +221,7 @@ struct WinogradConvolution {
     private func packTaps(panel: Int, channels: Range<Int>, to taps: UnsafeMutablePointer<Float>) {
         weight.withBase { base in
             compute.kernels.pack(
-                base, weight.isHalf, output.channels, 9 * input.channels, 16 * panel, 9 * channels.lowerBound,
+                base, weight.format.kernel, output.channels, 9 * input.channels, 16 * panel, 9 * channels.lowerBound,
                 9 * channels.count, taps)
         }
     }

@@ -99,10 +99,24 @@ import Testing
 
     @Test func wrappersAndOldTextKeysAreSeenThrough() throws {
         let folder = try TemporaryFolder()
-        try expectGolden(
-            changed(folder) { values in
-                values = Dictionary(uniqueKeysWithValues: values.map { ("module.\($0.key)", $0.value) })
-            }, "module.")
+        for prefix in ["module.", "_orig_mod.", "state_dict.", "pipeline.model_1."] {
+            try expectGolden(
+                changed(folder) { values in
+                    values = Dictionary(uniqueKeysWithValues: values.map { (prefix + $0.key, $0.value) })
+                }, prefix)
+        }
+        let renamings = [
+            (Self.unet, Self.unet + "_orig_mod."), (Self.vae, Self.vae + "module."),
+            (Self.text, "cond_stage_model.clip_l.transformer."),
+        ]
+        for (own, other) in renamings {
+            try expectGolden(
+                changed(folder) { values in
+                    for key in values.keys where key.hasPrefix(own) {
+                        values[other + key.dropFirst(own.count)] = values.removeValue(forKey: key)
+                    }
+                }, other)
+        }
         let url = try changed(folder) { values in
             for key in values.keys where key.hasPrefix(Self.text + "text_model.") {
                 values[Self.text + key.dropFirst((Self.text + "text_model.").count)] = values.removeValue(forKey: key)
@@ -161,6 +175,9 @@ import Testing
         ("only a UNet", ["down_blocks.0.resnets.0.conv1.weight"], [4]),
         ("a ControlNet", ["input_hint_block.0.weight"], [4]),
         ("a ControlNet", ["controlnet_cond_embedding.conv_in.weight", "down_blocks.0.x.weight"], [4]),
+        ("an adapter", ["image_proj.proj.weight", "ip_adapter.1.to_k_ip.weight"], [4]),
+        ("an adapter", ["adapter.body.0.in_conv.weight"], [4]),
+        ("a motion module", ["down_blocks.0.motion_modules.0.temporal_transformer.norm.weight"], [4]),
         ("only a text encoder", ["text_model.embeddings.token_embedding.weight"], [4]),
         (
             "a Stable Diffusion 2", ["model.diffusion_model.out.2.weight", "cond_stage_model.model.ln_final.weight"],
@@ -183,6 +200,7 @@ import Testing
     @Test(arguments: [
         ("Git LFS pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
         ("HTML page", "<!DOCTYPE html><html>"), ("HTML page", "\n <HTML><body>"), ("XML file", "<?xml version='1.0'?>"),
+        ("server's error", "{\"error\":\"Repository not found\"}"), ("zeros", String(repeating: "\0", count: 512)),
         ("GGUF", "GGUF\u{3}\u{0}"), ("ONNX", "\u{8}\u{7}\u{12}\u{7}pytorch"), ("RAR", "Rar!"), ("7z", "7z\u{BC}"),
     ])
     func otherFilesAreNamed(words: String, start: String) throws {

@@ -1,10 +1,12 @@
 import Checkpoints
 import Foundation
 import StableDiffusion
+import TensorKernels
 
 /// What is added to a model: textual inversions, autoencoders, LoRAs and their settings.
 extension FuzzCase {
     private static let fixtures = "Tests/StableDiffusionTests/Fixtures"
+    private static let checker = "\(fixtures)/safety/safety_checker"
     private static let width = 24
 
     static let additions = [
@@ -57,6 +59,28 @@ extension FuzzCase {
                     let pixels = preparation(PixelImage(width: width, height: height, rgb: rgb))
                     precondition(pixels.count == 3 * preparation.cropSize * preparation.cropSize)
                 }
+            }),
+        FuzzCase(
+            name: "safety-checker",
+            seeds: {
+                let text = String(decoding: try file("\(checker)/config.json"), as: UTF8.self)
+                return [text, text.replacingOccurrences(of: "vision_config", with: "vision_config_dict")]
+                    .map { Array($0.utf8) }
+            },
+            words: fieldNames(of: CLIPVisionConfiguration.defaults) + ["\"vision_config\"", "\"vision_config_dict\""],
+            read: { input, scratch in
+                let folder = scratch.appendingPathComponent("safety_checker")
+                if !FileManager.default.fileExists(atPath: folder.path) {
+                    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+                    _ = try folder.writing(file("\(checker)/model.safetensors"), as: "model.safetensors")
+                    let other = scratch.appendingPathComponent("feature_extractor")
+                    try FileManager.default.createDirectory(at: other, withIntermediateDirectories: true)
+                    _ = try other.writing(
+                        file("\(fixtures)/safety/feature_extractor/preprocessor_config.json"),
+                        as: "preprocessor_config.json")
+                }
+                _ = try folder.writing(input, as: "config.json")
+                _ = try SafetyChecker(model: scratch, compute: .planner(threads: 1))
             }),
         FuzzCase(
             name: "lora",

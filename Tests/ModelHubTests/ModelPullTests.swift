@@ -408,6 +408,13 @@ import ModelHub
         let cases: [(headers: [String: String], body: String, token: String?, words: String)] = [
             (["X-Error-Message": "Access to this resource is disabled."], "", nil, "is disabled"),
             ([:], #"{"error": "Your token needs the permission repo.content.read."}"#, "secret", "fine-grained"),
+            (
+                [
+                    "X-Error-Code": "GatedRepo",
+                    "X-Error-Message": "Enable gated ones in your fine-grained token settings",
+                ],
+                "", "secret", "in your fine-grained token settings; the token may lack"
+            ),
             (["X-Error-Code": "GatedRepo"], "", nil, "is gated: accept"), ([:], "", nil, "forbidden (status 403)"),
         ]
         for answer in cases {

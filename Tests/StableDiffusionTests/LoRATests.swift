@@ -104,6 +104,28 @@ import Testing
         #expect(weights.updates(of: "mid_block.attentions.0.proj_in.weight").count == 1)
     }
 
+    /// One of another kind or for another base is named, though part of it fits.
+    @Test(arguments: [
+        ("a DoRA", "lora_unet_mid_block_attentions_0_proj_in.dora_scale", [24, 1]),
+        ("LoHa", "lora_unet_x.hada_w1_a", [2]),
+        ("LoKr", "lora_unet_x.lokr_w2", [2]), ("OFT", "lora_unet_x.oft_blocks", [2]),
+        ("(IA)3", "lora_unet_x.on_input", [1]),
+        ("GLoRA", "lora_unet_x.a1.weight", [2]), ("Flux", "lora_unet_double_blocks_0_img_attn_qkv.lora_up.weight", [2]),
+        ("Flux", "transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight", [2]),
+        ("Stable Diffusion 3", "transformer.transformer_blocks.0.attn.to_q.lora_A.weight", [2]),
+        ("Stable Diffusion XL", "lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_up.weight", [2]),
+        (
+            "Stable Diffusion XL", "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.lora_A.weight",
+            [1, 2048]
+        ),
+        ("Stable Diffusion 2", "lora_unet_x_attn2_to_k.lora_down.weight", [1, 1024]),
+    ]) func othersAreNamed(words: String, key: String, shape: [Int]) throws {
+        let error = try withLoRA([("down", [1, 24], 1), ("up", [24, 1], 1)], more: [], others: [(key, shape)]) { file in
+            thrownError(CheckpointError.self) { try ModelDirectory(fixture.folder).applyingLoRA(file) }
+        }
+        #expect("\(try #require(error))".contains(words), "\(key)")
+    }
+
     @Test func alphaMayBeAnInteger() throws {
         for (alpha, type) in [
             (Data([2, 0, 0, 0, 0, 0, 0, 0]), "I64"), (Data([2, 0, 0, 0]), "I32"), (Data([2]), "U8"),

@@ -36,6 +36,7 @@ struct TestWeight {
             let halves = values.map { Float16($0) }
             for (i, x) in halves.enumerated() { owner.bytes.storeBytes(of: x, toByteOffset: i * 2, as: Float16.self) }
             self.values = halves.map(Double.init)
+        case .blocks: preconditionFailure("only sums are in blocks")
         }
         tensor = WeightTensor(shape: shape, format: format, owner: owner)
     }

@@ -26,6 +26,7 @@ const ck_kernels NAME(kernels) = {
     .finish = NAME(finish),
     .gate = NAME(gate),
     .matvec = NAME(matvec),
+    .narrow = NAME(narrow),
     .pack = NAME(pack),
     .pack_convolution = NAME(pack_convolution),
     .winograd_weights = NAME(winograd_weights),

@@ -89,15 +89,39 @@ enum { K_BLOCK = 320 };
 #undef PAIRS
 #undef PRODUCT
 
-INLINE vf load_weight(const void *weight, int half, size_t index) {
-    return half ? load_half((const uint16_t *)weight + index) : load((const float *)weight + index);
+INLINE const ck_block *block_of(const void *weight, size_t index) {
+    return (const ck_block *)weight + index / CK_BLOCK;
 }
-INLINE float weight_at(const void *weight, int half, size_t index) {
-    return half ? ck_half_to_float(((const uint16_t *)weight)[index]) : ((const float *)weight)[index];
+// Eight values of a block: every eight from a multiple of eight on lie in one.
+INLINE v8 load_block8(const void *weight, size_t index) {
+    typedef int16_t s8 __attribute__((vector_size(16), aligned(2), may_alias));
+    const ck_block *block = block_of(weight, index);
+    const float s = block->scale;
+    v8 values = __builtin_convertvector(*(const s8 *)(block->values + index % CK_BLOCK), v8);
+    return values * (v8){s, s, s, s, s, s, s, s};
 }
 
-INLINE v8 load_weight8(const void *weight, int half, size_t index) {
-    if (!half) return *(const v8_unaligned *)((const float *)weight + index);
+INLINE vf load_weight(const void *weight, ck_format format, size_t index) {
+    if (format == CK_BLOCKS) {
+#if CK_AVX512
+        return two_rows(load_block8(weight, index), load_block8(weight, index + 8));
+#else
+        return load_block8(weight, index);
+#endif
+    }
+    return format == CK_FLOAT16 ? load_half((const uint16_t *)weight + index) : load((const float *)weight + index);
+}
+INLINE float weight_at(const void *weight, ck_format format, size_t index) {
+    if (format == CK_BLOCKS) {
+        const ck_block *block = block_of(weight, index);
+        return (float)block->values[index % CK_BLOCK] * block->scale;
+    }
+    return format == CK_FLOAT16 ? ck_half_to_float(((const uint16_t *)weight)[index]) : ((const float *)weight)[index];
+}
+
+INLINE v8 load_weight8(const void *weight, ck_format format, size_t index) {
+    if (format == CK_BLOCKS) return load_block8(weight, index);
+    if (format == CK_FLOAT32) return *(const v8_unaligned *)((const float *)weight + index);
 #if CK_AVX2
     return (v8)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)((const uint16_t *)weight + index)));
 #else
@@ -106,11 +130,12 @@ INLINE v8 load_weight8(const void *weight, int half, size_t index) {
 }
 
 // Columns [p, p + 8) of W rows of a [n x k] matrix, transposed: out[i] holds column p + i of the rows; 0 past row n.
-INLINE void load_transposed(const void *weight, int half, size_t n, size_t k, size_t first, size_t p, vf out[8]) {
+INLINE void load_transposed(const void *weight, ck_format format, size_t n, size_t k, size_t first, size_t p,
+                            vf out[8]) {
     for (size_t r = 0; r < 8; r++) {
-        v8 row = first + r < n ? load_weight8(weight, half, (first + r) * k + p) : (v8){0};
+        v8 row = first + r < n ? load_weight8(weight, format, (first + r) * k + p) : (v8){0};
 #if CK_AVX512
-        out[r] = two_rows(row, first + r + 8 < n ? load_weight8(weight, half, (first + r + 8) * k + p) : (v8){0});
+        out[r] = two_rows(row, first + r + 8 < n ? load_weight8(weight, format, (first + r + 8) * k + p) : (v8){0});
 #else
         out[r] = row;
 #endif
@@ -118,47 +143,49 @@ INLINE void load_transposed(const void *weight, int half, size_t n, size_t k, si
     transpose8(out);
 }
 
-INLINE void pack_any(const void *weight, const int half, size_t n, size_t k, size_t first, size_t from, size_t count,
-                     float *panel) {
+INLINE void pack_any(const void *weight, const ck_format format, size_t n, size_t k, size_t first, size_t from,
+                     size_t count, float *panel) {
     size_t p = 0;
     for (; p + 8 <= count; p += 8)
         for (size_t h = 0; h < CK_PANEL; h += W) {
             vf t[8];
-            load_transposed(weight, half, n, k, first + h, from + p, t);
+            load_transposed(weight, format, n, k, first + h, from + p, t);
             for (size_t i = 0; i < 8; i++) store(panel + (p + i) * CK_PANEL + h, t[i]);
         }
     for (; p < count; p++)
         for (size_t r = 0; r < CK_PANEL; r++)
-            panel[p * CK_PANEL + r] = first + r < n ? weight_at(weight, half, (first + r) * k + from + p) : 0;
+            panel[p * CK_PANEL + r] = first + r < n ? weight_at(weight, format, (first + r) * k + from + p) : 0;
 }
 
-static void NAME(pack)(const void *weight, int half, size_t n, size_t k, size_t first, size_t from, size_t count,
-                       float *panel) {
-    if (half)
-        pack_any(weight, 1, n, k, first, from, count, panel);
-    else
-        pack_any(weight, 0, n, k, first, from, count, panel);
+static void NAME(pack)(const void *weight, ck_format format, size_t n, size_t k, size_t first, size_t from,
+                       size_t count, float *panel) {
+    switch (format) {
+    case CK_FLOAT32: pack_any(weight, CK_FLOAT32, n, k, first, from, count, panel); break;
+    case CK_FLOAT16: pack_any(weight, CK_FLOAT16, n, k, first, from, count, panel); break;
+    case CK_BLOCKS: pack_any(weight, CK_BLOCKS, n, k, first, from, count, panel); break;
+    }
 }
 
-static void NAME(pack_convolution)(const void *weight, int half, size_t n, size_t channels, size_t taps, size_t first,
-                                   float *panel) {
+static void NAME(pack_convolution)(const void *weight, ck_format format, size_t n, size_t channels, size_t taps,
+                                   size_t first, float *panel) {
     size_t k = channels * taps, p = 0, c = 0, t = 0;  // p = c * taps + t
     for (; p + 8 <= k; p += 8) {
         vf rows[CK_PANEL / W][8];
-        for (size_t h = 0; h < CK_PANEL / W; h++) load_transposed(weight, half, n, k, first + h * W, p, rows[h]);
+        for (size_t h = 0; h < CK_PANEL / W; h++) load_transposed(weight, format, n, k, first + h * W, p, rows[h]);
         for (size_t i = 0; i < 8; i++) {
             for (size_t h = 0; h < CK_PANEL / W; h++) store(panel + (t * channels + c) * CK_PANEL + h * W, rows[h][i]);
             if (++t == taps) t = 0, c++;
         }
     }
     for (; p < k; p++) {
+        float *row = panel + (t * channels + c) * CK_PANEL;
         for (size_t r = 0; r < CK_PANEL; r++)
-            panel[(t * channels + c) * CK_PANEL + r] = first + r < n ? weight_at(weight, half, (first + r) * k + p) : 0;
+            row[r] = first + r < n ? weight_at(weight, format, (first + r) * k + p) : 0;
         if (++t == taps) t = 0, c++;
     }
 }
 
-INLINE void matvec_any(const float *x, size_t ldx, const void *weight, const int half, float *y, size_t ldy,
+INLINE void matvec_any(const float *x, size_t ldx, const void *weight, const ck_format format, float *y, size_t ldy,
                        size_t rows, size_t n, size_t k) {
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < n; j++) {
@@ -166,19 +193,42 @@ INLINE void matvec_any(const float *x, size_t ldx, const void *weight, const int
             vf s0 = splat(0), s1 = splat(0);
             size_t p = 0;
             for (; p + 2 * W <= k; p += 2 * W) {
-                s0 = load(row + p) * load_weight(weight, half, j * k + p) + s0;
-                s1 = load(row + p + W) * load_weight(weight, half, j * k + p + W) + s1;
+                s0 = load(row + p) * load_weight(weight, format, j * k + p) + s0;
+                s1 = load(row + p + W) * load_weight(weight, format, j * k + p + W) + s1;
             }
             float sum = sum_of(s0 + s1);
-            for (; p < k; p++) sum += row[p] * weight_at(weight, half, j * k + p);
+            for (; p < k; p++) sum += row[p] * weight_at(weight, format, j * k + p);
             y[r * ldy + j] = sum;
         }
 }
 
-static void NAME(matvec)(const float *x, size_t ldx, const void *weight, int half, float *y, size_t ldy, size_t rows,
-                         size_t n, size_t k) {
-    if (half)
-        matvec_any(x, ldx, weight, 1, y, ldy, rows, n, k);
-    else
-        matvec_any(x, ldx, weight, 0, y, ldy, rows, n, k);
+static void NAME(matvec)(const float *x, size_t ldx, const void *weight, ck_format format, float *y, size_t ldy,
+                         size_t rows, size_t n, size_t k) {
+    switch (format) {
+    case CK_FLOAT32: matvec_any(x, ldx, weight, CK_FLOAT32, y, ldy, rows, n, k); break;
+    case CK_FLOAT16: matvec_any(x, ldx, weight, CK_FLOAT16, y, ldy, rows, n, k); break;
+    case CK_BLOCKS: matvec_any(x, ldx, weight, CK_BLOCKS, y, ldy, rows, n, k); break;
+    }
+}
+
+// Blocks of values: each of the largest magnitude's size, rounded to nearest. What is too small for a scale is zero.
+static void NAME(narrow)(const float *values, size_t count, ck_block *blocks) {
+    for (size_t first = 0; first < count; first += CK_BLOCK, blocks++) {
+        float block[CK_BLOCK] = {0};
+        memcpy(block, values + first, (count - first < CK_BLOCK ? count - first : CK_BLOCK) * sizeof(float));
+        vf largest = splat(0);
+        for (size_t i = 0; i < CK_BLOCK; i += W)
+            largest = max_vf(largest, max_vf(load(block + i), splat(0) - load(block + i)));
+        float most = 0;
+        for (size_t i = 0; i < W; i++) most = largest[i] > most ? largest[i] : most;
+        float factor = most > 0x1p-100f ? 32767 / most : 0;
+        blocks->scale = most > 0x1p-100f ? most / 32767 : 0;
+        for (size_t i = 0; i < CK_BLOCK; i++) {
+            // Added to 1.5 times 2^23, a number has its nearest whole one in the lowest bits.
+            float shifted = block[i] * factor + 0x1.8p23f;
+            int32_t bits;
+            memcpy(&bits, &shifted, sizeof bits);
+            blocks->values[i] = (int16_t)(bits - 0x4b400000);
+        }
+    }
 }

@@ -13,6 +13,18 @@
 // Winograd F(4x4, 3x3): positions of a transformed 6x6 tile.
 #define CK_POSITIONS 36
 
+// How a weight's values are stored.
+typedef enum { CK_FLOAT32 = 0, CK_FLOAT16 = 1, CK_BLOCKS = 2 } ck_format;
+
+// CK_BLOCK values in a row, whatever the rows of their matrix are: whole numbers times a scale. Rounded to them a
+// value moves by at most 1/65534 of the largest of its block: of normal ones an eighth of what it does in float16.
+// Rows have a multiple of 8 values.
+#define CK_BLOCK 64
+typedef struct {
+    float scale;
+    int16_t values[CK_BLOCK];
+} ck_block;
+
 typedef enum { CK_NONE = 0, CK_SILU = 1, CK_QUICK_GELU = 2, CK_GELU = 3, CK_RELU = 4 } ck_activation;
 
 // What is added to a finished block of a matrix product or convolution: each pointer may be NULL.
@@ -52,15 +64,17 @@ typedef struct {
                  const float *bias, const float *gate_bias);
     // y[n] = sum_k x[k] * weight[n][k] for `rows` rows of x; for the few-row products that are bound by reading
     // weights.
-    void (*matvec)(const float *x, size_t ldx, const void *weight, int half, float *y, size_t ldy, size_t rows,
+    void (*matvec)(const float *x, size_t ldx, const void *weight, ck_format format, float *y, size_t ldy, size_t rows,
                    size_t n, size_t k);
+    // The blocks of `count` finite values; the last one is filled with zeros.
+    void (*narrow)(const float *values, size_t count, ck_block *blocks);
 
     // Upcasts and packs columns [from, from + count) of rows [first, first + 16) of a [n x k] matrix as one panel
     // [count][16], zeros past row n.
-    void (*pack)(const void *weight, int half, size_t n, size_t k, size_t first, size_t from, size_t count,
+    void (*pack)(const void *weight, ck_format format, size_t n, size_t k, size_t first, size_t from, size_t count,
                  float *panel);
     // The same of all columns for a convolution [n x channels x taps], the panel ordered [taps][channels][16].
-    void (*pack_convolution)(const void *weight, int half, size_t n, size_t channels, size_t taps, size_t first,
+    void (*pack_convolution)(const void *weight, ck_format format, size_t n, size_t channels, size_t taps, size_t first,
                              float *panel);
     // Two rows of U = G g G^T for 16 output channels: the rows 0 and 5, 1 and 2, or 3 and 4, as `pair` is 0, 1 or 2.
     // `taps` are [count][3 x 3][16], `low` and `high` [position of the row][count][16], positions `position_stride`

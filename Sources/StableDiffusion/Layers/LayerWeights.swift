@@ -28,7 +28,7 @@ package struct LayerWeights {
     func contains(_ key: String) -> Bool { store.contains(key) }
 
     /// A matrix or a convolution's kernel, left in the mapped file where the kernels can read it there. What adapters add to it
-    /// is added where it is used.
+    /// is added when it is first used.
     func matrix(_ key: String, _ shape: [Int]) throws -> WeightTensor {
         let weight = WeightTensor(try store.tensor(key, shape: shape), for: compute)
         return weight.adding(store.updates(of: key).map { $0.addend(columns: weight.count / weight.shape[0]) })

@@ -2,14 +2,11 @@ import Checkpoints
 import TensorKernels
 
 extension LowRankAdapter.Update {
-    /// What is added to the weight where it is used. It is read each time, and the pages of the adapter's file that are read
-    /// for it do not stay; but what has to be worked out of three matrices is kept.
+    /// What is added to the weight when it is first used.
     ///
     /// - Parameter columns: of the weight as a matrix, all sides but the first together.
     func addend(columns: Int) -> LowRankAddend {
-        let rank = up.shape[1]
-        let kept = middle == nil ? nil : Lazily { expandedDown(columns) }
-        return LowRankAddend(rank: rank) { (up.readFloats().map { factor * $0 }, kept?.value ?? down.readFloats()) }
+        LowRankAddend(rank: up.shape[1], factor: factor) { (up.readFloats(), expandedDown(columns)) }
     }
 
     /// The matrix `[rank, columns]`: `down`, with LoCon's kernel in it where there is one.
@@ -32,12 +29,4 @@ extension LowRankAdapter.Update {
         }
         return result
     }
-}
-
-/// A value that is made when it is first wanted.
-private final class Lazily<Value> {
-    private let make: () -> Value
-    private(set) lazy var value = make()
-
-    init(_ make: @escaping () -> Value) { self.make = make }
 }

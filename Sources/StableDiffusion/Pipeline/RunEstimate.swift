@@ -17,6 +17,8 @@ public struct RunEstimate: Equatable, Sendable {
         var mappedBytes = 0
         var copiedBytes = 0
         var largestWeight = 0
+        /// What of the mapped ones is in no file: sums of weights and LoRAs.
+        var summedBytes = 0
         /// The virtual memory that the weights' files take.
         var fileBytes = 0
     }
@@ -166,9 +168,9 @@ public struct RunEstimate: Equatable, Sendable {
     public func virtualBytes(residency: InstructPix2Pix.Residency) -> Int {
         let weights =
             switch residency {
-            case .stage: stages.map { $0.fileBytes + $0.copiedBytes }.max() ?? 0
+            case .stage: stages.map { $0.fileBytes + $0.copiedBytes + $0.summedBytes }.max() ?? 0
             // Both halves of the autoencoder lie in the same files.
-            case .run: stages.reduce(-stages[3].fileBytes) { $0 + $1.copiedBytes + $1.fileBytes }
+            case .run: stages.reduce(-stages[3].fileBytes) { $0 + $1.copiedBytes + $1.summedBytes + $1.fileBytes }
             }
         // The image's values on their way to and from 8 bits, and while it is written.
         return weights + reservedBytes + 40 * pixels
@@ -191,8 +193,8 @@ extension RunEstimate.Stage {
         let planner = planner()
         try body(planner)
         let planned = planner.planned
-        (work, mappedBytes, copiedBytes, largestWeight) = (
-            planned.work, planned.mappedBytes, planned.copiedBytes, planned.largestWeight
+        (work, mappedBytes, copiedBytes, largestWeight, summedBytes) = (
+            planned.work, planned.mappedBytes, planned.copiedBytes, planned.largestWeight, planned.summedBytes
         )
         tensorBytes = planner.peakBytes
     }

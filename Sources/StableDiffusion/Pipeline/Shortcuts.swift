@@ -40,7 +40,7 @@ public struct Shortcuts: Equatable, Sendable {
     }
 }
 
-/// Shortcuts by one name: combinations that were found by measuring (Tests/suites/bench/README.md).
+/// Shortcuts by one name; what they cost and save is in Tests/suites/bench/README.md.
 public enum FastMode: String, Codable, Equatable, Sendable, CaseIterable {
     /// Near the exact image.
     case fast

@@ -146,13 +146,17 @@ struct ModelSearch {
         guard looksLikePath || isModel(folder) else { return nil }
         let name = folder.standardizedFileURL.lastPathComponent
         guard !isModel(folder) else { return FoundModel(name: name, location: folder, origin: .path) }
+        // A repository that was unpacked into a folder of its own.
+        let inner = contents(of: folder).map(folder.appendingPathComponent).filter(isModel)
+        if inner.count == 1 { return FoundModel(name: name, location: inner[0], origin: .path) }
         if let file = checkpoint(in: folder) { return FoundModel(name: name, location: file, origin: .file) }
         throw CommandFailure(.model, "the folder \(request) holds no \(Self.index), so " + whatItIs(folder))
     }
 
     /// The file of weights in a folder that holds one, and no model in diffusers' layout.
     func checkpoint(in folder: URL) -> URL? {
-        let files = isModel(folder) || partClass(of: folder) != nil ? [] : checkpoints(in: folder)
+        let isPart = partClass(of: folder) != nil || !parts(in: folder).isEmpty
+        let files = isModel(folder) || isPart ? [] : checkpoints(in: folder)
         return files.count == 1 ? files[0] : nil
     }
 
@@ -167,6 +171,11 @@ struct ModelSearch {
         return fields?["_class_name"]?.string ?? fields?["architectures"]?.strings?.first
     }
 
+    /// The folders of a model's parts in a folder.
+    private func parts(in folder: URL) -> [String] {
+        contents(of: folder).filter { partClass(of: folder.appendingPathComponent($0)) != nil }
+    }
+
     /// Completes "the folder holds no model_index.json, so".
     private func whatItIs(_ folder: URL) -> String {
         if let part = partClass(of: folder) {
@@ -174,6 +183,14 @@ struct ModelSearch {
                 ? "it is a ControlNet, which steers another model, and no model itself"
                 : "it is a \(singleLine(part.prefix(60).description)) alone, one part of a model; give the folder above it"
         }
+        let parts = parts(in: folder)
+        if !parts.isEmpty {
+            return
+                "it is no whole model: it holds \(firstNames(parts)), as what a training keeps on its way does; put them into "
+                + "the folder of the model that was trained"
+        }
+        let models = contents(of: folder).filter { isModel(folder.appendingPathComponent($0)) }
+        if !models.isEmpty { return "it is no model, but it holds some: \(firstNames(models)); give one of them" }
         let files = checkpoints(in: folder).map(\.lastPathComponent)
         guard files.count > 1 else { return "it is no model in diffusers' layout" }
         return

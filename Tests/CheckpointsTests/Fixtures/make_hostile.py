@@ -393,6 +393,16 @@ def sound_files(large):
         ["zip64 record", ZIP64],
         ["zip64 field", bytes(large)],
         ["legacy", legacy(GOOD)],
+        ["legacy of protocol 4", b"\x80\x04\x95\x0d" + bytes(7) + MAGIC[2:] + legacy(GOOD)[len(MAGIC) :]],
+        ["legacy of protocol 3", b"\x80\x03" + legacy(GOOD)[2:]],
+        [
+            "a sparse tensor",
+            beside(
+                b"ctorch._utils\n_rebuild_sparse_tensor\n(ctorch.serialization\n_get_layout\n"
+                + text("torch.sparse_coo")
+                + b"\x85RNtR"
+            ),
+        ],
     ]
 
 

@@ -2,15 +2,20 @@
 
     python shortcuts.py PHOTOS OUT --model DIR [--full DIR] [--count 50] [--size 256x256] [--steps 20] [--program FILE]
 
-DIR is the judge of Models/training/judge.py, or another model that needs its steps; --full is a full-size model, or the
-stand-in that stand_in.py makes, whose share of work is counted as well, at 512x512. Photos are those of PHOTOS that training
-leaves out (Models/training/held-out.txt), then others, evenly from the sorted list. Each is made with both instructions, exact
-and by each shortcut, under OUT; what is there is not made again, so that a run that was interrupted goes on. The table is
-printed, and all values are in OUT/shortcuts.json. PSNR and SSIM are scikit-image's on RGB bytes, the work is what --dry-run
-says of the whole run. Needs the packages of Models/training/requirements.txt.
+DIR is the judge of Models/training/judge.py, or another model that needs its steps; --full is a full-size model, or
+the stand-in that stand_in.py makes, whose share of work is counted as well, at 512x512. Photos are those of PHOTOS
+that training leaves out (Models/training/held-out.txt), then others, evenly from the sorted list. Each is made with
+both instructions, exact and by each shortcut, under OUT; what is there is not made again, so that a run that was
+interrupted goes on. The table is printed, and all values are in OUT/shortcuts.json. PSNR and SSIM are scikit-image's
+on RGB bytes, the work is what --dry-run says of the whole run. Needs the packages of
+Models/training/requirements.txt.
 """
 
-import argparse, json, os, pathlib, subprocess
+import argparse
+import json
+import os
+import pathlib
+import subprocess
 
 import numpy as np
 from PIL import Image
@@ -27,7 +32,10 @@ def chosen(folder, count):
     photos = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
     first = [p for p in photos if p.stem in held_out or p.name in held_out]
     rest = [p for p in photos if p not in first]
-    spread = lambda among, n: [among[i * len(among) // n] for i in range(n)]
+
+    def spread(among, n):
+        return [among[i * len(among) // n] for i in range(n)]
+
     taken = spread(first, min(count, len(first)))
     return taken + spread(rest, min(count - len(taken), len(rest)))
 
