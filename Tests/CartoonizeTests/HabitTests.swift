@@ -76,7 +76,7 @@ struct HabitTests {
 
     @Test func guessIsNoNonsense() throws {
         let folder = try TemporaryFolder()
-        for option in ["--cuont", "--fast-mode", "--xyz"] {
+        for option in ["--cuont", "--slow-mode", "--xyz"] {
             let outcome = try Program.run(["a.png", option], in: folder)
             #expect(outcome.status == 2 && outcome.errors.contains("Unknown option '\(option)'"))
             #expect(outcome.errors.contains("Did you mean") == (option == "--cuont"), "\(outcome.errors)")

@@ -49,6 +49,8 @@ for my $file (split /\n/, qx(find Sources/cartoonize -name '*.swift')) {
         $declared{"--$name"} = 1;
         $declared{"-$short"} = 1 if $arguments =~ /\.short/;
     }
+    # The values of a flag have names of their own.
+    $declared{"--$1"} = 1 while $text =~ /\.customLong\("([\w-]+)"\)/g;
 }
 # What other programs' options look like in examples.
 my %foreign = map { $_ => 1 } qw(-s);
