@@ -118,8 +118,8 @@ extension FastMode: EnumerableFlag {
 
     public static func help(for mode: FastMode) -> ArgumentHelp? {
         switch mode {
-        case .fast: "Take over parts of earlier steps where that changes the image little: less than half of the time."
-        case .more: "Take over more: a quarter to a third of the time, and an image less near."
+        case .fast: "Take over parts of earlier steps: with 20 steps 0.4 of the time, and an image near the exact one."
+        case .more: "Take over more: 0.26 of the time, and an image less near."
         }
     }
 }
