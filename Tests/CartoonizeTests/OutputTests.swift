@@ -87,16 +87,17 @@ struct OutputTests {
     /// The file cannot grow to the picture's size, as on a full disk: the half that was written goes away again.
     @Test func fileThatCannotGrowIsRemoved() throws {
         let folder = try TemporaryFolder()
-        try folder.write("a.png", SamplePicture.png(width: 96, height: 96))
+        try folder.write("a.png", SamplePicture.png(width: 256, height: 256))
         let outcome = try Program.runShell("ulimit -f 4; $program a.png --steps 1 -q", in: folder)
         #expect(outcome.status == 5)
         #expect(outcome.errors == "cartoonize: error: cannot write a.cartoon.png: File too large\n")
         #expect(folder.contents == ["a.png"])
     }
 
+    /// The picture takes five times the disk's room, whichever way the model draws it.
     @Test(.enabled(if: SmallDisk.isAvailable)) func fullDiskLeavesNothing() throws {
         let folder = try TemporaryFolder()
-        try folder.write("a.png", SamplePicture.png(width: 96, height: 96))
+        try folder.write("a.png", SamplePicture.png(width: 256, height: 256))
         let outcome = try Program.runShell(
             SmallDisk.prefix + "mount -t tmpfs -o size=8k small disk && $program a.png -o disk/b.png --steps 1 -q; "
                 + "status=$?; ls -A disk; exit $status'", in: folder)
