@@ -37,7 +37,7 @@ check: setup ## check the format and the folders' order, build with warnings as 
 	Tests/suites/house/circles.pl Sources/cartoonize --imports
 	Tests/suites/house/documented.pl $(addprefix Sources/,$(DOCUMENTED))
 	Tests/suites/house/papers.pl README.md README.pt.md
-	Tests/suites/house/columns.pl Sources Tests
+	Tests/suites/house/c-format.sh
 	Tests/suites/house/paths.pl
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
 	$(SWIFT) test -c release --scratch-path .build/check -Xswiftc -warnings-as-errors

@@ -136,8 +136,8 @@ chttp_result chttp_get(chttp_session *session, const chttp_request *request) {
 static int is_stable(const char *whole) {
     CURLU *parts = curl_url();
     char *again = NULL;
-    int same = parts && curl_url_set(parts, CURLUPART_URL, whole, 0) == CURLUE_OK
-        && curl_url_get(parts, CURLUPART_URL, &again, 0) == CURLUE_OK && strcmp(whole, again) == 0;
+    int same = parts && curl_url_set(parts, CURLUPART_URL, whole, 0) == CURLUE_OK &&
+               curl_url_get(parts, CURLUPART_URL, &again, 0) == CURLUE_OK && strcmp(whole, again) == 0;
     curl_free(again);
     curl_url_cleanup(parts);
     return same;
@@ -147,15 +147,14 @@ int chttp_parse_url(const char *text, const char *base, chttp_url *url) {
     memset(url, 0, sizeof *url);
     CURLU *parts = curl_url();
     if (!parts) return 1;
-    int failed = (base && curl_url_set(parts, CURLUPART_URL, base, 0) != CURLUE_OK)
-        || curl_url_set(parts, CURLUPART_URL, text, CURLU_URLENCODE | CURLU_ALLOW_SPACE) != CURLUE_OK
-        || curl_url_get(parts, CURLUPART_URL, &url->whole, 0) != CURLUE_OK
-        || curl_url_get(parts, CURLUPART_SCHEME, &url->scheme, 0) != CURLUE_OK
-        || curl_url_get(parts, CURLUPART_HOST, &url->host, 0) != CURLUE_OK
-        || curl_url_get(parts, CURLUPART_PORT, &url->port, CURLU_DEFAULT_PORT) != CURLUE_OK
-        || curl_url_get(parts, CURLUPART_PATH, &url->path, 0) != CURLUE_OK
-        || (strcmp(url->scheme, "http") != 0 && strcmp(url->scheme, "https") != 0)
-        || !is_stable(url->whole);
+    int failed = (base && curl_url_set(parts, CURLUPART_URL, base, 0) != CURLUE_OK) ||
+                 curl_url_set(parts, CURLUPART_URL, text, CURLU_URLENCODE | CURLU_ALLOW_SPACE) != CURLUE_OK ||
+                 curl_url_get(parts, CURLUPART_URL, &url->whole, 0) != CURLUE_OK ||
+                 curl_url_get(parts, CURLUPART_SCHEME, &url->scheme, 0) != CURLUE_OK ||
+                 curl_url_get(parts, CURLUPART_HOST, &url->host, 0) != CURLUE_OK ||
+                 curl_url_get(parts, CURLUPART_PORT, &url->port, CURLU_DEFAULT_PORT) != CURLUE_OK ||
+                 curl_url_get(parts, CURLUPART_PATH, &url->path, 0) != CURLUE_OK ||
+                 (strcmp(url->scheme, "http") != 0 && strcmp(url->scheme, "https") != 0) || !is_stable(url->whole);
     curl_url_cleanup(parts);
     if (failed) chttp_free_url(url);
     return failed;

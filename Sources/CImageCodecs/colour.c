@@ -41,10 +41,10 @@ cimage_colour_transform *cimage_colour_transform_create(const uint8_t *profile, 
     if (other && srgb && cmsGetColorSpace(other) == kinds[kind].space) {
         cmsUInt32Number flags = cmsFLAGS_BLACKPOINTCOMPENSATION | cmsFLAGS_NOCACHE, format = kinds[kind].format;
         if (!for_many_pixels) flags |= cmsFLAGS_NOOPTIMIZE;
-        transform = kinds[kind].to_srgb ? cmsCreateTransformTHR(context, other, format, srgb, TYPE_RGB_8,
-                                                                INTENT_RELATIVE_COLORIMETRIC, flags)
-                                        : cmsCreateTransformTHR(context, srgb, TYPE_RGB_8, other, format,
-                                                                INTENT_RELATIVE_COLORIMETRIC, flags);
+        transform =
+            kinds[kind].to_srgb
+                ? cmsCreateTransformTHR(context, other, format, srgb, TYPE_RGB_8, INTENT_RELATIVE_COLORIMETRIC, flags)
+                : cmsCreateTransformTHR(context, srgb, TYPE_RGB_8, other, format, INTENT_RELATIVE_COLORIMETRIC, flags);
     }
     if (other) cmsCloseProfile(other);
     if (srgb) cmsCloseProfile(srgb);

@@ -282,8 +282,7 @@ static heif_error append(void *context, const void *data, size_t size, void *use
 
 static heif_error fill(void *image, const cimage_picture *picture) {
     int channels = picture->alpha ? 4 : 3, stride = 0;
-    heif_error error =
-        heif.image_add_plane(image, channel_interleaved, (int)picture->width, (int)picture->height, 8);
+    heif_error error = heif.image_add_plane(image, channel_interleaved, (int)picture->width, (int)picture->height, 8);
     if (error.code != 0) return error;
     uint8_t *plane = heif.image_plane_to_fill(image, channel_interleaved, &stride);
     if (!plane) return (heif_error){6, 0, "out of memory"};

@@ -51,20 +51,18 @@ static void judge_message(j_common_ptr jpeg, int level) {
     error_state *errors = jpeg->client_data;
     if (level >= 0) return;  // a trace
     switch (jpeg->err->msg_code) {
-        case JWRN_ADOBE_XFORM:
-        case JWRN_BOGUS_ICC:
-        case JWRN_EXTRANEOUS_DATA:
-        case JWRN_JFIF_MAJOR:
-        case JWRN_NOT_SEQUENTIAL:
-            return;
-        case JWRN_HIT_MARKER:
-            if (may_miss_the_rest(jpeg, errors)) return;
-            break;
-        case JWRN_JPEG_EOF:
-            if (errors->may_lack_end_marker) return;
-            break;
-        default:
-            break;
+    case JWRN_ADOBE_XFORM:
+    case JWRN_BOGUS_ICC:
+    case JWRN_EXTRANEOUS_DATA:
+    case JWRN_JFIF_MAJOR:
+    case JWRN_NOT_SEQUENTIAL: return;
+    case JWRN_HIT_MARKER:
+        if (may_miss_the_rest(jpeg, errors)) return;
+        break;
+    case JWRN_JPEG_EOF:
+        if (errors->may_lack_end_marker) return;
+        break;
+    default: break;
     }
     raise_error(jpeg);
 }
@@ -231,9 +229,7 @@ static boolean extend_output(j_compress_ptr jpeg) {
     return TRUE;
 }
 
-static void end_output(j_compress_ptr jpeg) {
-    ((jpeg_writer *)jpeg)->output.size -= jpeg->dest->free_in_buffer;
-}
+static void end_output(j_compress_ptr jpeg) { ((jpeg_writer *)jpeg)->output.size -= jpeg->dest->free_in_buffer; }
 
 static bool write_picture(jpeg_writer *writer, const cimage_picture *picture, int quality, const uint8_t *exif,
                           uint32_t exif_size, const uint16_t pixels_per_inch[2]) {

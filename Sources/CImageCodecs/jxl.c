@@ -233,8 +233,8 @@ static const char *read_header(jxl_reader *reader) {
     }
     if (is_known && encoding.transfer_function < UINT16_MAX) {
         bool is_p3 = encoding.primaries == p3 && encoding.white_point == white_d65;
-        reader->colours = (cimage_colours){(uint16_t)(is_p3 ? p3_d65 : encoding.primaries),
-                                           (uint16_t)encoding.transfer_function};
+        reader->colours =
+            (cimage_colours){(uint16_t)(is_p3 ? p3_d65 : encoding.primaries), (uint16_t)encoding.transfer_function};
     }
     return NULL;
 }
@@ -385,8 +385,8 @@ bool cimage_jxl_encode(const cimage_picture *picture, float distance, const uint
     done = settings && (distance > 0 ? jxl.settings_distance(settings, distance) == encoder_success
                                      : jxl.settings_lossless(settings, 1) == encoder_success);
     pixel_format format = {(uint32_t)channels, type_uint8, little_endian, 0};
-    done = done && jxl.encoder_add_frame(settings, &format, mixed ? mixed : picture->rgb, channels * pixels) ==
-                       encoder_success;
+    done = done &&
+           jxl.encoder_add_frame(settings, &format, mixed ? mixed : picture->rgb, channels * pixels) == encoder_success;
     if (done) {
         jxl.encoder_close_input(encoder);
         done = collect(encoder, output);

@@ -79,8 +79,8 @@ bool cimage_png_read_header(cimage_png_reader *reader, cimage_png_header *header
     header->width = png_get_image_width(png, info);
     header->height = png_get_image_height(png, info);
     header->bits_per_pixel = (uint32_t)png_get_bit_depth(png, info) * png_get_channels(png, info);
-    header->has_alpha = (png_get_color_type(png, info) & PNG_COLOR_MASK_ALPHA) != 0 ||
-                        png_get_valid(png, info, PNG_INFO_tRNS) != 0;
+    header->has_alpha =
+        (png_get_color_type(png, info) & PNG_COLOR_MASK_ALPHA) != 0 || png_get_valid(png, info, PNG_INFO_tRNS) != 0;
     header->is_grey = (png_get_color_type(png, info) & PNG_COLOR_MASK_COLOR) == 0;
     return true;
 }

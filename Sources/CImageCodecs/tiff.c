@@ -211,7 +211,9 @@ static const char *read_header(tiff_reader *reader) {
         .width = reader->width,
         .height = reader->height,
         .bits = 8,
-        .channels = colours == 4 && reader->is_direct ? (has_alpha ? 5 : 4) : has_alpha ? 4 : 3,
+        .channels = colours == 4 && reader->is_direct ? (has_alpha ? 5 : 4)
+                    : has_alpha                       ? 4
+                                                      : 3,
         .is_cmyk = colours == 4 && reader->is_direct,
         .is_grey = colours == 1,
         .is_premultiplied = is_premultiplied && reader->is_direct,
@@ -232,8 +234,8 @@ static void *open_reader(const uint8_t *data, size_t size, cimage_header *header
     reader->size = size;
     tiff.options_set_limit(options, most_bytes_at_once);
     // M: by the mapping below, which is no copy
-    reader->tiff = tiff.open("", "rM", reader, read_bytes, write_nothing, seek, close_nothing, file_size, map, unmap,
-                             options);
+    reader->tiff =
+        tiff.open("", "rM", reader, read_bytes, write_nothing, seek, close_nothing, file_size, map, unmap, options);
     tiff.options_free(options);
     const char *problem = reader->tiff ? read_header(reader) : "libtiff cannot read it";
     if (problem) {

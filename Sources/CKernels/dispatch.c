@@ -32,7 +32,10 @@ size_t ck_attention_scratch(size_t rows, size_t depth) {
 }
 
 float ck_half_to_float(uint16_t half) {
-    union { uint32_t bits; float value; } magnitude = {(uint32_t)(half & 0x7fff) << 13};
+    union {
+        uint32_t bits;
+        float value;
+    } magnitude = {(uint32_t)(half & 0x7fff) << 13};
     magnitude.value *= 0x1p112f;
     if ((half & 0x7c00) == 0x7c00) magnitude.bits = ((uint32_t)(half & 0x7fff) << 13) | 0x7f800000;
     magnitude.bits |= (uint32_t)(half & 0x8000) << 16;

@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+struct worker {
+    ck_pool *pool;
+    size_t number;
+};
+
 // One job at a time: `generation` announces it, `next` hands out task numbers, `busy` counts the helpers still in it.
 struct ck_pool {
     size_t threads, count;
@@ -18,7 +23,7 @@ struct ck_pool {
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
     pthread_t *handles;
-    struct worker { ck_pool *pool; size_t number; } *workers;
+    struct worker *workers;
 };
 
 size_t ck_processors(void) {

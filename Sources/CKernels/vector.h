@@ -120,9 +120,8 @@ INLINE vf load_pairs(const float *p) {
 #if CK_BF16
     return (vf)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
 #elif CK_AVX512
-    return pairs_of(
-        __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
-        __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31));
+    return pairs_of(__builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
+                    __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31));
 #else
     return pairs_of(__builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14),
                     __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15));

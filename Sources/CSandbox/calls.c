@@ -21,6 +21,8 @@
 
 #ifdef THIS_ARCHITECTURE
 
+// clang-format off
+
 // What is refused whatever the arguments are.
 static const int refused[] = {
     __NR_execve, __NR_execveat,
@@ -50,6 +52,8 @@ static const int network[] = {
     __NR_socket, __NR_socketpair, __NR_connect, __NR_bind, __NR_listen, __NR_accept, __NR_accept4, __NR_sendto,
     __NR_sendmsg, __NR_sendmmsg,
 };
+
+// clang-format on
 
 enum { argument_size = 8, capacity = 256 };
 

@@ -44,7 +44,7 @@ enum {
     granted_reading = all_reading,
     granted_writing = fs_write_file | fs_remove_dir | fs_remove_file | fs_make_dir | fs_make_reg | fs_truncate,
 
-    net_bind_and_connect = 3,  // version 4, TCP
+    net_bind_and_connect = 3,       // version 4, TCP
     scope_sockets_and_signals = 3,  // version 6
 };
 
@@ -74,8 +74,8 @@ static int allow(int ruleset, const char *path, uint64_t access) {
     return (int)result;
 }
 
-int csandbox_restrict_files(
-    const struct csandbox_rule *rules, size_t count, bool restricts_reading, bool allows_network) {
+int csandbox_restrict_files(const struct csandbox_rule *rules, size_t count, bool restricts_reading,
+                            bool allows_network) {
     const int version = (int)syscall(sys_create_ruleset, NULL, 0, create_ruleset_version);
     if (version < 1) return 0;
 

@@ -103,7 +103,7 @@ typedef struct {
 
 /// What libjpeg-turbo found that is wrong but leaves most of the image.
 typedef struct {
-    uint32_t missing_rows;    // at the end
+    uint32_t missing_rows;     // at the end
     uint32_t left_over_bytes;  // between the last pixel and the next marker
 } cimage_jpeg_damage;
 

@@ -15,8 +15,8 @@ INLINE void finish_rows(float *c, ptrdiff_t ldc, ptrdiff_t ldr, size_t rows, siz
         float *row = c + (ptrdiff_t)r * ldc;
         const float *residual = e->residual ? e->residual + (ptrdiff_t)r * ldr : NULL;
         COLUMNS(columns)
-        store_part(row + j, finished(load_part(row + j, columns - j), e, residual, j, columns - j, activation),
-                   columns - j);
+            store_part(row + j, finished(load_part(row + j, columns - j), e, residual, j, columns - j, activation),
+                       columns - j);
     }
 }
 

@@ -52,6 +52,7 @@ INLINE void micro(const int PAIRS, const int MR, const int NV, const float *rest
 INLINE void micro_rows(const int PAIRS, size_t rows, const int NV, const float *a, const ptrdiff_t row,
                        const ptrdiff_t step, const float *b, ptrdiff_t ldb, ptrdiff_t next, float *c, ptrdiff_t ldc,
                        size_t k, int accumulate, const size_t part) {
+    // clang-format off
 #define CASE(n) case n: micro(PAIRS, n, NV, a, row, step, b, ldb, next, c, ldc, k, accumulate, part); break;
     switch (rows) {
 #if CK_AVX512
@@ -62,6 +63,7 @@ INLINE void micro_rows(const int PAIRS, size_t rows, const int NV, const float *
 #endif
         CASE(2) CASE(1)
     }
+    // clang-format on
 #undef CASE
 }
 

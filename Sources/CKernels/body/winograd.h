@@ -172,8 +172,10 @@ static void NAME(winograd_weights)(int pairs, const float *taps, size_t count, s
                                    size_t position_stride) {
 #define CASE(pairs, pair) \
     case 3 * pairs + pair: weights_rows(pairs, pair, taps, count, low, high, position_stride); break;
+    // clang-format off
     switch (3 * (pairs != 0) + pair) {
         CASE(0, 0) CASE(0, 1) CASE(0, 2) CASE(1, 0) CASE(1, 1) CASE(1, 2)
     }
+    // clang-format on
 #undef CASE
 }

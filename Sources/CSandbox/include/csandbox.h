@@ -21,8 +21,8 @@ struct csandbox_rule {
 // calling thread and those that it starts. Paths that are not there are passed over.
 //
 // Returns the version of Landlock, 0 where the system has none, -1 with `errno` on failure.
-int csandbox_restrict_files(
-    const struct csandbox_rule *rules, size_t count, bool restricts_reading, bool allows_network);
+int csandbox_restrict_files(const struct csandbox_rule *rules, size_t count, bool restricts_reading,
+                            bool allows_network);
 
 // Forbids all threads of the process to run programs, start processes, look into or signal others, type into the
 // terminal, and, unless `allows_network`, to use sockets: such calls fail with EPERM.

@@ -38,7 +38,9 @@ static void expect(const float *y, const double *reference, size_t count, double
     double share = sqrt(difference / fmax(norm, 1e-300)) / limit;
     if (!(share <= worst)) worst = share;
 }
-static void expect_same(int same) { if (!same) worst = INFINITY; }
+static void expect_same(int same) {
+    if (!same) worst = INFINITY;
+}
 static void report(const char *name) {
     int failed = !(worst <= 1);
     failures += failed;
@@ -145,7 +147,8 @@ static void test_products(void) {
                                         : ldexpf((float)mantissa, -24);
         if (i >> 15) expected = -expected;
         float packed = panel[i % 0x1000 * 16 + i / 0x1000], alone = ck_half_to_float((uint16_t)i);
-        if (isnan(expected)) expect_same(isnan(packed) && isnan(alone) && isnan(y[i]) && isnan(wide[i]));
+        if (isnan(expected))
+            expect_same(isnan(packed) && isnan(alone) && isnan(y[i]) && isnan(wide[i]));
         else
             expect_same(wide[i] == expected && packed == expected && alone == expected &&
                         signbit(packed) == signbit(expected) && y[i] == expected);
@@ -193,7 +196,10 @@ static void test_strassen(void) {
 
 // The nearest of bfloat16's values.
 static float rounded(float x) {
-    union { float value; uint32_t bits; } u = {x};
+    union {
+        float value;
+        uint32_t bits;
+    } u = {x};
     u.bits = (u.bits + 0x7fff + (u.bits >> 16 & 1)) & 0xffff0000;
     return u.value;
 }

@@ -23,6 +23,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+// clang-format off
 #define FUNCTIONS(X)                                                                                                   \
     X(open)                                                                                                            \
     X(read) X(pread) X(write) X(close) X(fsync) X(rename) X(link) X(unlink) X(mkdir) X(rmdir) X(fstat) X(stat)         \
@@ -41,10 +42,15 @@ static const char *const names[] = {
 #define TEXT(name) #name,
     FUNCTIONS(TEXT)
 };
+// clang-format on
 
-static const struct { const char *name; int code; } errors[] = {
-    {"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EINTR", EINTR}, {"ENOMEM", ENOMEM}, {"EMFILE", EMFILE}, {"EACCES", EACCES},
-    {"EAGAIN", EAGAIN}, {"ENOSYS", ENOSYS}, {"EINVAL", EINVAL}, {"EAI_AGAIN", EAI_AGAIN}, {"short", -1},
+static const struct {
+    const char *name;
+    int code;
+} errors[] = {
+    {"EIO", EIO},       {"ENOSPC", ENOSPC},       {"EINTR", EINTR},   {"ENOMEM", ENOMEM},
+    {"EMFILE", EMFILE}, {"EACCES", EACCES},       {"EAGAIN", EAGAIN}, {"ENOSYS", ENOSYS},
+    {"EINVAL", EINVAL}, {"EAI_AGAIN", EAI_AGAIN}, {"short", -1},
 };
 
 static atomic_long calls[function_count];
@@ -87,19 +93,19 @@ static int fails(enum function function) {
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-#define WRAP(type, name, parameters, arguments, failure) \
-    type name parameters { \
-        static __typeof__(&name) next; \
-        if (!next) next = NEXT(name); \
+#define WRAP(type, name, parameters, arguments, failure)   \
+    type name parameters {                                 \
+        static __typeof__(&name) next;                     \
+        if (!next) next = NEXT(name);                      \
         return fails(f_##name) ? failure : next arguments; \
     }
 
 // Those that can do a part of their work.
-#define WRAP_PARTIAL(name, parameters, arguments, short_arguments) \
-    ssize_t name parameters { \
-        static __typeof__(&name) next; \
-        if (!next) next = NEXT(name); \
-        if (!fails(f_##name)) return next arguments; \
+#define WRAP_PARTIAL(name, parameters, arguments, short_arguments)                                       \
+    ssize_t name parameters {                                                                            \
+        static __typeof__(&name) next;                                                                   \
+        if (!next) next = NEXT(name);                                                                    \
+        if (!fails(f_##name)) return next arguments;                                                     \
         return error_code < 0 && size > 1 ? next short_arguments : error_code < 0 ? next arguments : -1; \
     }
 
@@ -134,7 +140,7 @@ WRAP(ssize_t, readlink, (const char *path, char *target, size_t size), (path, ta
 WRAP(char *, realpath, (const char *path, char *resolved), (path, resolved), NULL)
 WRAP(char *, getcwd, (char *path, size_t size), (path, size), NULL)
 WRAP(int, statvfs, (const char *path, struct statvfs *status), (path, status), -1)
-WRAP(int, poll, (struct pollfd *files, nfds_t count, int timeout), (files, count, timeout), -1)
+WRAP(int, poll, (struct pollfd * files, nfds_t count, int timeout), (files, count, timeout), -1)
 WRAP(int, madvise, (void *at, size_t size, int advice), (at, size, advice), -1)
 WRAP(int, sched_getaffinity, (pid_t process, size_t size, cpu_set_t *set), (process, size, set), -1)
 WRAP(int, getrlimit, (__rlimit_resource_t resource, struct rlimit *limit), (resource, limit), -1)
@@ -144,15 +150,15 @@ WRAP(int, getaddrinfo, (const char *node, const char *service, const struct addr
      (node, service, hints, result), error_code)
 
 // Those whose arguments vary: what is not given is passed on as whatever it is.
-#define WRAP_VARIADIC(type, name, parameters, last, ...) \
-    type name(parameters, ...) { \
-        static __typeof__(&name) next; \
-        if (!next) next = NEXT(name); \
-        va_list rest; \
-        va_start(rest, last); \
-        long more[6]; \
-        for (int i = 0; i < 6; i++) more[i] = va_arg(rest, long); \
-        va_end(rest); \
+#define WRAP_VARIADIC(type, name, parameters, last, ...)                                                       \
+    type name(parameters, ...) {                                                                               \
+        static __typeof__(&name) next;                                                                         \
+        if (!next) next = NEXT(name);                                                                          \
+        va_list rest;                                                                                          \
+        va_start(rest, last);                                                                                  \
+        long more[6];                                                                                          \
+        for (int i = 0; i < 6; i++) more[i] = va_arg(rest, long);                                              \
+        va_end(rest);                                                                                          \
         return fails(f_##name) ? -1 : next(__VA_ARGS__, more[0], more[1], more[2], more[3], more[4], more[5]); \
     }
 #define TWO(first, second) first, second
@@ -167,13 +173,13 @@ static int open_with(const char *symbol, const char *path, int flags, mode_t mod
     return fails(f_open) ? -1 : next(path, flags, mode);
 }
 
-#define WRAP_OPEN(name) \
-    int name(const char *path, int flags, ...) { \
-        va_list rest; \
-        va_start(rest, flags); \
+#define WRAP_OPEN(name)                                                               \
+    int name(const char *path, int flags, ...) {                                      \
+        va_list rest;                                                                 \
+        va_start(rest, flags);                                                        \
         const mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0; \
-        va_end(rest); \
-        return open_with(#name, path, flags, mode); \
+        va_end(rest);                                                                 \
+        return open_with(#name, path, flags, mode);                                   \
     }
 
 WRAP_OPEN(open)
