@@ -135,10 +135,14 @@ import Testing
 
     @Test(arguments: [
         "", "[]", "{", #"{"a"}"#, #"{"a": }"#, #"{"a": 1,}"#, "{} x", #"{"a": "\ud800"}"#, #"{"a": "\x"}"#, "nul",
-        #"{"a": 1e999}"#, #"{"a": -}"#, "{\"a\": \"\u{1}\"}", String(repeating: "[", count: 100_000),
+        #"{"a": 1e999}"#, #"{"a": -}"#, "{\"a\": \"\u{1}\"}",
     ])
     func malformedJSONIsRefused(text: String) throws {
         #expect(throws: ConfigurationError.self) { try configuration(text) }
+    }
+
+    @Test func deeplyNestedJSONIsRefused() throws {
+        #expect(throws: ConfigurationError.self) { try configuration(String(repeating: "[", count: 100_000)) }
     }
 
     @Test func filesThatAreNoneAreRefused() throws {
